@@ -1,0 +1,8 @@
+"""Lets ``python -m pcapaudit`` do what the ``pcapaudit`` command does."""
+
+from __future__ import annotations
+
+from pcapaudit.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""The one pass over every frame: link, IP, TCP and UDP headers in, flow rows and handed-over frames out.
+
+The loop is written in plain Python and compiled by Cython where a compiler is at hand; both run the same lines.
+"""
+
+from __future__ import annotations
+
+from pcapaudit.scan.core import Scanner, is_compiled
+from pcapaudit.scan.result import Bounds, ScanResult
+
+__all__ = ["Bounds", "ScanResult", "Scanner", "is_compiled"]
