@@ -1,0 +1,35 @@
+"""Times at the border: int nanoseconds inside, RFC 3339 text outside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+NS = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_YEAR_NS = -62_135_596_800 * NS
+_LAST_NS = 253_402_300_799 * NS
+
+
+def rfc3339(time_ns: int) -> str:
+    """UTC time stamp with microseconds and ``Z``; times outside the years 1 to 9999 are clipped."""
+    clipped = min(max(time_ns, _FIRST_YEAR_NS), _LAST_NS)
+    seconds, rest = divmod(clipped, NS)
+    moment = _EPOCH + timedelta(seconds=seconds)
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+
+
+def readable(time_ns: int) -> str:
+    """The same for sentences, to the second, with its offset: ``2026-01-01 14:02:11+00:00``."""
+    return rfc3339(time_ns)[:19].replace("T", " ") + "+00:00"
+
+
+def duration(seconds: float) -> str:
+    """A span in words: ``3 min 40 s``, ``41 s``, ``0.8 s``, ``2 h 5 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
