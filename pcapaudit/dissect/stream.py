@@ -1,0 +1,73 @@
+"""One direction of a TCP connection: contiguous bytes, and which packet brought each."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter, itemgetter
+
+from pcapaudit.model.events import Event, Malformed, Packet
+
+_PROBED_PACKETS = 256
+_PROBED_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Bytes of one direction from the first one seen up to the first gap."""
+
+    data: bytes
+    marks: tuple[tuple[int, Packet], ...]
+    """Offset in ``data`` where each packet's bytes begin, ascending; empty only without data."""
+    is_from_start: bool
+    """The connection's first byte is there."""
+    is_complete: bool
+    """No gap, snap length or bound ended the data."""
+
+    def at(self, offset: int) -> Packet:
+        """The packet that holds the byte; offsets outside give the nearest packet.
+
+        Raises:
+            IndexError: The stream is empty.
+        """
+        return self.marks[self._mark(offset)][1]
+
+    def completed_at(self, start: int, end: int) -> Packet:
+        """The packet that completed ``data[start:end]``: the latest frame, also when segments came out of order."""
+        holders = self.marks[self._mark(start) : self._mark(max(start, end - 1)) + 1]
+        return max((packet for _, packet in holders), key=attrgetter("frame"))
+
+    def after(self, offset: int) -> Stream:
+        """The rest of the stream; it counts as from the start, because a protocol begins there."""
+        rest = self.data[offset:]
+        if not rest:
+            return Stream(b"", (), is_from_start=True, is_complete=self.is_complete)
+        first = self._mark(offset)
+        marks = tuple((max(0, begin - offset), packet) for begin, packet in self.marks[first:])
+        return Stream(rest, marks, is_from_start=True, is_complete=self.is_complete)
+
+    def before(self, offset: int) -> Stream:
+        """The stream up to the offset."""
+        marks = tuple(mark for mark in self.marks if mark[0] < offset)
+        return Stream(self.data[:offset], marks, self.is_from_start, self.is_complete)
+
+    def to_boundary(self, is_begin: Callable[[bytes], bool]) -> Stream:
+        """A stream seen from its middle, from the first packet that begins as ``is_begin`` says.
+
+        Unchanged when it has its first byte, or when none of the first packets begins so.
+        """
+        if self.is_from_start:
+            return self
+        for offset, _ in self.marks[:_PROBED_PACKETS]:
+            if is_begin(self.data[offset : offset + _PROBED_BYTES]):
+                return self.after(offset)
+        return self
+
+    def _mark(self, offset: int) -> int:
+        return max(0, bisect_right(self.marks, offset, key=itemgetter(0)) - 1)
+
+
+def in_order(events: list[Event | Malformed]) -> list[Event | Malformed]:
+    """The events of both directions by frame; within a frame they keep their order."""
+    return sorted(events, key=lambda event: event.at.frame)

@@ -1,0 +1,234 @@
+"""TLS as far as it can be seen without keys: records, hellos, alerts, old certificates.
+
+Source: RFC 8446 (section 5.1 for the record layer), RFC 5246; RFC 6101, appendix E for the old hello.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from pcapaudit.dissect.handshake import HEADER_SIZE, TLS_1_3, Message, read_message
+from pcapaudit.dissect.stream import Stream, in_order
+from pcapaudit.dissect.text import first_line
+from pcapaudit.model.events import (
+    Event,
+    Malformed,
+    Packet,
+    TlsAlert,
+    TlsClientHello,
+    TlsNotTls,
+    TlsRecords,
+    TlsServerHello,
+)
+
+CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION, HEARTBEAT = range(20, 25)
+_RECORD_HEADER = 5
+_MAX_RECORD = (1 << 14) + 2048
+"""RFC 5246, 6.2.3: the longest encrypted fragment."""
+MAX_EVENTS = 1000
+"""Events of one direction beyond which further alerts are not reported."""
+_FIRST_LINE = 80
+_OLD_HELLO_MIN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    kind: int
+    size: int
+    start: int
+    """Offset of its content in the stream."""
+    end: int
+    """Offset behind it, at most the stream's end."""
+
+    def is_whole(self) -> bool:
+        return self.end - self.start == self.size
+
+
+def is_record(data: bytes) -> bool:
+    """Whether the bytes begin as a TLS record: type, version 3.x and a possible length."""
+    if len(data) < 3 or not CHANGE_CIPHER <= data[0] <= HEARTBEAT or data[1] != 3 or data[2] > 4:
+        return False
+    return len(data) < _RECORD_HEADER or int.from_bytes(data[3:5], "big") <= _MAX_RECORD
+
+
+def is_old_hello(data: bytes) -> bool:
+    """Whether the bytes begin as a ClientHello in SSL 2 form that offers SSL 3 or TLS."""
+    return len(data) >= _OLD_HELLO_MIN and data[0] >= 0x80 and data[2] == 1 and data[3] == 3 and data[4] <= 4
+
+
+def length(data: bytes) -> int:
+    """How many of the bytes are TLS records, one behind the other; a cut last record counts with its bytes."""
+    pos = 0
+    while pos + _RECORD_HEADER <= len(data) and is_record(data[pos : pos + _RECORD_HEADER]):
+        pos += _RECORD_HEADER + int.from_bytes(data[pos + 3 : pos + _RECORD_HEADER], "big")
+    return min(pos, len(data))
+
+
+def read(orig: Stream, resp: Stream) -> list[Event | Malformed]:
+    """The events of a TLS connection, by frame.
+
+    The client is who says ClientHello: usually the originator, but the opener of a
+    connection seen from its middle is a guess. After a ClientHello, other bytes than TLS from
+    the server are reported as ``TlsNotTls``; a stream that begins within a record gives nothing.
+    """
+    client, server = (resp, orig) if _says_hello(resp) and not _says_hello(orig) else (orig, resp)
+    theirs = _Direction(server, from_client=False)
+    theirs.read(clear_after_change=False)
+    ours = _Direction(client, from_client=True)
+    ours.read(clear_after_change=theirs.is_tls_1_3)
+    found = ours.events + theirs.events
+    if server.data and any(isinstance(e, TlsClientHello) for e in ours.events):
+        found += _not_tls(server)
+    return in_order(found)
+
+
+def _says_hello(stream: Stream) -> bool:
+    data = stream.data
+    return is_old_hello(data) or (is_record(data) and data[0] == HANDSHAKE and data[5:6] == b"\x01")
+
+
+def _not_tls(server: Stream) -> list[Event | Malformed]:
+    """The server's first line when it is no TLS; fewer than three bytes prove nothing."""
+    if is_record(server.data) or not server.is_from_start or len(server.data) < 3:
+        return []
+    return [TlsNotTls(server.at(0), first_line(server.data, _FIRST_LINE))]
+
+
+@dataclass(slots=True)
+class _Counts:
+    handshake: int = 0
+    change_cipher: int = 0
+    application: int = 0
+    encrypted_alerts: int = 0
+    first_application: Packet | None = None
+    last_application: Packet | None = None
+    last_application_size: int = 0
+
+
+@dataclass(slots=True)
+class _Direction:
+    """One side's records, read once from front to back."""
+
+    stream: Stream
+    from_client: bool
+    events: list[Event | Malformed] = field(default_factory=list)
+    is_tls_1_3: bool = False
+    counts: _Counts = field(default_factory=_Counts)
+    has_changed: bool = False
+    last: Packet | None = None
+    flight: bytearray = field(default_factory=bytearray)
+    """Handshake bytes not yet made into messages."""
+    origins: list[tuple[int, int]] = field(default_factory=list)
+    """(offset in flight, offset in stream) of each record's content in ``flight``."""
+    parsed: int = 0
+    """Offset in ``flight`` behind the last message that was read."""
+
+    def read(self, *, clear_after_change: bool) -> None:
+        for record in self._records():
+            self.last = self.stream.completed_at(record.start - 1, record.end)
+            if record.kind == HANDSHAKE:
+                self.counts.handshake += 1
+                # After a change of cipher only TLS 1.3 still speaks in the clear (a second hello).
+                if not self.has_changed or clear_after_change or self.is_tls_1_3:
+                    self._add_handshake(record)
+            elif record.kind == CHANGE_CIPHER:
+                self.counts.change_cipher += 1
+                self.has_changed = True
+            elif record.kind == ALERT:
+                self._add_alert(record)
+            elif record.kind == APPLICATION:
+                self._add_application(record)
+        self._end_flight()
+        if self.last is not None:
+            self.events.append(self._summary(self.last))
+
+    def _summary(self, at: Packet) -> TlsRecords:
+        c = self.counts
+        return TlsRecords(
+            at, self.from_client, c.handshake, c.change_cipher, c.application, c.encrypted_alerts,
+            c.first_application, c.last_application, c.last_application_size,
+        )  # fmt: skip
+
+    def _records(self) -> Iterator[_Record]:
+        data, pos = self.stream.data, 0
+        if is_old_hello(data):
+            pos = self._add_old_hello(data)
+        elif not is_record(data):
+            return
+        while pos + _RECORD_HEADER <= len(data):
+            if not is_record(data[pos : pos + _RECORD_HEADER]):
+                self.events.append(Malformed(self.stream.at(pos), "tls", "no record where one should begin"))
+                return
+            size = int.from_bytes(data[pos + 3 : pos + 5], "big")
+            start = pos + _RECORD_HEADER
+            pos = start + size
+            yield _Record(data[start - _RECORD_HEADER], size, start, min(pos, len(data)))
+
+    def _add_old_hello(self, data: bytes) -> int:
+        end = 2 + (int.from_bytes(data[:2], "big") & 0x7FFF)
+        at = self.stream.completed_at(0, min(end, len(data)))
+        version = int.from_bytes(data[3:5], "big")
+        is_complete = end <= len(data)
+        self.events.append(TlsClientHello(at, self.stream.at(0), None, (), (version,), end - 2, is_complete))
+        return end
+
+    def _add_handshake(self, record: _Record) -> None:
+        self.origins.append((len(self.flight), record.start))
+        self.flight += self.stream.data[record.start : record.end]
+        while self._has_whole_message():
+            self._keep(self._message())
+
+    def _end_flight(self) -> None:
+        """The last message may be unfinished; a cut hello still tells something."""
+        if len(self.flight) >= self.parsed + HEADER_SIZE:
+            self._keep(self._message())
+
+    def _has_whole_message(self) -> bool:
+        body_at = self.parsed + HEADER_SIZE
+        return len(self.flight) >= body_at and len(self.flight) - body_at >= self._size()
+
+    def _size(self) -> int:
+        return int.from_bytes(self.flight[self.parsed + 1 : self.parsed + HEADER_SIZE], "big")
+
+    def _message(self) -> Message:
+        """The message at ``parsed``, whose header is there."""
+        start, size = self.parsed, self._size()
+        body_at = start + HEADER_SIZE
+        body = bytes(self.flight[body_at : body_at + size])
+        first = self.stream.at(self._offset(start))
+        at = self.stream.completed_at(self._offset(start), self._offset(body_at + len(body) - 1) + 1)
+        return Message(self.flight[start], size, body, first, at, self.from_client)
+
+    def _keep(self, message: Message) -> None:
+        self.parsed += HEADER_SIZE + message.size
+        events = read_message(message)
+        self.events += events
+        if any(isinstance(e, TlsServerHello) and e.version >= TLS_1_3 for e in events):
+            self.is_tls_1_3 = True
+
+    def _offset(self, pos: int) -> int:
+        """Where in the stream a handshake byte lies."""
+        begin, start = self.origins[bisect_right(self.origins, pos, key=itemgetter(0)) - 1]
+        return start + pos - begin
+
+    def _add_alert(self, record: _Record) -> None:
+        """Encryption makes an alert longer than its two octets; before it several may share a record."""
+        content = self.stream.data[record.start : record.end]
+        is_clear = record.size == 2 or (not self.has_changed and record.size in (4, 6, 8))
+        if not is_clear:
+            self.counts.encrypted_alerts += 1
+            return
+        at = self.stream.completed_at(record.start - 1, record.end)
+        for level, code in zip(content[::2], content[1::2], strict=False):
+            if level in (1, 2) and len(self.events) < MAX_EVENTS:
+                self.events.append(TlsAlert(at, self.from_client, level, code))
+
+    def _add_application(self, record: _Record) -> None:
+        packet = self.stream.completed_at(record.start - 1, record.end)
+        self.counts.application += 1
+        self.counts.first_application = self.counts.first_application or packet
+        self.counts.last_application = packet
+        self.counts.last_application_size = record.size
