@@ -30,9 +30,7 @@ class CaptureError(PcapAuditError):
 class SignatureError(PcapAuditError):
     """A signature that cannot be used: where it is wrong and what to write instead."""
 
-    def __init__(
-        self, reason: str, *, file: str, line: int = 1, column: int = 1, hint: str | None = None
-    ) -> None:
+    def __init__(self, reason: str, *, file: str, line: int = 1, column: int = 1, hint: str | None = None) -> None:
         self.reason = reason
         self.file = file
         self.line = line

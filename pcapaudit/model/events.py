@@ -64,10 +64,10 @@ class DnsRecord:
 
 @dataclass(frozen=True, slots=True)
 class DnsMessage:
-    """One DNS message (RFC 1035) over UDP or TCP.
+    r"""One DNS message (RFC 1035) over UDP or TCP.
 
     Names are lower-case without the trailing dot, bytes outside printable ASCII escaped as
-    ``\\DDD``. ``question`` is None when it could not be read; ``is_complete`` is False when
+    ``\DDD``. ``question`` is None when it could not be read; ``is_complete`` is False when
     the message was cut or could not be parsed past that point.
     """
 

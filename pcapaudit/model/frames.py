@@ -82,3 +82,5 @@ class CaptureNotes:
     """Frames without a time stamp (simple packet blocks)."""
     skipped_blocks: int = 0
     """pcapng blocks of unknown type, skipped."""
+    damaged_options: int = 0
+    """pcapng blocks with an option that runs past their end; what stood before it was read."""

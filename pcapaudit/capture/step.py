@@ -1,0 +1,40 @@
+"""What a reader of one format answers when it is given bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pcapaudit.capture.columns import Columns
+from pcapaudit.model.frames import CaptureNotes
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a reader came, and what it waits for."""
+
+    at: int
+    """Where in the data the first record begins that was not taken; with a fault, the damaged one."""
+    need: int = 0
+    """Bytes from ``at`` that the next record needs and that are not all there; 0 if the columns are full."""
+    fault: str | None = None
+    """Why nothing behind ``at`` can be read."""
+
+
+class FormatReader(Protocol):
+    """A reader of one file format; it keeps what the file said so far."""
+
+    name: str
+    """Format as the report prints it."""
+
+    def advance(self, data: bytes, at: int, columns: Columns) -> Step:
+        """Take whole records of ``data`` from ``at`` on into ``columns``."""
+
+
+def note_interface(notes: CaptureNotes, link: int, snaplen: int) -> None:
+    """Add one interface to the notes; a snap length of 0 means that none is stated."""
+    notes.interfaces += 1
+    if link not in notes.link_types:
+        notes.link_types.append(link)
+    if snaplen:
+        notes.snaplen = min(snaplen, notes.snaplen or snaplen)

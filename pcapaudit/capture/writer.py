@@ -1,0 +1,132 @@
+"""Write small captures: evidence cut out of a large one, samples, the material of tests.
+
+A time or length that a format cannot say is written as the nearest it can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from pcapaudit.model.errors import UsageError
+
+Frame = tuple[int, bytes, int | None]
+"""Time in ns since the epoch, the bytes captured, bytes on the wire (None: as many as captured)."""
+
+Target = str | Path | BinaryIO
+
+SNAPLEN = 1 << 18
+"""Stated in every file; a longer frame is cut, since readers take it for damage."""
+
+_MOST_32 = (1 << 32) - 1
+_SECOND_NS = 1_000_000_000
+
+
+def write_pcap(target: Target, frames: Iterable[Frame], *, link: int = 1, nanoseconds: bool = False) -> int:
+    """Write a little-endian pcap file and give the number of its frames.
+
+    Args:
+        target: A path, or a binary stream, which stays open.
+        frames: The frames in file order.
+        link: Link type number of all frames.
+        nanoseconds: Keep the whole time stamp; otherwise parts of a microsecond are cut off.
+
+    Raises:
+        UsageError: The path cannot be written.
+
+    Source: draft-ietf-opsawg-pcap, sections 4 and 5.
+    """
+    magic, unit = (0xA1B23C4D, 1) if nanoseconds else (0xA1B2C3D4, 1000)
+    count = 0
+    with _open_target(target) as out:
+        out.write(struct.pack("<IHHiIII", magic, 2, 4, 0, 0, SNAPLEN, link))
+        for time_ns, data, wire in frames:
+            seconds, fraction = divmod(min(max(time_ns, 0), (_MOST_32 + 1) * _SECOND_NS - 1), _SECOND_NS)
+            kept = data[:SNAPLEN]
+            out.write(struct.pack("<4I", seconds, fraction // unit, len(kept), _wire_length(data, wire)) + kept)
+            count += 1
+    return count
+
+
+def write_pcapng(
+    target: Target,
+    frames: Iterable[Frame],
+    *,
+    link: int = 1,
+    links: Mapping[int, int] | None = None,
+    comments: Mapping[int, str] | None = None,
+) -> int:
+    """Write a little-endian pcapng file with nanosecond time stamps and give the number of its frames.
+
+    Args:
+        target: A path, or a binary stream, which stays open.
+        frames: The frames in file order.
+        link: Link type number of the frames.
+        links: Frame number, from 1, -> link type, for frames that have another; each type gets its interface.
+        comments: Frame number, from 1, -> comment.
+
+    Raises:
+        UsageError: The path cannot be written.
+
+    Source: draft-ietf-opsawg-pcapng, sections 4.1 to 4.3.
+    """
+    links, comments = links or {}, comments or {}
+    interfaces = {link: 0}
+    count = 0
+    with _open_target(target) as out:
+        out.write(_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
+        out.write(_interface_block(link))
+        for count, frame in enumerate(frames, start=1):
+            kind = links.get(count, link)
+            if kind not in interfaces:
+                interfaces[kind] = len(interfaces)
+                out.write(_interface_block(kind))
+            out.write(_packet_block(frame, interfaces[kind], comments.get(count)))
+    return count
+
+
+def _interface_block(link: int) -> bytes:
+    resolution = _option(9, b"\x09")
+    return _block(1, struct.pack("<HHI", link, 0, SNAPLEN) + resolution + _option(0, b""))
+
+
+def _packet_block(frame: Frame, interface: int, comment: str | None) -> bytes:
+    time_ns, data, wire = frame
+    high, low = divmod(min(max(time_ns, 0), (1 << 64) - 1), 1 << 32)
+    kept = data[:SNAPLEN]
+    head = struct.pack("<5I", interface, high, low, len(kept), _wire_length(data, wire))
+    options = _option(1, comment.encode()[:0xFFFF]) + _option(0, b"") if comment else b""
+    return _block(6, head + _pad(kept) + options)
+
+
+def _wire_length(data: bytes, wire: int | None) -> int:
+    return min(len(data) if wire is None else wire, _MOST_32)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    total = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + total + body + total
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("<HH", code, len(value)) + _pad(value)
+
+
+def _pad(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+@contextlib.contextmanager
+def _open_target(target: Target) -> Iterator[BinaryIO]:
+    if not isinstance(target, str | Path):
+        yield target
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            out = stack.enter_context(Path(target).open("wb"))
+        except OSError as error:
+            raise UsageError(f"{target}: cannot be written ({error.strerror})") from error
+        yield out

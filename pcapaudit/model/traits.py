@@ -1,0 +1,61 @@
+"""What one host did, in the few words by which a product can be recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """All flows between a host and one service of one far side.
+
+    ``payload_low`` and ``payload_high`` bound the payload sizes that the opener sent (bytes, 0 without any),
+    ``source_low`` and ``source_high`` the opener's ports. ``tries`` counts packets that asked for an answer.
+    """
+
+    transport: str
+    """``tcp`` or ``udp``."""
+    address: bytes
+    port: int
+    """Port of the service, never that of the opener."""
+    names: tuple[str, ...] = ()
+    """Names known for the address: said in SNI or Host, or given for it by DNS."""
+    first_frame: int = 0
+    tries: int = 0
+    payload_low: int = 0
+    payload_high: int = 0
+    source_low: int = 0
+    source_high: int = 0
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """One host as a signature looks at it. Mappings lead from a name to the frame that said it first."""
+
+    host: str
+    mac: bytes | None = None
+    addresses: tuple[bytes, ...] = ()
+    queried: Mapping[str, int] = field(default_factory=dict)
+    """Names the host asked DNS for, whatever the record type."""
+    sni: Mapping[str, int] = field(default_factory=dict)
+    http_hosts: Mapping[str, int] = field(default_factory=dict)
+    contacts: tuple[Contact, ...] = ()
+    """Services that the host opened conversations to."""
+    inbound: tuple[Contact, ...] = ()
+    """Conversations that others opened to it: ``address`` is the other side, ``port`` the host's."""
+    registered_domains: int = 0
+    """Distinct registered domains among ``queried``."""
+    user_agents: tuple[str, ...] = ()
+    answers_dns: bool = False
+    """It answered DNS queries of others."""
+    is_router: bool = False
+    sent_tcp: bool = False
+    """It opened a TCP connection, or tried to."""
+    asked_after_lease: tuple[str, ...] = ()
+    """Names it asked for within 60 s after its DHCP ACK."""
+    query_counts: Mapping[str, int] = field(default_factory=dict)
+    """How often it asked for each name; empty when nobody counted."""
+    is_shared: bool = False
+    """Several boxes stand behind this address: the outside of an address translation."""
