@@ -1,0 +1,120 @@
+"""The door of the command line: names the commands, and turns every ending into an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from pcapaudit import __version__
+from pcapaudit.cli import status
+from pcapaudit.model.errors import PcapAuditError
+from pcapaudit.report.escape import make_visible
+
+_COMMANDS = {
+    "audit": ("audit", "Say why a device is offline, and prove it."),
+    "explain": ("explain", "Print what a rule sees, means, and asks for."),
+    "signatures": ("signatures", "List, show or check the products that are known."),
+    "flows": ("flows", "Print the flow table, one line a conversation."),
+    "how-to-capture": ("how_to_capture", "Say how to take a capture that can be judged."),
+    "doctor": ("doctor", "Check this installation and the tools beside it."),
+    "completion": ("completion", "Print the script that completes commands in a shell."),
+}
+"""Command -> its module in this package, and its line in the help."""
+
+_EPILOG = """\b
+Examples:
+  pcapaudit audit capture.pcapng
+  pcapaudit audit --signature sensorist/gateway --led "blinking red" x.pcap
+  pcapaudit explain TCP-SYN-TIMEOUT
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names in the order in which one needs them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """The command, imported now; None for a name that is none."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"pcapaudit.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the list of commands without importing one of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.version_option(__version__, "--version", "-V", prog_name="pcapaudit")
+def program() -> None:
+    """Read a packet capture and say, with proof, why a device is offline."""
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with the exit status of the report contract."""
+    sys.exit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        args: Arguments without the program's name; None for those of the process.
+
+    Returns:
+        0 to 3 as the command says, 2 for an error, 130 when interrupted.
+    """
+    try:
+        ended = program.main(args, prog_name="pcapaudit", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return status.UNUSABLE
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("interrupted", status.INTERRUPTED)
+    except PcapAuditError as error:
+        return _complain(str(error), status.UNUSABLE)
+    except SystemExit as end:
+        return _read_end(end)
+    except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes a sentence
+        return _report_fault(error)
+    return ended if isinstance(ended, int) else status.FINE
+
+
+def _read_end(end: SystemExit) -> int:
+    """Click answers a reader that closed the pipe by leaving with 1; for us that is no error."""
+    if isinstance(end.__context__, BrokenPipeError):
+        return status.FINE
+    return end.code if isinstance(end.code, int) else status.FINE
+
+
+def _complain(text: str, code: int) -> int:
+    click.echo(f"pcapaudit: {make_visible(text)}", err=True)
+    return code
+
+
+def _report_fault(error: Exception) -> int:
+    """One line on a fault of our own; the whole trace when PCAPAUDIT_DEBUG is set."""
+    if os.environ.get("PCAPAUDIT_DEBUG"):
+        traceback.print_exception(error)
+    return _complain(
+        f"unexpected {type(error).__name__}: {error}. This is a fault of pcapaudit {__version__}: please report it with"
+        " the command you gave; PCAPAUDIT_DEBUG=1 shows where it happened.",
+        status.UNUSABLE,
+    )

@@ -1,0 +1,276 @@
+"""The sentences and numbers that the text, Markdown and later page forms share.
+
+Nothing is judged here: every phrase says what the document holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pcapaudit.model.report import (
+    CaptureInfo,
+    DeviceReport,
+    EndpointRef,
+    EndpointReport,
+    FindingReport,
+    IndicatorState,
+    NeedReport,
+    Report,
+)
+from pcapaudit.model.words import (
+    Addressee,
+    Direction,
+    Directions,
+    Identification,
+    IndicatorKind,
+    Role,
+    State,
+    Vantage,
+    confidence_words,
+    weight_words,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """Signs between words, and the mark of each state."""
+
+    dot: str
+    dots: str
+    marks: Mapping[State, str]
+
+
+UNICODE = Glyphs(
+    "·",
+    "…",
+    {
+        State.OK: "✓",
+        State.IMPLIED: "(✓)",
+        State.DEGRADED: "~",
+        State.FAILED: "✗",
+        State.NOT_OBSERVED: "?",
+        State.NOT_REACHED: "·",
+        State.NOT_APPLICABLE: "–",
+    },
+)
+ASCII = Glyphs(
+    "-",
+    "...",
+    {
+        State.OK: "ok",
+        State.IMPLIED: "(ok)",
+        State.DEGRADED: "~",
+        State.FAILED: "X",
+        State.NOT_OBSERVED: "?",
+        State.NOT_REACHED: ".",
+        State.NOT_APPLICABLE: "-",
+    },
+)
+
+_DIRECTIONS = {
+    Directions.BOTH: "both directions seen",
+    Directions.ONE: "only one direction seen",
+    Directions.PARTLY: "both directions seen for a part only",
+}
+_ADDRESSEES = {
+    Addressee.FIREWALL: "the firewall team",
+    Addressee.INSPECTION: "the firewall team (inspection)",
+    Addressee.LAN: "the LAN and DHCP team",
+    Addressee.DNS: "the DNS team",
+    Addressee.VENDOR: "the vendor",
+    Addressee.SITE: "whoever is at the device",
+    Addressee.CAPTURE: "whoever captures",
+}
+_KNOWN_BY = {
+    Identification.NAME: "known by",
+    Identification.SHAPE: "known by its traffic",
+    Identification.ADDRESS: "perhaps, by an address alone",
+    Identification.ENGINEER: "as you said",
+}
+_VANTAGES = {
+    Vantage.WAN: "seen from outside: stands for all behind this address",
+    Vantage.BOTH: "seen on both sides of the address translation",
+    Vantage.ENDPOINT: "captured on the device itself",
+}
+
+
+def say_count(number: int, noun: str = "") -> str:
+    """``1,204 frames``; the noun gets its plural s."""
+    if not noun:
+        return f"{number:,}"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def say_duration(seconds: float) -> str:
+    """The two largest units: ``2 h 5 min``, ``4 min 12 s``, ``12.5 s``."""
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    units = (("d", whole // 86400), ("h", whole // 3600 % 24), ("min", whole // 60 % 60), ("s", whole % 60))
+    first = next(at for at, (_, amount) in enumerate(units) if amount)
+    return " ".join(f"{amount} {unit}" for unit, amount in units[first : first + 2] if amount)
+
+
+def say_time(time: str, day: str | None = None) -> str:
+    """``14:02:11 +00:00``, with the date before it unless it is ``day`` (the start of a time text)."""
+    clock = f"{time[11:19]} +00:00"
+    return clock if day is not None and time[:10] == day[:10] else f"{time[:10]} {clock}"
+
+
+def say_span(frames: Sequence[int], glyphs: Glyphs) -> str:
+    """First and last frame: ``31 … 214``; ``-`` for none."""
+    if len(frames) < 2:
+        return str(frames[0]) if frames else "-"
+    return f"{frames[0]} {glyphs.dots} {frames[-1]}"
+
+
+def say_frames(frames: Sequence[int], capture: CaptureInfo | None = None) -> str:
+    """``frame 31``, ``frames 31, 38, 214``; in a ring of files each with its file and number there."""
+    if not frames:
+        return "no frame"
+    ring = capture is not None and len(capture.files) > 1
+    named = [_place(frame, capture) if ring and capture else str(frame) for frame in frames]
+    return f"{'frame' if len(frames) == 1 else 'frames'} {', '.join(named)}"
+
+
+def _place(frame: int, capture: CaptureInfo) -> str:
+    for file in capture.files:
+        if file.first_frame <= frame < file.first_frame + file.frames:
+            name = file.source.replace("\\", "/").rsplit("/", 1)[-1]
+            return f"{frame} ({name}:{frame - file.first_frame + 1})"
+    return str(frame)
+
+
+def say_result(result: str) -> str:
+    """``no_answer`` as people write it."""
+    return result.replace("_", " ")
+
+
+def say_endpoint(endpoint: EndpointRef | EndpointReport) -> str:
+    """``gk.sensorist.com 54.229.203.190:4321``; a part that is unknown is left out."""
+    address = endpoint.address or ""
+    if ":" in address:
+        address = f"[{address}]"
+    port = "" if endpoint.port is None else f"{'' if address else 'port '}{':' if address else ''}{endpoint.port}"
+    parts = [endpoint.host or "", address + port]
+    if endpoint.transport not in (None, "tcp"):
+        parts.append(str(endpoint.transport))
+    return " ".join(part for part in parts if part) or "unknown"
+
+
+def say_capture(capture: CaptureInfo) -> list[str]:
+    """The items of the capture line: name, length, size, directions, what is missing."""
+    items = [capture.source]
+    if len(capture.files) > 1:
+        items.append(f"ring of {say_count(len(capture.files), 'file')}")
+    if capture.watched_s is not None:
+        items.append(say_duration(capture.watched_s))
+    items.append(say_count(capture.counters.frames, "frame"))
+    if capture.directions is not None:
+        items.append(_DIRECTIONS[capture.directions])
+    items.append(say_count(len(capture.health), "remark") if capture.health else "nothing missing")
+    return items
+
+
+def say_window(capture: CaptureInfo) -> str | None:
+    """From when to when, with the offset from UTC; None without a frame."""
+    if capture.first is None or capture.last is None:
+        return None
+    return f"{say_time(capture.first)} to {say_time(capture.last, capture.first)}"
+
+
+def say_clock(capture: CaptureInfo) -> str | None:
+    """That the capture's clock is off, if it is: logs are searched by time."""
+    if capture.clock_offset_s is None:
+        return None
+    side = "behind" if capture.clock_offset_s > 0 else "ahead of"
+    return (
+        f"The capture's clock is {say_duration(abs(capture.clock_offset_s))} {side} the time servers: "
+        "shift the times below before you search a firewall's log."
+    )
+
+
+def say_title(device: DeviceReport) -> str:
+    """Vendor and product, or what is known instead."""
+    if device.title or device.signature:
+        return device.title or device.signature or ""
+    return f"One of {', '.join(device.candidates)}" if device.candidates else "Device without a signature"
+
+
+def say_names(device: DeviceReport) -> list[str]:
+    """MAC, VLAN and addresses, the first four of them."""
+    more = len(device.addresses) - 4
+    names = [device.mac] if device.mac else []
+    names += [f"VLAN {device.vlan}"] if device.vlan is not None else []
+    names += [", ".join(device.addresses[:4]) + (f" and {more} more" if more > 0 else "")] if device.addresses else []
+    return names
+
+
+def say_indicator(indicator: IndicatorState) -> str:
+    """What to see on the device: ``LED: blinking red``."""
+    word = "LED" if indicator.kind is IndicatorKind.LED else "log"
+    return f"{word}: {indicator.state}"
+
+
+def say_background(device: DeviceReport, day: str | None) -> list[str]:
+    """Since when, by what the device is known, and from which side it was seen."""
+    items = [f"failing since {say_time(device.since, day)}"] if device.since else []
+    if device.identification is not None:
+        by = ", ".join(device.identified_by)
+        items.append(f"{_KNOWN_BY[device.identification]}{': ' if by else ''}{by}")
+    if device.vantage in _VANTAGES:
+        items.append(_VANTAGES[device.vantage])
+    return items
+
+
+def say_need(need: NeedReport) -> str:
+    """What the need is, and whether the device can do without it."""
+    inbound = " (inbound)" if need.direction is Direction.IN else ""
+    return f"{need.what}{inbound}{'' if need.required else ' (optional)'}"
+
+
+def say_certainty(finding: FindingReport) -> str:
+    """The rule and how sure it is: ``TCP-ALL-PORTS-FAIL, proven by the capture (95)``."""
+    return f"{finding.rule}, {confidence_words(finding.confidence)} ({finding.confidence})"
+
+
+def say_cause(cause: str, weight: int, because: str) -> str:
+    """One possible cause with its weight and reason."""
+    return f"{cause} ({weight_words(weight)}, {weight}){': ' + because if because else ''}"
+
+
+def say_addressee(addressee: Addressee) -> str:
+    """Who is spoken to."""
+    return _ADDRESSEES[addressee]
+
+
+def say_remark(finding: FindingReport, day: str | None, capture: CaptureInfo | None) -> str:
+    """A finding in one line, for those that are not the root cause."""
+    ended = f" Failed until {say_time(finding.recovered_at, day)}, works since." if finding.recovered_at else ""
+    doubt = "" if finding.confidence >= 35 else f" ({confidence_words(finding.confidence)})"
+    frames = say_frames(finding.evidence.frames, capture)
+    return f"{finding.rule}: {finding.summary.rstrip('.')} ({frames}).{ended}{doubt}"
+
+
+def find_root(device: DeviceReport) -> FindingReport | None:
+    """The finding that the device's root cause names."""
+    root = device.root_cause
+    if root is None:
+        return None
+    same = [f for f in device.findings if f.rule == root.rule]
+    return min(same, key=lambda f: (f.role is not Role.CAUSE, f.stage is not root.stage), default=None)
+
+
+def say_absence(report: Report) -> str:
+    """Why no device is listed."""
+    if report.said.device:
+        return f"The device {report.said.device} is not in this capture."
+    return "No device was recognised in this capture."
+
+
+def say_next_without_device(report: Report) -> str:
+    """What to do when no device is listed."""
+    if report.said.device:
+        return "Check the MAC or address, and that the mirror port carries the device's traffic in both directions."
+    return "Say which box is meant with --device MAC, or which product with --signature VENDOR/PRODUCT."

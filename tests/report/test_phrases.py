@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pcapaudit.model.report import CaptureFile, EndpointRef
+from pcapaudit.model.words import Role
+from pcapaudit.report import phrases
+from tests.support.reports import load_report
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (12.5, "12.5 s"),
+        (59.0, "59 s"),
+        (60, "1 min"),
+        (252, "4 min 12 s"),
+        (3600, "1 h"),
+        (3659, "1 h"),
+        (43800, "12 h 10 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_durations_are_said_in_their_two_largest_units(seconds: float, said: str) -> None:
+    assert phrases.say_duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"), [(1, "frame", "1 frame"), (0, "frame", "0 frames"), (1204, "frame", "1,204 frames")]
+)
+def test_counts_have_separators_and_a_plural(number: int, noun: str, said: str) -> None:
+    assert phrases.say_count(number, noun) == said
+
+
+def test_times_carry_their_offset_and_the_date_only_on_another_day() -> None:
+    time = "2026-01-01T14:02:11.000000Z"
+    assert phrases.say_time(time) == "2026-01-01 14:02:11 +00:00"
+    assert phrases.say_time(time, "2026-01-01T09:00:00.000000Z") == "14:02:11 +00:00"
+    assert phrases.say_time(time, "2025-12-31T09:00:00.000000Z") == "2026-01-01 14:02:11 +00:00"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        (EndpointRef("gk.sensorist.com", "54.229.203.190", "tcp", 4321), "gk.sensorist.com 54.229.203.190:4321"),
+        (EndpointRef(None, "2001:db8::1", "tcp", 443), "[2001:db8::1]:443"),
+        (EndpointRef("time.nist.gov", None, "udp", 123), "time.nist.gov port 123 udp"),
+        (EndpointRef(None, "4.2.2.2", "icmp", None), "4.2.2.2 icmp"),
+        (EndpointRef(None, None, None, None), "unknown"),
+    ],
+)
+def test_endpoints_are_said_with_what_is_known(endpoint: EndpointRef, said: str) -> None:
+    assert phrases.say_endpoint(endpoint) == said
+
+
+def test_a_ring_of_files_names_the_file_and_the_frame_in_it() -> None:
+    capture = load_report("ring_outside_view").captures[0]
+    assert phrases.say_frames((900, 1800), capture) == "frames 900 (cap_00001.pcapng:900), 1800 (cap_00002.pcapng:800)"
+
+
+def test_a_single_file_needs_no_file_name() -> None:
+    capture = load_report("e1_blinking_red").captures[0]
+    assert phrases.say_frames((31,), capture) == "frame 31"
+    assert phrases.say_frames((), capture) == "no frame"
+
+
+def test_a_frame_outside_all_files_is_still_said() -> None:
+    capture = load_report("ring_outside_view").captures[0]
+    short = replace(capture, files=(CaptureFile("a", 1, 5), CaptureFile("b", 6, 5)))
+    assert phrases.say_frames((99,), short) == "frame 99"
+
+
+def test_the_side_of_the_clock_error_is_right() -> None:
+    capture = load_report("e1_blinking_red").captures[0]
+    behind = phrases.say_clock(replace(capture, clock_offset_s=3.0))
+    assert behind is not None
+    assert "3 s behind" in behind
+    assert phrases.say_clock(capture) is None
+
+
+def test_many_addresses_are_cut() -> None:
+    device = replace(load_report("e1_blinking_red").devices[0], addresses=tuple(f"10.0.0.{n}" for n in range(7)))
+    assert phrases.say_names(device)[-1] == "10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3 and 3 more"
+
+
+def test_the_root_cause_is_the_finding_that_is_the_cause_at_its_stage() -> None:
+    device = load_report("e1_blinking_red").devices[0]
+    cause = device.findings[0]
+    twin = replace(cause, role=Role.NOTE, summary="an earlier one")
+    found = phrases.find_root(replace(device, findings=(twin, cause)))
+    assert found is cause
+    assert phrases.find_root(replace(device, root_cause=None)) is None
