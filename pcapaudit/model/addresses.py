@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 ANY_V4 = bytes(4)
 BROADCAST_V4 = b"\xff" * 4
 BROADCAST_MAC = b"\xff" * 6
+_MAC = re.compile(r"[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}")
 
 # Private in the sense of "cannot be a server on the internet": RFC 1918, RFC 6598, RFC 4193.
 _PRIVATE = tuple(ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
@@ -35,12 +37,10 @@ def parse_ip(text: str) -> bytes:
 
 
 def parse_mac(text: str) -> bytes:
-    """Packed form of ``aa:bb:cc:dd:ee:ff`` (also with dashes or dots). Raises ValueError."""
-    digits = text.replace(":", "").replace("-", "").replace(".", "")
-    mac = bytes.fromhex(digits)
-    if len(mac) != 6:
+    """Packed form of ``aa:bb:cc:dd:ee:ff`` (also with dashes, ``aabb.ccdd.eeff`` or bare). Raises ValueError."""
+    if not _MAC.fullmatch(text):
         raise ValueError(f"{text!r} is not a MAC address")
-    return mac
+    return bytes.fromhex(text.replace(":", "").replace("-", "").replace(".", ""))
 
 
 @lru_cache(maxsize=65536)
@@ -71,11 +71,13 @@ def is_public(address: bytes) -> bool:
 
 @lru_cache(maxsize=4096)
 def network(address: bytes, mask: bytes) -> IPv4Network | IPv6Network | None:
-    """The subnet of an IPv4 address under a mask; None when the mask is no mask."""
-    try:
-        return ip_network(f"{ip_text(address)}/{ip_text(mask)}", strict=False)
-    except ValueError:
+    """The subnet of an IPv4 address under a mask; None when the mask is no mask (RFC 950: ones, then zeros)."""
+    if len(address) != 4 or len(mask) != 4:
         return None
+    prefix = int.from_bytes(mask, "big").bit_count()
+    if int.from_bytes(mask, "big") != (1 << 32) - (1 << (32 - prefix)):
+        return None
+    return ip_network((address, prefix), strict=False)
 
 
 def is_inside(address: bytes, subnet: IPv4Network | IPv6Network | None) -> bool:

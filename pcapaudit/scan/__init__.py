@@ -5,7 +5,16 @@ The loop is written in plain Python and compiled by Cython where a compiler is a
 
 from __future__ import annotations
 
-from pcapaudit.scan.core import Scanner, is_compiled
+from typing import TYPE_CHECKING
+
+from pcapaudit.scan.loading import choose_core
 from pcapaudit.scan.result import Bounds, ScanResult
+
+if TYPE_CHECKING:
+    from pcapaudit.scan.core import Scanner, is_compiled
+else:
+    _core = choose_core()
+    Scanner = _core.Scanner
+    is_compiled = _core.is_compiled
 
 __all__ = ["Bounds", "ScanResult", "Scanner", "is_compiled"]

@@ -1,0 +1,203 @@
+"""A capture, judged: which devices are in it, what each one's verdict is, how healthy the capture is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pcapaudit.catalog.identify import Identified, identify
+from pcapaudit.catalog.schema import Signature
+from pcapaudit.diagnose.capture_info import capture_info
+from pcapaudit.diagnose.document import device_report
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Fired
+from pcapaudit.diagnose.health.registry import View, caps_for, examine
+from pcapaudit.diagnose.params import Params
+from pcapaudit.diagnose.traits import traits_of
+from pcapaudit.diagnose.verdict import Diagnosis, diagnose_device
+from pcapaudit.flows.hosts import Host, find_hosts
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.addresses import ip_text, mac_text, parse_ip, parse_mac
+from pcapaudit.model.errors import UsageError
+from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, HealthItem, NearMiss, Said
+from pcapaudit.model.traits import Traits
+from pcapaudit.model.words import Identification, Stage, Verdict
+
+BUSIEST = 10
+MAX_HOSTS = 2000
+"""Hosts that are looked at as possible devices, the earliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of every capture of an audit.
+
+    ``values`` are the engineer's values for the signatures' parameters; ``overrides`` those
+    thresholds that he set himself (they beat the signature's own).
+    """
+
+    signatures: Sequence[Signature]
+    params: Params = field(default_factory=Params)
+    overrides: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, int] = field(default_factory=dict)
+    signature: str | None = None
+    device: str | None = None
+    all_devices: bool = False
+    said: Said = field(default_factory=lambda: Said(None, None))
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureAnalysis:
+    """One capture's share of the report."""
+
+    info: CaptureInfo
+    devices: tuple[DeviceReport, ...]
+    hosts: tuple[BusyHost, ...]
+    nearest: tuple[NearMiss, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A host, its traits and what it was recognised as."""
+
+    facts: Facts
+    traits: Traits
+    identified: Identified
+    is_named: bool
+    """The engineer named this very host."""
+
+
+def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis:
+    """Judge every device of a capture.
+
+    Args:
+        traffic: The capture.
+        request: What is asked.
+        capture: Index of the capture in the report.
+    """
+    hosts = find_hosts(traffic)[:MAX_HOSTS]
+    candidates = [_candidate(traffic, host, hosts, request) for host in hosts]
+    traffic.memo["service_hosts"] = _service_hosts(candidates)
+    chosen = _choose(candidates, request)
+    listed = [_facts_for(c, hosts, request) for c in chosen]
+    items = examine(View(traffic, listed, request.params))
+    judged = [(diagnose_device(f, caps_for(f, items)), c) for f, c in zip(listed, chosen, strict=True)]
+    kept = [(d, c) for d, c in judged if _is_listed(d, c, request)]
+    devices = tuple(device_report(d, c.identified, capture, request.said) for d, c in kept)
+    info = capture_info(traffic, _health_of(items, [d for d, _ in kept]))
+    return CaptureAnalysis(info, devices, _busiest(hosts, capture), _nearest(candidates))
+
+
+def _candidate(traffic: Traffic, host: Host, hosts: Sequence[Host], request: Request) -> _Candidate:
+    facts = Facts(traffic, host, hosts, None, None, request.params, request.values)
+    traits = traits_of(facts)
+    return _Candidate(facts, traits, identify(traits, request.signatures), _is_named(host, request.device))
+
+
+def _is_named(host: Host, device: str | None) -> bool:
+    if device is None:
+        return False
+    try:
+        return parse_ip(device) in host.addresses
+    except ValueError:
+        pass
+    try:
+        return host.mac == parse_mac(device)
+    except ValueError:
+        raise UsageError(f"--device {device}: neither a MAC nor an IP address") from None
+
+
+def _service_hosts(candidates: Sequence[_Candidate]) -> frozenset[bytes]:
+    """Addresses of recognised devices: the peers that other devices look for (NEXUS for the iPad)."""
+    return frozenset(a for c in candidates if c.identified.signature for a in c.facts.host.addresses)
+
+
+def _choose(candidates: Sequence[_Candidate], request: Request) -> list[_Candidate]:
+    """Candidates worth a diagnosis: the named one alone, or the recognised ones and those in trouble."""
+    if request.device is not None:
+        return [c for c in candidates if c.is_named]
+    usable = [c for c in candidates if not c.facts.host.is_router]
+    if request.signature is not None and not any(c.identified.signature == request.signature for c in usable):
+        return _likeliest(usable, request)
+    return usable
+
+
+def _likeliest(usable: Sequence[_Candidate], request: Request) -> list[_Candidate]:
+    """The engineer says what the device is, nothing in the capture does: the host that comes nearest."""
+    scored = [
+        (len(_with_signature(c, request).attempts) + 2 * len(_with_signature(c, request).needed_lookups), c)
+        for c in usable
+    ]
+    best = max((score for score, _ in scored), default=0)
+    if best:
+        return [c for score, c in scored if score == best][:1]
+    silent = [c for c in usable if c.facts.dhcp and c.facts.lease is None]
+    return silent if len(silent) == 1 else []
+
+
+def _with_signature(candidate: _Candidate, request: Request) -> Facts:
+    signature = next(s for s in request.signatures if s.id == request.signature)
+    facts = candidate.facts
+    return Facts(
+        facts.traffic, facts.host, facts.hosts, signature, Identification.ENGINEER, request.params, request.values
+    )
+
+
+def _facts_for(c: _Candidate, hosts: Sequence[Host], request: Request) -> Facts:
+    """Facts under the signature that the engineer named or the packets show."""
+    said = request.signature if (c.is_named or c.identified.signature in (None, request.signature)) else None
+    wanted = said if said is not None and _may_be(c, request) else c.identified.signature
+    signature = next((s for s in request.signatures if s.id == wanted), None)
+    kind = c.identified.kind if wanted == c.identified.signature else None
+    if signature is not None and kind is None:
+        kind = Identification.ENGINEER
+    own = {n: v for n, v in (signature.thresholds if signature else {}).items() if n not in request.overrides}
+    return Facts(c.facts.traffic, c.facts.host, hosts, signature, kind, request.params.changed(own), request.values)
+
+
+def _may_be(c: _Candidate, request: Request) -> bool:
+    """Whether the engineer's signature is meant for this host."""
+    return c.is_named or c.identified.signature == request.signature or bool(_likeliest([c], request))
+
+
+def _is_listed(d: Diagnosis, c: _Candidate, request: Request) -> bool:
+    """Which devices the report lists (contract: devices that match no signature)."""
+    if request.signature is not None and request.device is None:
+        return d.facts.signature is not None and d.facts.signature.id == request.signature
+    if d.facts.signature is not None or c.is_named or request.all_devices:
+        return True
+    return d.verdict is Verdict.FAILED and d.facts.mac is not None and d.root is not None and _has_no_network(d.root.fired)
+
+
+def _has_no_network(fired: Fired) -> bool:
+    """Reasons to list a device that matches no signature: no usable lease, no gateway, no name at all."""
+    return fired.stage in (Stage.DHCP, Stage.DNS) or fired.rule == "ARP-GW-NO-REPLY"
+
+
+def _health_of(items: Sequence[HealthItem], kept: Sequence[Diagnosis]) -> list[HealthItem]:
+    """Items of the capture and of listed devices; hosts that are not listed need no remark."""
+    macs = {mac_text(d.facts.mac) for d in kept if d.facts.mac is not None}
+    return [i for i in items if i.device is None or i.device in macs]
+
+
+def _busiest(hosts: Sequence[Host], capture: int) -> tuple[BusyHost, ...]:
+    ranked = sorted(hosts, key=lambda h: (-h.frames, h.first_frame))[:BUSIEST]
+    return tuple(
+        BusyHost(
+            mac_text(h.mac) if h.mac is not None else None,
+            tuple(ip_text(a) for a in h.addresses),
+            h.frames,
+            None,
+            capture,
+        )
+        for h in ranked
+    )
+
+
+def _nearest(candidates: Sequence[_Candidate]) -> tuple[NearMiss, ...]:
+    """Signatures of which some sign was there, each once, in order of the hosts."""
+    found: dict[str, NearMiss] = {}
+    for c in candidates:
+        for near in c.identified.nearest:
+            found.setdefault(near.signature, near)
+    return tuple(found.values())[:5]

@@ -1,0 +1,256 @@
+"""Attempts: each time the device tried one of its vendor's services, and how far that got.
+
+Flows are bound to the needs of the signature by port and by the names that the device
+was given for the address. What a packet proves in favour of the device is noted here, stage
+by stage; what speaks against it is the business of the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from pcapaudit.catalog.schema import Endpoint, Need, Signature
+from pcapaudit.diagnose.proof import Proof, prove
+from pcapaudit.flows.flow import TCP, UDP, Flow
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.events import Event, HttpRequest, Packet, TlsClientHello
+from pcapaudit.model.words import Stage, State
+
+TRANSPORTS = {TCP: "tcp", UDP: "udp"}
+COMMON_PORTS = frozenset({21, 22, 23, 25, 53, 67, 80, 110, 123, 143, 443, 445, 853, 993, 3128, 3389, 5353, 8080, 8443})
+"""Ports that say nothing of a vendor: a flow there needs a name or an address to belong to a need."""
+SPECIAL_APPS = frozenset({"dns", "ntp"})
+"""Needs judged by the exchanges of their own stage, not by attempts."""
+
+
+@dataclass
+class Attempt:
+    """One try to use a service: a TCP connection, or one UDP source port.
+
+    Attributes:
+        member: Which endpoint entry of the need it belongs to (any-of and all-of groups).
+        host: Name that led to the address, None when the capture does not show it.
+        tries: The packets that asked for an answer: SYNs, or datagrams.
+        proofs: What was positively seen, by stage.
+        failed_at: Stage at which a rule found it broken, set by the verdict model.
+    """
+
+    need: Need
+    member: int
+    host: str | None
+    address: bytes
+    transport: str
+    port: int
+    flow: Flow
+    events: Sequence[Event]
+    tries: list[Packet]
+    proofs: dict[Stage, Proof] = field(default_factory=dict)
+    failed_at: Stage | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The entry of the signature that it matches."""
+        return self.need.endpoints[self.member]
+
+    @property
+    def began_ns(self) -> int:
+        """When it began (ns UTC)."""
+        return self.flow.first_ns
+
+    @property
+    def last_try_ns(self) -> int:
+        """When the device last asked."""
+        return self.tries[-1].time_ns if self.tries else self.flow.last_ns
+
+    @property
+    def key(self) -> tuple[str | None, bytes, str, int]:
+        """Host, address, transport and port: attempts with one key form a series."""
+        return (self.host, self.address, self.transport, self.port)
+
+    @property
+    def frames(self) -> list[int]:
+        """Frames of the tries."""
+        return [p.frame for p in self.tries]
+
+    def has(self, stage: Stage) -> bool:
+        """Whether the stage was positively seen, or is implied by what was seen."""
+        proof = self.proofs.get(stage)
+        return proof is not None and proof.state in (State.OK, State.IMPLIED)
+
+    @property
+    def answered_ns(self) -> int | None:
+        """When the service last answered with data of its own; None when it never did."""
+        if not self.has(Stage.RETURN) or self.failed_at not in (None, Stage.PERSIST):
+            return None
+        last = self.flow.last_answer
+        return last.time_ns if last is not None else self.flow.last_ns
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether nothing at all came back: no handshake, no reset, no datagram."""
+        return not self.has(Stage.CONNECT) and not self.flow.received
+
+    def of(self, *kinds: type) -> list[Event]:
+        """Its messages of the given classes."""
+        return [e for e in self.events if isinstance(e, kinds)]
+
+
+@dataclass(frozen=True)
+class Series:
+    """All attempts at one endpoint, whatever the source port."""
+
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def first(self) -> Attempt:
+        """The earliest attempt."""
+        return self.attempts[0]
+
+    @property
+    def tries(self) -> list[Packet]:
+        """Every asking packet in frame order."""
+        return sorted((p for a in self.attempts for p in a.tries), key=lambda p: p.frame)
+
+
+def series_of(attempts: Iterable[Attempt]) -> list[Series]:
+    """Group attempts by endpoint, in order of the first attempt."""
+    table: dict[tuple[str | None, bytes, str, int], list[Attempt]] = {}
+    for attempt in attempts:
+        table.setdefault(attempt.key, []).append(attempt)
+    return [Series(tuple(group)) for group in table.values()]
+
+
+class Binder:
+    """Decides which flows of one device belong to which need of its signature.
+
+    Args:
+        traffic: The capture.
+        signature: What the device is taken for.
+        names: Address -> names known for it (the device's own lookups first).
+        params: Values of the signature's parameters (``app_port`` -> 57123).
+        is_certain: The engineer named the signature: flows on common ports to addresses
+            without any known name are accepted as well.
+    """
+
+    def __init__(
+        self,
+        traffic: Traffic,
+        signature: Signature,
+        names: Mapping[bytes, Sequence[str]],
+        params: Mapping[str, int],
+        *,
+        is_certain: bool,
+    ) -> None:
+        self._traffic = traffic
+        self._signature = signature
+        self._names = names
+        self._params = params
+        self._is_certain = is_certain
+
+    def attempts(self, flows: Sequence[int], addresses: frozenset[bytes]) -> list[Attempt]:
+        """The attempts among these flows, in order of their beginning."""
+        found = (self._attempt(index, addresses) for index in flows)
+        return sorted((a for a in found if a is not None), key=lambda a: (a.began_ns, a.flow.index))
+
+    def _attempt(self, index: int, addresses: frozenset[bytes]) -> Attempt | None:
+        _, a_port, _, b_port, proto = self._traffic.ends(index)
+        if proto not in TRANSPORTS:
+            return None
+        if not self._may_match(a_port, b_port, TRANSPORTS[proto]) and not self._is_proxied(index, proto):
+            return None
+        flow = self._traffic.flow(index)
+        if not flow.has_opening or (proto == UDP and not flow.sent):
+            own = flow.orig[0] if flow.orig[0] in addresses else flow.resp[0]
+            flow = flow.seen_from(own)
+        outward = flow.orig[0] in addresses
+        events = self._traffic.conversation(index) if proto == TCP else []
+        bound = self._bind(flow, events, "out" if outward else "in")
+        if bound is None:
+            return None
+        need, member, host = bound
+        tries = (flow.syns or flow.sent_data[:1]) if proto == TCP else flow.sent
+        far = flow.resp if outward else flow.orig
+        attempt = Attempt(need, member, host, far[0], TRANSPORTS[proto], flow.resp[1], flow, events, list(tries))
+        attempt.proofs = prove(flow, events, need.endpoints[member], is_persistent=need.persistent)
+        return attempt
+
+    def _is_proxied(self, index: int, proto: int) -> bool:
+        return proto == TCP and _tunnel(self._traffic.conversation(index)) is not None
+
+    def _may_match(self, a_port: int, b_port: int, transport: str) -> bool:
+        return any(
+            self._port_fits(endpoint, transport, port)
+            for need in self._signature.needs
+            for endpoint in need.endpoints
+            for port in (a_port, b_port)
+        )
+
+    def _port_fits(self, endpoint: Endpoint, transport: str, port: int) -> bool:
+        if endpoint.transport != transport or endpoint.app in SPECIAL_APPS:
+            return False
+        if endpoint.param is not None and endpoint.param in self._params:
+            return port == self._params[endpoint.param]
+        return any(r.low <= port <= r.high for r in endpoint.ports)
+
+    def _bind(self, flow: Flow, events: Sequence[Event], direction: str) -> tuple[Need, int, str | None] | None:
+        names = self._names_of(flow, events)
+        tunnel = _tunnel(events)
+        port = flow.resp[1] if tunnel is None else tunnel[1]
+        best: tuple[int, Need, int, str | None] | None = None
+        for need in self._signature.needs:
+            if need.direction != direction:
+                continue
+            for member, endpoint in enumerate(need.endpoints):
+                if not self._port_fits(endpoint, TRANSPORTS[flow.proto], port):
+                    continue
+                score, host = self._fit(need, flow, names)
+                score += 1 if need.required else 0
+                if host is not False and score > (best[0] if best else 0):
+                    best = (score, need, member, host if isinstance(host, str) else None)
+        return None if best is None else best[1:]
+
+    def _fit(self, need: Need, flow: Flow, names: Sequence[str]) -> tuple[int, str | bool | None]:
+        """How well a flow on a fitting port belongs to a need; False as host when it does not."""
+        far, port = flow.resp
+        if need.direction == "in":
+            return 2, None
+        for name in names:
+            patterns = [p for p in need.hosts if p.matches(name)]
+            if patterns:
+                return (9 if any("*" not in p.text for p in patterns) else 7), name
+        hinted = any(ip_address(far) in net for net in need.addresses)
+        if not need.hosts:
+            return (5 if hinted or not need.addresses else 3), (names[0] if names else None)
+        if names:
+            return 0, False
+        if hinted:
+            return 6, None
+        is_open = port not in COMMON_PORTS or self._is_certain
+        return (3, None) if is_open else (0, False)
+
+    def _names_of(self, flow: Flow, events: Sequence[Event]) -> list[str]:
+        """Names that lead to the far side; what the connection itself says goes before what was looked up.
+
+        Several services may share an address (ALS-13): then only the connection's own words tell them apart.
+        """
+        said = [e.sni for e in events if isinstance(e, TlsClientHello) and e.sni]
+        said += [host for e in events if isinstance(e, HttpRequest) for host in (_host_of(e),) if host]
+        return list(dict.fromkeys(said or self._names.get(flow.resp[0], ())))
+
+
+def _host_of(request: HttpRequest) -> str | None:
+    """Host that a request names, without port; None for a bare address (RFC 9110, section 7.2)."""
+    text = request.target if request.method == "CONNECT" else (request.host or "")
+    name = text.rsplit(":", 1)[0] if text.count(":") == 1 else text
+    return name.lower().rstrip(".") if any(c.isalpha() for c in name) and ":" not in name else None
+
+
+def _tunnel(events: Sequence[Event]) -> tuple[str, int] | None:
+    """Host and port that a connection asks a proxy for (RFC 9110, section 9.3.6); None when it asks no proxy."""
+    first = next((e for e in events if isinstance(e, HttpRequest)), None)
+    if first is None or first.method != "CONNECT":
+        return None
+    host, _, port = first.target.rpartition(":")
+    return (host, int(port)) if port.isdecimal() and len(port) <= 5 else None

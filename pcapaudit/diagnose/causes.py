@@ -1,0 +1,232 @@
+"""Who drops it? The causes of silence, ranked by what else the capture shows.
+
+Source: catalogue, section 7.2. Weights order the causes; they never change a stage's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause
+from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.model.addresses import ip_text, is_private, is_public
+
+WEB_PORTS = frozenset({80, 443})
+MAX_FLOWS = 2000
+"""Flows of other hosts that are looked at for contrast."""
+
+
+@dataclass(slots=True)
+class Causes:
+    """Ranked causes, whether another host or port works in the same file, and the frames that show it."""
+
+    ranked: list[Cause] = field(default_factory=list)
+    has_contrast: bool = False
+    frames: list[int] = field(default_factory=list)
+
+
+def silence_causes(facts: Facts, attempts: Sequence[Attempt]) -> Causes:
+    """Weigh what may swallow these unanswered attempts (all of one need).
+
+    Args:
+        facts: The device.
+        attempts: Its unanswered attempts; may be empty, then nothing is known.
+    """
+    result = Causes()
+    if not attempts:
+        return result
+    for sign in SIGNS:
+        for cause, frames, is_contrast in sign(facts, attempts):
+            result.ranked.append(cause)
+            result.frames.extend(frames)
+            result.has_contrast |= is_contrast
+    if not result.ranked:
+        result.ranked = _undecided(attempts)
+    result.ranked.sort(key=lambda c: -c.weight)
+    return result
+
+
+Sign = Callable[[Facts, Sequence[Attempt]], Iterable[tuple[Cause, list[int], bool]]]
+
+
+def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
+    """Filter or server: for 80 and 443 the server first, for other ports the filter (catalogue 7.2)."""
+    why = "nothing else in the capture tells them apart; a capture outside the firewall decides"
+    filtered = Cause("a firewall drops it", 0, why, "filter")
+    down = Cause("the server is down", 0, why, "server")
+    return [down, filtered] if {a.port for a in attempts} <= WEB_PORTS else [filtered, down]
+
+
+def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """Another host of the LAN reaches the same server and port."""
+    for a in attempts:
+        contrast = facts.reached_by_others(a.address, a.transport, a.port)
+        if contrast is not None:
+            text = f"{ip_text(contrast.address)} reaches {ip_text(a.address)}:{a.port} (frame {contrast.frame})"
+            yield (
+                Cause("a filter on this device (MAC, address or VLAN policy)", 35, text, "device_filter"),
+                [contrast.frame],
+                True,
+            )
+            return
+
+
+def _other_hosts_fail(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """Another host fails on the same server and port, too."""
+    for a in attempts:
+        for flow in _foreign_flows(facts, a.address):
+            if flow.proto == TCP and flow.resp == (a.address, a.port) and flow.syns and not flow.received:
+                text = f"{ip_text(flow.orig[0])} gets no answer there either (frame {flow.first_frame})"
+                yield Cause("the server is down, or a filter for the whole site", 15, text, "server"), [], False
+                return
+
+
+def _foreign_flows(facts: Facts, address: bytes) -> Iterable[Flow]:
+    indices = facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
+    flows = (facts.traffic.flow(i) for i in indices)
+    return (f for f in flows if f.orig[0] not in facts.addresses and f.resp[0] not in facts.addresses)
+
+
+def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """The device reaches the same server on another port, or another server on the same port."""
+    targets = {(a.address, a.port) for a in attempts}
+    addresses, ports = {a.address for a in attempts}, {a.port for a in attempts}
+    seen: set[str] = set()
+    for flow in facts.outward_flows:
+        if flow.proto != TCP or not flow.is_established or not flow.has_opening or flow.resp in targets:
+            continue
+        address, port = flow.resp
+        if address in addresses and "port" not in seen:
+            seen.add("port")
+            text = f"the device reaches {ip_text(address)} on port {port} (frame {flow.first_frame})"
+            yield Cause("a port filter, or that one service is down", 25, text, "filter"), [flow.first_frame], True
+        elif port in ports and "address" not in seen and is_public(address):
+            seen.add("address")
+            text = f"the device reaches {ip_text(address)} on the same port {port} (frame {flow.first_frame})"
+            yield (
+                Cause("an address filter, or the server or its route is down", 15, text, "filter"),
+                [flow.first_frame],
+                True,
+            )
+
+
+def _everything_fails(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """No host of the file gets anything back from beyond the gateway."""
+    inbound = any(_came_from_outside(facts, index) for index in range(min(len(facts.traffic.result.flows), MAX_FLOWS)))
+    others_try = any(is_public(f.resp[0]) for h in facts.others for f in _opened_by(facts, h.addresses))
+    if not inbound and others_try:
+        yield (
+            Cause(
+                "the uplink or the gateway is down", 40, "no host gets anything back from beyond the gateway", "uplink"
+            ),
+            [],
+            False,
+        )
+
+
+def _came_from_outside(facts: Facts, index: int) -> bool:
+    a, _, b, _, _ = facts.traffic.ends(index)
+    row = facts.traffic.result.flows[index]
+    return bool((a and is_public(a) and row["a_pkts"]) or (b and is_public(b) and row["b_pkts"]))
+
+
+def _opened_by(facts: Facts, addresses: Iterable[bytes]) -> Iterable[Flow]:
+    for address in addresses:
+        for index in facts.traffic.flows_by_address.get(address, [])[:50]:
+            flow = facts.traffic.flow(index)
+            if flow.orig[0] == address:
+                yield flow
+
+
+def _resolver_policy(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """A public resolver stays silent for this device while the local one answers."""
+    queries = [q for lookup in facts.lookups for q in lookup.queries]
+    silent = [q for q in queries if is_public(q.resolver) and q.sent and not q.answers]
+    answered = [q for q in queries if is_private(q.resolver) and q.answers]
+    public_ok = any(is_public(q.resolver) and q.answers for q in queries)
+    if len(silent) >= 2 and answered and not public_ok:
+        where = f"{ip_text(silent[0].resolver)} (frame {silent[0].frames[0]})"
+        text = f"DNS to {where} gets no answer either, the local resolver answers"
+        yield (
+            Cause("a policy that denies this device or its VLAN everything", 25, text, "policy"),
+            [silent[0].frames[0]],
+            False,
+        )
+
+
+def _stale_list(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """Only addresses that are not in the vendor's paper fail, those of the paper work."""
+    hints = [net for a in attempts for net in a.need.addresses]
+    if not hints:
+        return
+    failing_new = all(not any(ip_address(a.address) in net for net in hints) for a in attempts)
+    own = facts.attempts_of(attempts[0].need)
+    paper_works = any(any(ip_address(a.address) in net for net in hints) and a.answered_ns is not None for a in own)
+    if failing_new and paper_works:
+        text = "addresses of the vendor's paper answer, newer ones do not"
+        yield Cause("an allow-list by address that is out of date", 30, text, "address_list"), [], False
+
+
+def _some_addresses(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """Always the same addresses of one name fail while others of it work."""
+    own = facts.attempts_of(attempts[0].need)
+    works = {a.address for a in own if a.answered_ns is not None and a.host == attempts[0].host and a.host}
+    fails = {a.address for a in attempts}
+    if works and not works & fails:
+        text = f"{ip_text(min(works))} of the same name works, {', '.join(sorted(ip_text(f) for f in fails))} does not"
+        yield Cause("a reputation, country or address filter", 20, text, "filter"), [], False
+
+
+def _late_answers(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """SYNs of other flows are answered seconds late: loss or congestion."""
+    for flow in facts.outward_flows:
+        if len(flow.syns) > 1 and flow.syn_acks and flow.is_established:
+            where = f"{ip_text(flow.resp[0])}:{flow.resp[1]}"
+            text = f"{where} answers only after {len(flow.syns)} SYN (frame {flow.syn_acks[0].frame})"
+            yield Cause("packet loss or congestion", 30, text, "loss"), [flow.syn_acks[0].frame], False
+            return
+
+
+def _worked_before(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """The same service worked earlier in the file."""
+    before = [
+        a
+        for a in facts.attempts_of(attempts[0].need)
+        if a.answered_ns is not None and a.answered_ns < attempts[0].began_ns
+    ]
+    if before:
+        last = before[-1].flow.last_answer
+        frame = last.frame if last is not None else before[-1].flow.last_frame
+        yield (
+            Cause(
+                "a rule change or an outage at that time", 10, f"the service still answered in frame {frame}", "filter"
+            ),
+            [frame],
+            False,
+        )
+
+
+def _not_registered(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """A server that discards without a word looks like a filter (TEK-19)."""
+    if attempts[0].transport == "udp":
+        text = "the server discards messages it does not accept without any reply; both look the same"
+        yield Cause("a filter on UDP", 15, "no reply to any datagram", "filter"), [], False
+        yield Cause("the server does not accept this device (not registered)", 5, text, "registration"), [], False
+
+
+SIGNS: tuple[Sign, ...] = (
+    _other_hosts,
+    _other_hosts_fail,
+    _own_success,
+    _everything_fails,
+    _resolver_policy,
+    _stale_list,
+    _some_addresses,
+    _late_answers,
+    _worked_before,
+    _not_registered,
+)

@@ -1,0 +1,207 @@
+"""Certificates that a device was shown: valid, made out to the right name, and the server's own?
+
+Only TLS 1.2 and older shows them (RFC 5246, section 7.4.2); TLS 1.3 encrypts them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.domains import registered_domain
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.silence import end_by
+from pcapaudit.flows.flow import TCP
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.addresses import ip_text
+from pcapaudit.model.events import CertificateFacts, Event, Packet, TlsAlert, TlsCertificates, TlsClientHello
+from pcapaudit.model.times import readable
+
+MAX_FLOWS = 2000
+"""Connections of the whole capture that are read for certificates."""
+EARLIEST_NS = 1_104_537_600_000_000_000
+"""2005-01-01: a capture clock before that is wrong (CAP-CLOCK-JUMP)."""
+REFUSALS = frozenset({42, 46, 48})
+
+PRODUCTS = (
+    "fortigate", "fortinet", "zscaler", "palo alto", "sophos", "check point", "blue coat", "bluecoat", "proxysg",
+    "netskope", "barracuda", "watchguard", "sonicwall", "forcepoint", "websense", "cisco umbrella", "iboss",
+    "mcafee web gateway", "skyhigh secure web", "lightspeed", "smoothwall", "untangle", "securly", "contentkeeper",
+    "clearswift", "trend micro web", "kerio control", "ipfire", "pfsense", "opnsense", "squid", "mitmproxy",
+    "web gateway", "webfilter", "web filter", "ssl inspection", "tls inspection", "https inspection", "ssl proxy",
+)  # fmt: skip
+"""Words of an issuer that name a product for inspection, lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A certificate chain that a server showed the device, and for which name (None: it asked for none)."""
+
+    attempt: Attempt
+    at: Packet
+    sni: str | None
+    chain: tuple[CertificateFacts, ...]
+
+    @property
+    def leaf(self) -> CertificateFacts:
+        """The certificate of the server itself."""
+        return self.chain[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is wrong with a certificate: the rest of a sentence, the likely cause and its kind."""
+
+    text: str
+    cause: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A sign that a certificate was made by a box on the way, its weight and the frame that shows it."""
+
+    text: str
+    weight: int
+    frame: int | None = None
+
+
+def offers_of(attempts: Iterable[Attempt]) -> list[Offer]:
+    """The visible certificates of outward attempts, one a connection."""
+    found = []
+    for attempt in attempts:
+        event = _shown(attempt.events)
+        if event is not None and attempt.need.direction == "out":
+            found.append(Offer(attempt, event.at, _asked(attempt.events), event.chain))
+    return found
+
+
+def _shown(events: Iterable[Event]) -> TlsCertificates | None:
+    return next((e for e in events if isinstance(e, TlsCertificates) and not e.from_client and e.chain), None)
+
+
+def _asked(events: Iterable[Event]) -> str | None:
+    name = next((e.sni for e in events if isinstance(e, TlsClientHello) and e.sni), None)
+    return name.lower().rstrip(".") if name else None
+
+
+def end_of_handshake(offer: Offer) -> Packet | None:
+    """The packet by which the device ended the handshake: its alert, else its FIN or RST; None when it did not."""
+    alerts = (e for e in offer.attempt.events if isinstance(e, TlsAlert) and e.from_client)
+    alert = next((e.at for e in alerts if e.code in REFUSALS), None)
+    if alert is not None:
+        return alert
+    closed = end_by(offer.attempt.flow, offer.at, device=True)
+    by_server = end_by(offer.attempt.flow, offer.at, device=False)
+    return closed if closed is not None and (by_server is None or closed.frame < by_server.frame) else None
+
+
+# --- validity ---------------------------------------------------------------------------------
+
+
+def doubt_about(facts: Facts, offer: Offer) -> Doubt | None:
+    """Why a certificate is not valid here and now; None when nothing speaks against it.
+
+    Judged by the capture's clock, unless that is wrong by the answers of time servers in the capture.
+    """
+    leaf, now = offer.leaf, offer.at.time_ns
+    if has_trusted_clock(facts):
+        if leaf.not_after_ns < now:
+            text = f"ran out on {readable(leaf.not_after_ns)}"
+            return Doubt(text, "the owner of the server or of an inspection box must renew it", "server")
+        if leaf.not_before_ns > now:
+            text = f"is valid only from {readable(leaf.not_before_ns)} on"
+            return Doubt(text, "the certificate was made with a wrong clock, or too early", "server")
+    if offer.sni is not None and leaf.names and not _covers(leaf.names, offer.sni):
+        names = ", ".join(leaf.names[:3]) + (", …" if len(leaf.names) > 3 else "")
+        cause = "a portal, a filter or another server answers"
+        return Doubt(f"is made out to {names}, not to {offer.sni}", cause, "middlebox")
+    return None
+
+
+def has_trusted_clock(facts: Facts) -> bool:
+    """Whether the capture's time stamps may judge dates: no time server in it says otherwise."""
+    if facts.start_ns < EARLIEST_NS:
+        return False
+    limit = ns(facts.params.clock_bad)
+    said = (m for m in facts.traffic.ntp if m.mode == 4 and 0 < m.stratum < 16 and m.leap != 3)
+    return all(abs(m.transmit_ns - m.at.time_ns) <= limit for m in said if m.transmit_ns is not None)
+
+
+def is_name_for(pattern: str, host: str) -> bool:
+    """Whether a name of a certificate covers a host.
+
+    A star stands for exactly one label and only at the left. Source: RFC 6125, section 6.4.
+    """
+    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    if pattern == host:
+        return True
+    label, _, rest = host.partition(".")
+    return pattern.startswith("*.") and bool(label) and "." in rest and pattern[2:] == rest
+
+
+# --- inspection -------------------------------------------------------------------------------
+
+
+def inspection_signs(facts: Facts, offer: Offer) -> list[Sign]:
+    """Signs that the certificate comes from a box on the way and not from the vendor's server."""
+    signs = []
+    issuer = offer.leaf.issuer
+    product = next((p for p in PRODUCTS if p in issuer.lower()), None)
+    if product is not None:
+        signs.append(Sign(f"its issuer is {issuer!r}", 30, offer.at.frame))
+    other = _same_key_elsewhere(facts, offer)
+    if other is not None:
+        text = f"the same key stands for {other.name} at {ip_text(other.address)} (frame {other.frame})"
+        signs.append(Sign(text, 40, other.frame))
+    return signs
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One certificate that anybody in the capture was shown."""
+
+    name: str
+    address: bytes
+    names: tuple[str, ...]
+    frame: int
+
+
+def _same_key_elsewhere(facts: Facts, offer: Offer) -> _Shown | None:
+    """The same public key in another certificate, for an unrelated domain at another address."""
+    name = offer.sni or offer.attempt.host
+    if name is None:
+        return None
+    table = _keys(facts.traffic)
+    shown = table.get(offer.leaf.key_sha256, [])
+    own = registered_domain(name)
+    own_addresses = {s.address for s in shown if registered_domain(s.name) == own} | {offer.attempt.address}
+    for other in shown:
+        unrelated = registered_domain(other.name) != own and not facts.needs_name(other.name, required=False)
+        is_shared = _covers(other.names, name) or _covers(offer.leaf.names, other.name)
+        if unrelated and not is_shared and other.address not in own_addresses:
+            return other
+    return None
+
+
+def _covers(names: Iterable[str], host: str) -> bool:
+    return any(is_name_for(n, host) for n in names)
+
+
+def _keys(traffic: Traffic) -> dict[str, list[_Shown]]:
+    """Public key of a leaf -> where it was shown, over all connections of the capture."""
+    known: dict[str, list[_Shown]] | None = traffic.memo.get("certificate_keys")
+    if known is None:
+        known = defaultdict(list)
+        tcp = (i for i in range(len(traffic.result.flows)) if traffic.ends(i)[4] == TCP)
+        for index, _ in zip(tcp, range(MAX_FLOWS), strict=False):
+            events = traffic.conversation(index)
+            event, name = _shown(events), _asked(events)
+            if event is not None and name is not None:
+                leaf = event.chain[0]
+                known[leaf.key_sha256].append(_Shown(name, event.at.src, leaf.names, event.at.frame))
+        traffic.memo["certificate_keys"] = known
+    return known

@@ -1,0 +1,482 @@
+"""Everything a rule may ask about one device: its exchanges, its attempts, the gates, the neighbours.
+
+One ``Facts`` is made per device and handed to every rule. It computes lazily and judges
+nothing; rules turn it into findings with ``finding``.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypedDict, Unpack
+
+from pcapaudit.catalog.schema import Need, Signature
+from pcapaudit.diagnose.attempts import Attempt, Binder, Series, series_of
+from pcapaudit.diagnose.fired import Cause, Fired, Target, choose_frames
+from pcapaudit.diagnose.params import Params, ns
+from pcapaudit.flows.exchanges import (
+    AAAA,
+    A,
+    ArpQuestion,
+    DhcpCycle,
+    Lookup,
+    NtpPoll,
+    Ping,
+    dhcp_cycles,
+    names_by_address,
+    pair_arp,
+    pair_dns,
+    pair_ntp,
+    pair_pings,
+)
+from pcapaudit.flows.flow import TCP, UDP, Flow
+from pcapaudit.flows.hosts import Host
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.flows.visibility import Visibility, judge_visibility
+from pcapaudit.model.addresses import (
+    ip_text,
+    is_inside,
+    is_link_local,
+    is_private,
+    is_public,
+    is_unicast,
+    mac_text,
+    network,
+)
+from pcapaudit.model.events import ArpMessage, DhcpMessage, IcmpMessage, Packet, QuotedPacket
+from pcapaudit.model.words import Identification, Outcome, Stage
+
+ICMP_ERRORS = {4: frozenset({3, 11}), 6: frozenset({1, 2, 3})}
+"""ICMP types that quote the packet they complain about: RFC 792, RFC 4443."""
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpError:
+    """An ICMP error about a packet of the device; ``flow`` is None when no packet in the file matches."""
+
+    message: IcmpMessage
+    flow: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Another host, port or service that works where the device's does not."""
+
+    address: bytes
+    target: bytes
+    port: int
+    frame: int
+
+
+class Details(TypedDict, total=False):
+    """What a rule may add to a finding; attributes of ``Fired``.
+
+    ``attempts`` also give target, need, times and counts. ``decisive`` frames are among the
+    ten cited. ``packets`` alone give times and counts where nothing else is said.
+    """
+
+    outcome: Outcome
+    decisive: Sequence[int]
+    attempts: Sequence[Attempt]
+    target: Target | None
+    lookups: Sequence[str]
+    began_ns: int
+    tries: int
+    independent: int
+    causes: Sequence[Cause]
+    has_contrast: bool
+    is_agreed: bool
+    is_optional: bool
+    need: Need | None
+    facts: Mapping[str, object]
+    adjust: int
+
+
+class Facts:
+    """One device in one capture.
+
+    Args:
+        traffic: The capture.
+        host: The box.
+        hosts: All boxes of the capture.
+        signature: What it is taken for; None for the general ladder.
+        identification: By what it was recognised.
+        params: Thresholds, the signature's overrides applied.
+        values: The engineer's values for the signature's parameters.
+    """
+
+    def __init__(
+        self,
+        traffic: Traffic,
+        host: Host,
+        hosts: Sequence[Host],
+        signature: Signature | None,
+        identification: Identification | None,
+        params: Params,
+        values: Mapping[str, int],
+    ) -> None:
+        self.traffic = traffic
+        self.host = host
+        self.hosts = hosts
+        self.signature = signature
+        self.identification = identification
+        self.params = params
+        self.values = values
+        self.is_lossy = False
+        """Set by capture health (CAP-LOSS, CAP-IFACE-DROPS)."""
+        self.is_duplicated = False
+        """Set by capture health: duplicates that could not be told from repeats (CAP-DUP)."""
+
+    # --- who and when ---------------------------------------------------------------------------
+
+    @property
+    def mac(self) -> bytes | None:
+        """The device's MAC; None behind a router."""
+        return self.host.mac
+
+    @cached_property
+    def addresses(self) -> frozenset[bytes]:
+        """Every address the device used."""
+        return frozenset(self.host.addresses)
+
+    @cached_property
+    def address(self) -> bytes | None:
+        """The IPv4 address it used last and most ordinarily (no link-local unless it is the only one)."""
+        v4 = [a for a in self.host.addresses if len(a) == 4]
+        usable = [a for a in v4 if not is_link_local(a)]
+        leased = [c.ack.yiaddr for c in self.dhcp if c.ack is not None and c.ack.yiaddr in v4]
+        if leased:
+            return leased[-1]
+        known = usable or v4 or list(self.host.addresses)
+        return known[-1] if known else None
+
+    @property
+    def start_ns(self) -> int:
+        """First time stamp of the capture."""
+        return self.traffic.start_ns
+
+    @property
+    def end_ns(self) -> int:
+        """The wire was watched until then."""
+        return self.traffic.end_ns
+
+    @property
+    def is_outside_view(self) -> bool:
+        """Whether a router stands between the device and the mirror: its own network is not in view."""
+        return self.host.behind_router and (self.mac is None or (self.address is not None and is_public(self.address)))
+
+    @cached_property
+    def goes_out_unseen(self) -> bool:
+        """One-sided capture in which the device sends to far addresses: it must know its way there."""
+        return self.visibility.missing == "inbound" and any(is_public(f.resp[0]) for f in self.outward_flows)
+
+    @cached_property
+    def has_boot(self) -> bool:
+        """Whether the device's start lies in the window (a DISCOVER, or a REQUEST that is no renewal)."""
+        return any(c.discovers or (c.requests and not c.is_renewal) for c in self.dhcp)
+
+    # --- exchanges ------------------------------------------------------------------------------
+
+    @cached_property
+    def flows(self) -> list[int]:
+        """Flows of the device, by address and (where both are known) by MAC."""
+        found: set[int] = set()
+        for address in self.addresses:
+            for index in self.traffic.flows_by_address.get(address, ()):
+                if self._is_own(index, address):
+                    found.add(index)
+        return sorted(found)
+
+    def _is_own(self, index: int, address: bytes) -> bool:
+        """False when another MAC sent from this address (address conflict, reused lease)."""
+        if self.mac is None:
+            return True
+        row = self.traffic.result.flows[index]
+        side = "a" if self.traffic.ends(index)[0] == address else "b"
+        mac = int(row[f"{side}_mac"])
+        return mac in (0, int.from_bytes(self.mac, "big"))
+
+    @cached_property
+    def lookups(self) -> list[Lookup]:
+        """DNS lookups of the device."""
+        mine = (m for a in self.addresses for m in self.traffic.dns_by_asker.get(a, ()) if self._sent_or_got(m.at))
+        return pair_dns(sorted(mine, key=lambda m: m.at.frame), self.addresses)
+
+    def _sent_or_got(self, at: Packet) -> bool:
+        if self.mac is None:
+            return True
+        return (
+            at.smac in (self.mac, None)
+            or at.dmac in (self.mac, None)
+            or (at.src not in self.addresses and at.dst not in self.addresses)
+        )
+
+    @cached_property
+    def names(self) -> Mapping[bytes, list[str]]:
+        """Address -> names known for it: the device's own lookups, else what other hosts were told."""
+        own = {a: list(dict.fromkeys(n for n, _ in found)) for a, found in names_by_address(self.lookups).items()}
+        # One table for all devices of the capture; a copy for each would grow with hosts times names.
+        return ChainMap(own, self.traffic.names)
+
+    @cached_property
+    def dhcp(self) -> list[DhcpCycle]:
+        """DHCP cycles of the device."""
+        return dhcp_cycles(self.traffic.dhcp_by_client.get(self.mac, []), self.mac) if self.mac is not None else []
+
+    @cached_property
+    def lease(self) -> DhcpMessage | None:
+        """The last ACK the device got."""
+        return next((c.ack for c in reversed(self.dhcp) if c.ack is not None), None)
+
+    @cached_property
+    def arps(self) -> list[ArpQuestion]:
+        """What the device asked by ARP."""
+        return pair_arp(self.traffic.arps_about(self.mac), self.mac) if self.mac is not None else []
+
+    @cached_property
+    def polls(self) -> list[NtpPoll]:
+        """NTP polls of the device."""
+        return pair_ntp(self.traffic.ntp, self.addresses)
+
+    @cached_property
+    def pings(self) -> list[Ping]:
+        """Echo requests of the device."""
+        return pair_pings(self.traffic.icmp, self.addresses)
+
+    @cached_property
+    def icmp_errors(self) -> list[IcmpError]:
+        """ICMP errors that quote a packet of the device, in frame order (catalogue, section 4: validation)."""
+        return [
+            IcmpError(m, self._quoted_flow(m.quoted, m.at.time_ns))
+            for m in self.traffic.icmp
+            if m.quoted is not None and m.type in ICMP_ERRORS[m.family] and m.quoted.src in self.addresses
+        ]
+
+    def _quoted_flow(self, quoted: QuotedPacket, time_ns: int) -> int | None:
+        """The latest flow before the error that the quoted packet belongs to."""
+        wanted = {(quoted.src, quoted.sport or 0), (quoted.dst, quoted.dport or 0)}
+        match = None
+        for index in self.traffic.flows_by_address.get(quoted.src, ()):
+            a, a_port, b, b_port, proto = self.traffic.ends(index)
+            if (
+                proto == quoted.proto
+                and {(a, a_port), (b, b_port)} == wanted
+                and self.traffic.flow(index).first_ns <= time_ns
+            ):
+                match = index
+        return match
+
+    def errors_about(self, attempt: Attempt) -> list[IcmpError]:
+        """ICMP errors about one attempt."""
+        return [e for e in self.icmp_errors if e.flow == attempt.flow.index]
+
+    # --- the network around ------------------------------------------------------------------------
+
+    @cached_property
+    def gateway(self) -> bytes | None:
+        """Address of the default gateway: DHCP option 3, else the owner of the MAC that off-link frames go to."""
+        for cycle in reversed(self.dhcp):
+            if cycle.ack is not None and cycle.ack.routers:
+                return cycle.ack.routers[0]
+        mac = self.gateway_mac
+        if mac is None:
+            return None
+        return next((m.sender_ip for m in self.traffic.arp if m.sender_mac == mac and m.sender_ip != bytes(4)), None)
+
+    @cached_property
+    def gateway_mac(self) -> bytes | None:
+        """MAC that the device's off-link frames go to."""
+        for flow in self.outward_flows:
+            if is_public(flow.resp[0]) and flow.sent and flow.sent[0].dmac is not None:
+                return flow.sent[0].dmac
+        return None
+
+    @cached_property
+    def outward_flows(self) -> list[Flow]:
+        """TCP and UDP flows that the device opened, in order; DHCP left out."""
+        flows = (self.traffic.flow(i) for i in self.flows if self.traffic.ends(i)[4] in (TCP, UDP))
+        return [f for f in flows if f.orig[0] in self.addresses and f.resp[1] not in (67, 68) and is_unicast(f.resp[0])]
+
+    def is_off_link(self, address: bytes) -> bool:
+        """Whether an address lies beyond the gateway: outside the lease's subnet, or public when no lease is known."""
+        if self.lease is not None and self.lease.mask is not None and len(address) == 4:
+            return not is_inside(address, network(self.lease.yiaddr, self.lease.mask))
+        return is_public(address)
+
+    @cached_property
+    def others(self) -> list[Host]:
+        """Other hosts of the LAN (routers left out)."""
+        return [h for h in self.hosts if h is not self.host and not h.is_router and h.mac is not None]
+
+    def reached_by_others(self, address: bytes, transport: str, port: int) -> Contrast | None:
+        """Another host's two-way flow to the same server and port, if there is one."""
+        proto = TCP if transport == "tcp" else UDP
+        for index in self.traffic.flows_by_address.get(address, ()):
+            a, a_port, b, b_port, flow_proto = self.traffic.ends(index)
+            if flow_proto != proto or port not in (a_port, b_port) or a in self.addresses or b in self.addresses:
+                continue
+            flow = self.traffic.flow(index)
+            if (
+                flow.resp == (address, port)
+                and flow.received
+                and not flow.refusal
+                and (flow.is_established or proto == UDP)
+            ):
+                return Contrast(flow.orig[0], address, port, flow.received[0].frame)
+        return None
+
+    # --- attempts -----------------------------------------------------------------------------------
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """Attempts at the services of the signature, in order; empty without a signature."""
+        if self.signature is None:
+            return []
+        certain = self.identification == Identification.ENGINEER
+        binder = Binder(self.traffic, self.signature, self.names, self.values, is_certain=certain)
+        return binder.attempts(self.flows, self.addresses)
+
+    @cached_property
+    def series(self) -> list[Series]:
+        """Attempts grouped by endpoint."""
+        return series_of(self.attempts)
+
+    def attempts_of(self, need: Need) -> list[Attempt]:
+        """Attempts of one need."""
+        return [a for a in self.attempts if a.need is need]
+
+    @cached_property
+    def needs(self) -> tuple[Need, ...]:
+        """Needs of the signature."""
+        return self.signature.needs if self.signature is not None else ()
+
+    @cached_property
+    def needed_lookups(self) -> list[Lookup]:
+        """Lookups (A and AAAA) of names that a need of the signature mentions.
+
+        A signature whose servers have no known names (TEK) takes every name for one of them:
+        such a device asks for nothing else.
+        """
+        if self.signature is None:
+            return []
+        nameless = self.signature.walks_servers
+        patterns = [p for need in self.needs for p in need.hosts]
+        return [
+            q for q in self.lookups if q.kind in (A, AAAA) and (nameless or any(p.matches(q.name) for p in patterns))
+        ]
+
+    def needs_name(self, name: str, *, required: bool = True) -> bool:
+        """Whether a (required) need mentions the name."""
+        if self.signature is not None and self.signature.walks_servers:
+            return True
+        return any(p.matches(name) for need in self.needs if need.required or not required for p in need.hosts)
+
+    # --- gates --------------------------------------------------------------------------------------
+
+    @cached_property
+    def visibility(self) -> Visibility:
+        """Which directions of the device the capture holds."""
+        return judge_visibility(self.traffic, self.host, self.flows, self._used_unseen_answers(), self.params.vis_min)
+
+    def _used_unseen_answers(self) -> Iterator[int]:
+        """First frames of flows to public addresses after a name was asked whose answer is not in the file.
+
+        A name that was asked again got no answer (ground rule G1): the device has its address from elsewhere.
+        """
+        asked = [lookup.queries[0] for lookup in self.lookups if len(lookup.sent) == 1]
+        if not asked or any(q.answers for lookup in self.lookups for q in lookup.queries):
+            return
+        first = min(q.began_ns for q in asked)
+        for flow in self.outward_flows:
+            near = flow.first_ns - first
+            if is_public(flow.resp[0]) and flow.resp[1] not in (53, 123) and 0 <= near <= ns(60):
+                yield flow.first_frame
+
+    def has_waited(self, since_ns: int, wait_s: float) -> bool:
+        """Whether the capture goes on for that many seconds after the time."""
+        return self.end_ns - since_ns >= ns(wait_s)
+
+    def counted(self, tries: Sequence[Packet], wait_s: float, *, last_activity_ns: int | None = None) -> list[Packet]:
+        """The tries that count as unanswered (ground rule G3).
+
+        A try counts when the device itself tried again later (``last_activity_ns`` or a later
+        entry), or when the capture went on long enough after it.
+        """
+        newest = max([last_activity_ns or 0, *(p.time_ns for p in tries)])
+        return [p for p in tries if p.time_ns < newest or self.has_waited(p.time_ns, wait_s)]
+
+    @property
+    def sees_inbound(self) -> bool:
+        """Gate G2: frames to the device would have been seen, and at least some were."""
+        return self.visibility.received >= self.params.vis_min and self.visibility.sees_inbound
+
+    # --- findings -----------------------------------------------------------------------------------
+
+    def finding(
+        self, rule: str, stage: Stage, summary: str, packets: Iterable[Packet], **details: Unpack[Details]
+    ) -> Fired:
+        """Make a finding from its packets (at least one).
+
+        Args:
+            rule: Catalogue id.
+            stage: Stage that it stops or speaks of.
+            summary: The evidence in one sentence, without a full stop.
+            packets: Packets that show it, in any order.
+            **details: See ``Details``; what is left out follows from attempts and packets.
+        """
+        ordered = sorted(packets, key=lambda p: p.frame)
+        attempts = tuple(details.get("attempts", ()))
+        first = attempts[0] if attempts else None
+        times = [p.time_ns for p in ordered]
+        target = details.get("target") or (
+            Target(first.host, first.address, first.transport, first.port) if first is not None else Target()
+        )
+        return Fired(
+            rule=rule,
+            stage=stage,
+            outcome=details.get("outcome", Outcome.FAILED),
+            summary=summary,
+            frames=choose_frames(ordered, decisive=details.get("decisive", ())),
+            first_ns=min(times),
+            last_ns=max(times),
+            began_ns=details.get("began_ns") or max((a.began_ns for a in attempts), default=max(times)),
+            attempts=attempts,
+            need=details.get("need") or (first.need if first is not None else None),
+            target=target,
+            lookups=tuple(details.get("lookups", ())),
+            tries=details.get("tries") or len(ordered),
+            independent=details.get("independent") or max(1, len(attempts)),
+            has_contrast=details.get("has_contrast", False),
+            is_agreed=details.get("is_agreed", False),
+            is_optional=details.get("is_optional", False),
+            causes=list(details.get("causes", ())),
+            facts=dict(details.get("facts", {})),
+            filter=self._filter(target, attempts),
+            adjust=details.get("adjust", 0),
+        )
+
+    def _filter(self, target: Target, attempts: Sequence[Attempt]) -> str:
+        """Display filter for the device and the far side: addresses and ports, never a stream index."""
+        parts = []
+        if self.address is not None:
+            parts.append(f"{'ip' if len(self.address) == 4 else 'ipv6'}.addr == {ip_text(self.address)}")
+        elif self.mac is not None:
+            parts.append(f"eth.addr == {mac_text(self.mac)}")
+        if target.address is not None:
+            parts.append(f"{'ip' if len(target.address) == 4 else 'ipv6'}.addr == {ip_text(target.address)}")
+        ports = sorted({a.port for a in attempts} or {target.port or 0} - {0})
+        if ports and target.transport in ("tcp", "udp"):
+            parts.append(f"{target.transport}.port in {{{', '.join(map(str, ports))}}}")
+        return " && ".join(parts)
+
+
+def announcements(messages: Iterable[ArpMessage], mac: bytes) -> list[ArpMessage]:
+    """Gratuitous ARP of a host: it announces its own address (RFC 5227, section 1.1)."""
+    return [m for m in messages if m.sender_mac == mac and m.sender_ip == m.target_ip and m.sender_ip != bytes(4)]
+
+
+def is_local_address(address: bytes) -> bool:
+    """Private or link-local: an address inside the site."""
+    return is_private(address) or is_link_local(address)

@@ -1,0 +1,1 @@
+"""Capture health: what a capture can and cannot show, judged before any rule speaks."""

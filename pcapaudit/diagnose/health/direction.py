@@ -1,0 +1,186 @@
+"""Which directions, and which side of the network, a capture shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.health.registry import View, health_check
+from pcapaudit.diagnose.health.remarks import frame_span, judged, name_of, remark, watched_s
+from pcapaudit.diagnose.vantage import vantage_of
+from pcapaudit.flows.flow import ACK, RST, SYN, TCP
+from pcapaudit.flows.hosts import find_bindings
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.addresses import ip_text, mac_text
+from pcapaudit.model.report import HealthItem
+from pcapaudit.model.words import Vantage
+
+MAX_LOOKED_AT = 200
+"""One-sided flows of a device that are opened; two are enough for a remark."""
+GROUP_BIT = 1 << 40
+"""In a MAC address as a number: broadcast or multicast (IEEE 802)."""
+BUSIEST = 10
+
+
+@health_check("CAP-ONEWAY")
+def one_way(view: View) -> Iterator[HealthItem]:
+    """Only one direction of the device was captured.
+
+    **Seen**: twenty unicast frames or more of the device and next to none to it, or the other way round. It is
+    proven when the device acknowledges data, or uses answers, that are not in the capture.
+
+    **Effect**: "no answer came" counts only where the device itself shows that it got none; return traffic is
+    judged by what the device acknowledges.
+
+    **Ask for**: a mirror of both directions (rx and tx) of the device's port.
+    """
+    for facts in judged(view.devices):
+        seen = facts.visibility
+        if seen.missing is not None:
+            side = "to" if seen.missing == "inbound" else "of"
+            yield remark(
+                "CAP-ONEWAY",
+                f"frames {side} {name_of(facts)} are {'' if seen.is_proven else 'probably '}not mirrored: {seen.why}",
+                seen.frames,
+                effect="silence proves nothing unless the device itself repeats its question",
+                advice="Mirror both directions (rx and tx) of the device's port.",
+                is_proven=seen.is_proven,
+                facts=facts,
+            )
+
+
+@health_check("CAP-PARTIAL-DIR")
+def partly_one_way(view: View) -> Iterator[HealthItem]:
+    """One direction is missing for a part of the traffic.
+
+    **Seen**: frames to and from the device are there, yet in two connections or more one side acknowledges data
+    of a side that is not in the capture at all: half a trunk is mirrored, or the way back is another one.
+
+    **Effect**: silence in such connections proves nothing.
+
+    **Ask for**: a mirror of both directions of the device's own port.
+    """
+    one_sided = _one_sided(view.traffic)
+    for facts in judged(view.devices) if len(one_sided) else ():
+        if facts.visibility.missing is None:
+            frames = _acknowledged_unseen(facts, one_sided)
+            if len(frames) >= 2:
+                yield remark(
+                    "CAP-PARTIAL-DIR",
+                    f"{len(frames)} connections of {name_of(facts)} are there in one direction only",
+                    frames,
+                    effect="silence in connections of this kind proves nothing",
+                    advice="Mirror both directions of the device's own port, not a part of a trunk.",
+                    facts=facts,
+                )
+
+
+def _one_sided(traffic: Traffic) -> set[int]:
+    """TCP flows with packets of one side only, which go beyond SYN and RST."""
+    flows = traffic.result.flows
+    alone = (flows["b_pkts"] == 0) | (flows["a_pkts"] == 0)
+    flags = flows["a_flags"] | flows["b_flags"]
+    return set(np.flatnonzero((flows["proto"] == TCP) & alone & ((flags & ACK) > 0)).tolist())
+
+
+def _acknowledged_unseen(facts: Facts, one_sided: set[int]) -> list[int]:
+    """One frame of each flow in which somebody acknowledges what the capture does not hold."""
+    found = []
+    for index in [i for i in facts.flows if i in one_sided][:MAX_LOOKED_AT]:
+        acks = [p for p in facts.traffic.packets(index) if p.flags & ACK and not p.flags & (SYN | RST)]
+        # One late segment may stand alone; an acknowledgment that advances cannot.
+        if len({p.ack for p in acks}) > 1:
+            found.append(acks[-1].frame)
+    return found
+
+
+@health_check("CAP-WRONG-PORT")
+def wrong_port(view: View) -> Iterator[HealthItem]:
+    """The mirror shows what a switch floods, not the device's port.
+
+    **Seen**: broadcasts and multicasts of three hosts or more for half a minute, and not one conversation with
+    unicast frames both ways.
+
+    **Effect**: everything after the address is not observed.
+
+    **Ask for**: a mirror of the switch port of the device, or of the router.
+    """
+    pairs = view.traffic.result.pairs
+    macs = pairs[(pairs["smac"] != 0) & (pairs["dmac"] != 0)]
+    is_group = (macs["dmac"] & np.uint64(GROUP_BIT)) > 0
+    shouting = {int(m) for m in macs["smac"][is_group]}
+    ways = {(int(r["smac"]), int(r["dmac"])) for r in macs[~is_group]}
+    flooded = int(macs["frames"][is_group].sum())
+    single = int(macs["frames"][~is_group].sum())
+    talks = any((there, here) in ways for here, there in ways if here != there)
+    if talks or len(shouting) < 3 or flooded < 20 or single * 4 > flooded or watched_s(view.traffic) < 30:
+        return
+    yield remark(
+        "CAP-WRONG-PORT",
+        f"{flooded} broadcast and multicast frames of {len(shouting)} hosts, {single} unicast frames, "
+        "no conversation in both directions",
+        [int(f) for f in macs["first_frame"][is_group][:10]],
+        effect="only what is broadcast can be judged: DHCP and ARP",
+        advice="Mirror the switch port of the device or of the router.",
+        is_proven=len(shouting) >= 5 and single == 0,
+    )
+
+
+@health_check("CAP-NAT-SIDE")
+def outside_view(view: View) -> Iterator[HealthItem]:
+    """The frames were taken outside the address translation.
+
+    **Seen**: the vendor's flows come from a public address behind a router; the device's own MAC is not there.
+
+    **Effect**: link, DHCP, ARP and local DNS of the device cannot be seen; several devices may share the address;
+    source ports are the router's.
+
+    **Ask for**: a capture on the device's side of the firewall; together with this one it tells filter from server.
+    """
+    for facts in view.devices:
+        if facts.signature is not None and vantage_of(facts) is Vantage.WAN and facts.address is not None:
+            yield remark(
+                "CAP-NAT-SIDE",
+                f"{ip_text(facts.address)} is a public address behind a router: this is the outside of the firewall",
+                [facts.host.first_frame, facts.host.last_frame],
+                effect="address, link and local DNS of the device are not observable; several may share this address",
+                advice="Capture on the device's side of the firewall; the two together tell filter from server.",
+                is_proven=len(view.traffic.result.pairs) > 0,
+            )
+
+
+@health_check("CAP-WRONG-DEVICE")
+def no_device(view: View) -> Iterator[HealthItem]:
+    """No host of the capture is a known product.
+
+    **Seen**: nothing that any host asks for or connects to matches a signature.
+
+    **Effect**: without a signature only the general ladder can be judged.
+
+    **Ask for**: a capture that holds the device, or its MAC and product (``--device``, ``--signature``).
+    """
+    span = frame_span(view.traffic)
+    if span and all(f.signature is None for f in view.devices):
+        yield remark(
+            "CAP-WRONG-DEVICE",
+            f"no host matches a signature; the busiest are {', '.join(_busiest(view.traffic)) or 'without an address'}",
+            span,
+            effect="no service of a product can be judged",
+            advice="Capture at the port of the device, or name it with --device and --signature.",
+            is_proven=False,
+        )
+
+
+def _busiest(traffic: Traffic) -> list[str]:
+    """MACs of the ten hosts that sent most frames; addresses where the link layer has no MAC."""
+    sent: Counter[str] = Counter()
+    pairs = traffic.result.pairs
+    for smac, frames in zip(pairs["smac"].tolist(), pairs["frames"].tolist(), strict=True):
+        if smac:
+            sent[mac_text(smac.to_bytes(6, "big"))] += frames
+    for b in find_bindings(traffic) if not sent else ():
+        sent[ip_text(b.address)] += b.frames
+    return sorted(sent, key=lambda name: (-sent[name], name))[:BUSIEST]

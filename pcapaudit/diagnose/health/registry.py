@@ -1,0 +1,80 @@
+"""The list of capture-health checks (CAP-*): what the capture can and cannot show.
+
+They run before any rule; what they say caps what findings may claim.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pcapaudit.diagnose.confidence import CEILING, HealthCaps
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.params import Params
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.addresses import mac_text
+from pcapaudit.model.report import HealthItem
+from pcapaudit.model.words import HealthState
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a health check looks at: the capture, and the listed devices in it."""
+
+    traffic: Traffic
+    devices: Sequence[Facts]
+    params: Params
+
+
+Check = Callable[[View], Iterator[HealthItem]]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One check. ``doc`` has three paragraphs: Seen, Effect, Ask for."""
+
+    id: str
+    title: str
+    doc: str
+    check: Check
+
+
+_CHECKS: dict[str, HealthCheck] = {}
+
+ABSENCE_CAPS = {"CAP-ONEWAY": 50, "CAP-PARTIAL-DIR": 50, "CAP-LOSS": 60, "CAP-IFACE-DROPS": 60, "CAP-TOO-SHORT": 60}
+"""Cap of findings of class absence (catalogue, section 14.3)."""
+REFUSING = frozenset({"CAP-SAMPLED"})
+
+
+def health_check(check_id: str) -> Callable[[Check], Check]:
+    """Register a check; the first line of its docstring is its title."""
+
+    def register(check: Check) -> Check:
+        doc = inspect.getdoc(check) or ""
+        title = doc.splitlines()[0].rstrip(".") if doc else check_id
+        _CHECKS[check_id] = HealthCheck(check_id, title, doc, check)
+        return check
+
+    return register
+
+
+def all_checks() -> tuple[HealthCheck, ...]:
+    """Every check in the order of registration."""
+    from pcapaudit.diagnose.health import checks  # noqa: F401, PLC0415 - registration happens on import
+
+    return tuple(_CHECKS.values())
+
+
+def examine(view: View) -> list[HealthItem]:
+    """Run every check on a capture."""
+    return [item for c in all_checks() for item in c.check(view)]
+
+
+def caps_for(facts: Facts, items: Sequence[HealthItem]) -> HealthCaps:
+    """What the health of the capture lets the findings of one device claim."""
+    own = mac_text(facts.mac) if facts.mac is not None else None
+    mine = [i for i in items if i.device is None or i.device == own]
+    absence = min((ABSENCE_CAPS[i.rule] for i in mine if i.rule in ABSENCE_CAPS), default=CEILING)
+    refused = any(i.rule in REFUSING and i.state is HealthState.PROVEN for i in mine)
+    return HealthCaps(absence=absence, is_refused=refused)

@@ -1,0 +1,387 @@
+"""Each need of the signature, judged: does it work at the end of the window, and if not, since when and where.
+
+The last conclusive observation counts, ordered by when an attempt began (catalogue 14.2,
+step 5); any-of groups fail only when every member was tried and failed (step 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import SPECIAL_APPS, Attempt, series_of
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Fired
+from pcapaudit.diagnose.proof import Proof
+from pcapaudit.model.words import STAGES, WORST_FIRST, Outcome, Result, Stage, State
+
+SERVICE_STAGES: tuple[Stage, ...] = (Stage.CONNECT, Stage.TLS, Stage.APP, Stage.RETURN, Stage.PERSIST)
+WORKING = (State.OK, State.IMPLIED)
+
+
+@dataclass
+class NeedJudgement:
+    """What became of one need.
+
+    Attributes:
+        state, result: As the report contract names them.
+        stages: DNS (of its names) and CONNECT to PERSIST.
+        failed_stage: The stage that stops it, None unless failed.
+        since_ns: When the failure began, None unless failed.
+        answered_ns: Last answer of the service, None when it never answered.
+        working, failing: Its attempts after the last answer, by what they show.
+    """
+
+    need: Need
+    attempts: list[Attempt]
+    state: State = State.NOT_OBSERVED
+    result: str = Result.NOT_ATTEMPTED
+    stages: dict[Stage, Proof] = field(default_factory=dict)
+    failed_stage: Stage | None = None
+    since_ns: int | None = None
+    answered_ns: int | None = None
+    failing: list[Attempt] = field(default_factory=list)
+    fired: list[Fired] = field(default_factory=list)
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether the device tried it, or asked for its name, in the window."""
+        return bool(self.attempts) or self.state not in (State.NOT_OBSERVED, State.NOT_APPLICABLE, State.NOT_REACHED)
+
+
+def judge_need(need: Need, facts: Facts, fired: Sequence[Fired]) -> NeedJudgement:
+    """Judge one need that is served by TCP or UDP attempts.
+
+    Args:
+        need: The need.
+        facts: The device.
+        fired: All findings of the device; those with outcome FAILED have marked their attempts.
+    """
+    attempts = facts.attempts_of(need)
+    judged = NeedJudgement(need, attempts)
+    judged.fired = [f for f in fired if f.need is need]
+    groups = _groups(need, attempts)
+    parts = [_judge_group(need, group) for group in groups]
+    _merge(judged, parts)
+    judged.stages.setdefault(Stage.DNS, _name_state(need, facts, fired, judged))
+    _account_for_names(judged)
+    _account_for_blocked(judged)
+    _apply_lasting(judged)
+    _leave_out_stages(judged, facts)
+    return judged
+
+
+def is_special(need: Need) -> bool:
+    """Whether the need is judged by its own stage (DNS, NTP) or by pings, not by attempts."""
+    return all(e.app in SPECIAL_APPS or e.transport == "icmp" for e in need.endpoints)
+
+
+@dataclass
+class _Part:
+    """One independent part of a need: a member of an all-of group, or a host that counts alone."""
+
+    attempts: list[Attempt]
+    state: State
+    stages: dict[Stage, Proof]
+    failed_stage: Stage | None = None
+    since_ns: int | None = None
+    answered_ns: int | None = None
+    failing: list[Attempt] = field(default_factory=list)
+
+
+def _groups(need: Need, attempts: list[Attempt]) -> list[list[Attempt]]:
+    """Attempts that stand for each other form one group; groups stand side by side."""
+    if need.hosts_group in ("tried", "all"):
+        keys = dict.fromkeys((a.host or a.address) for a in attempts)
+        return [[a for a in attempts if (a.host or a.address) == key] for key in keys]
+    if need.group == "all" and len(need.endpoints) > 1:
+        return [[a for a in attempts if a.member == m] for m in range(len(need.endpoints))]
+    return [attempts] if attempts else []
+
+
+def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
+    """Judge attempts that stand for each other: per member the last conclusive one counts, then the group's rule."""
+    last_ok: dict[int, int] = {}
+    for a in attempts:
+        if a.answered_ns is not None:
+            last_ok[a.member] = max(a.answered_ns, last_ok.get(a.member, a.answered_ns))
+    failing = [a for a in attempts if _has_failed(a) and a.began_ns > last_ok.get(a.member, -1)]
+    answered = max(last_ok.values(), default=None)
+    standing = set(last_ok) - {a.member for a in failing}
+    if _is_group_failed(need, failing, standing):
+        return _failed_part(attempts, failing, answered)
+    if not standing:
+        return _Part(attempts, State.NOT_OBSERVED, _furthest(attempts), answered_ns=answered, failing=failing)
+    best = max((a for a in attempts if a.member in standing), key=lambda a: a.answered_ns or -1)
+    return _Part(attempts, _overall(best), dict(best.proofs), answered_ns=answered, failing=failing)
+
+
+def _has_failed(attempt: Attempt) -> bool:
+    return attempt.failed_at not in (None, Stage.PERSIST)
+
+
+def _is_group_failed(need: Need, failing: Sequence[Attempt], standing: set[int]) -> bool:
+    """Whether failing attempts are the failure of the whole group (catalogue 14.2, steps 3 and 4).
+
+    All-of: one failure is enough. Any-of: no member works, and every member was tried and failed,
+    or one connects and then fails.
+    """
+    failed = {a.member for a in failing}
+    if need.group != "any":
+        return bool(failed)
+    if not failed or standing:
+        return False
+    return set(range(len(need.endpoints))) <= failed or any(a.failed_at is not Stage.CONNECT for a in failing)
+
+
+def _failed_part(attempts: list[Attempt], failing: list[Attempt], last_ok: int | None) -> _Part:
+    stages = _furthest(failing)
+    stage = next((s for s in SERVICE_STAGES if _fails_at(s, failing)), Stage.CONNECT)
+    culprits = [a for a in failing if a.failed_at is stage] or failing
+    frames = sorted({f for a in culprits for f in a.frames[:2]} | {f for a in culprits for f in a.frames[-1:]})[:10]
+    stages[stage] = Proof(State.FAILED, "", tuple(frames), culprits[-1].began_ns)
+    for later in SERVICE_STAGES[SERVICE_STAGES.index(stage) + 1 :]:
+        known = stages.get(later)
+        if known is None or known.state is not State.NOT_APPLICABLE:
+            stages[later] = Proof(State.NOT_REACHED, "", reason=f"{stage} failed")
+    since = min((a.began_ns for a in failing if last_ok is None or a.began_ns > last_ok), default=failing[-1].began_ns)
+    return _Part(attempts, State.FAILED, stages, stage, since, last_ok, failing)
+
+
+def _fails_at(stage: Stage, failing: Sequence[Attempt]) -> bool:
+    """Whether this is the furthest that any failing attempt came: some fail here, none got past."""
+    order = STAGES.index(stage)
+    reached = [a.failed_at for a in failing if a.failed_at is not None]
+    return stage in reached and not any(STAGES.index(r) > order for r in reached)
+
+
+def _furthest(attempts: Sequence[Attempt]) -> dict[Stage, Proof]:
+    """Per stage the last proof that any of the attempts gave."""
+    return {stage: proof for attempt in attempts for stage, proof in attempt.proofs.items()}
+
+
+def _overall(attempt: Attempt) -> State:
+    """Works; implied only when even the connection itself was not seen to open."""
+    connect = attempt.proofs.get(Stage.CONNECT)
+    return connect.state if connect is not None else State.OK
+
+
+def _merge(judged: NeedJudgement, parts: list[_Part]) -> None:
+    if not parts:
+        return
+    states = [p.state for p in parts]
+    if judged.need.hosts_group == "tried":
+        judged.state = _tried_state(states)
+    else:
+        judged.state = next(s for s in WORST_FIRST if s in states)
+    failed = [p for p in parts if p.state is State.FAILED]
+    chosen = _chosen(judged.state, parts)
+    judged.stages = dict(chosen.stages)
+    judged.answered_ns = max((p.answered_ns for p in parts if p.answered_ns is not None), default=None)
+    judged.failing = [a for p in (failed or parts) for a in p.failing]
+    if judged.state is State.FAILED:
+        first = min(failed, key=lambda p: STAGES.index(p.failed_stage or Stage.CONNECT))
+        judged.failed_stage, judged.stages = first.failed_stage, dict(first.stages)
+        judged.since_ns = min(p.since_ns for p in failed if p.since_ns is not None)
+    judged.result = _result(judged)
+
+
+def _tried_state(states: list[State]) -> State:
+    """ALS logger (vendor facts 6.2): one of several tried hosts failing degrades, all failing fail."""
+    if State.FAILED not in states:
+        return next(s for s in WORST_FIRST if s in states)
+    works = any(s in WORKING for s in states)
+    if works:
+        return State.DEGRADED
+    return State.FAILED
+
+
+def _chosen(state: State, parts: list[_Part]) -> _Part:
+    same = [p for p in parts if p.state is state] or [p for p in parts if p.state in WORKING] or parts
+    return same[-1]
+
+
+def _result(judged: NeedJudgement) -> str:
+    if judged.state in (*WORKING, State.DEGRADED):
+        return Result.WORKS
+    if judged.state is State.FAILED:
+        return result_of(judged.failing, judged.fired)
+    return Result.CANNOT_TELL if judged.attempts else Result.NOT_ATTEMPTED
+
+
+def result_of(failing: Sequence[Attempt], fired: Sequence[Fired]) -> str:
+    """One word for failing attempts: the furthest way they failed, from the rules that explain them."""
+    explaining = [f for f in fired if f.outcome is Outcome.FAILED and any(a in failing for a in f.attempts)]
+    words = [RULE_RESULTS.get(f.rule) for f in explaining]
+    for word in RESULT_ORDER:
+        if word in words:
+            return word
+    return Result.NO_ANSWER
+
+
+RULE_RESULTS: dict[str, str] = {
+    "FTP-CONTROL-FAIL": Result.LOGIN_FAILS,
+    "FTP-DATA-BLOCKED": Result.NO_DATA,
+    "FTP-PASV-PRIVATE": Result.NO_DATA,
+    "FTP-ACTIVE-NAT": Result.NO_DATA,
+    "RETURN-ACK-ONLY": Result.NO_DATA,
+    "TCP-DATA-BLACKHOLE": Result.NO_DATA,
+    "MTU-BLACKHOLE": Result.NO_DATA,
+    "RETURN-MISSING": Result.NO_ANSWER,
+    "TCP-SYN-RST": Result.REFUSED,
+    "TCP-RST-INJECTED": Result.REFUSED,
+    "ICMP-ADMIN": Result.REJECTED,
+    "ICMP-UNREACH": Result.REJECTED,
+    "ICMP-PORT-UNREACH-NEAR": Result.REJECTED,
+    "ICMP-PORT-UNREACH-FAR": Result.REFUSED,
+    "TLS-ALERT-SERVER": "tls_refused",
+    "TLS-ALERT-CLIENT": "certificate_refused",
+    "TLS-INTERCEPT": "certificate_refused",
+    "TLS-CERT-INVALID": "certificate_refused",
+    "TLS-RST-AFTER-SNI": "tls_reset",
+    "TLS-NO-SERVERHELLO": "tls_no_answer",
+    "TLS-NO-TLS": "not_tls",
+    "PG-SSL-REFUSED": "tls_refused",
+    "PG-ERROR": "service_error",
+    "HTTP-ERROR": "service_error",
+    "WS-UPGRADE-REJECTED": "upgrade_refused",
+    "WS-UPGRADE-STRIPPED": "upgrade_refused",
+    "CAPTIVE-PORTAL": "captive_portal",
+    "HTTP-BLOCK-PAGE": "block_page",
+    "PROXY-CONNECT-REJECTED": "proxy_refused",
+    "NAT-IDLE-TIMEOUT": "lost_when_idle",
+    "CONN-FLAP": "does_not_last",
+}
+"""What a need's or endpoint's result is called when this rule explains it; no answer otherwise."""
+
+RESULT_ORDER: tuple[str, ...] = tuple(dict.fromkeys(RULE_RESULTS.values()))
+
+
+def _name_state(need: Need, facts: Facts, fired: Sequence[Fired], judged: NeedJudgement) -> Proof:
+    """State of the lookups of the need's own names (hosts stand for each other)."""
+    lookups = [q for q in facts.needed_lookups if _is_for(need, facts, q.name)]
+    resolved = [q for lookup in lookups for q in lookup.resolved]
+    bad = [
+        f
+        for f in fired
+        if f.stage is Stage.DNS and f.outcome is Outcome.FAILED and any(_is_for(need, facts, n) for n in f.lookups)
+    ]
+    spoiled = {n for f in bad for n in f.lookups}
+    good = [
+        q for q in resolved if q.name not in spoiled or q.began_ns > max(f.began_ns for f in bad if q.name in f.lookups)
+    ]
+    if good:
+        last = good[-1]
+        return Proof(State.OK, f"{last.name} resolved", tuple(last.frames[:4]), last.answers[-1].at.time_ns)
+    if bad and (judged.answered_ns is None or judged.answered_ns < max(f.began_ns for f in bad)):
+        worst = bad[0]
+        return Proof(State.FAILED, worst.summary, tuple(worst.frames), worst.began_ns)
+    if judged.answered_ns is not None:
+        return Proof(State.IMPLIED, "the service answers", reason="lookup not in the capture")
+    return Proof(
+        State.NOT_OBSERVED, "", reason="no lookup in the capture" if not lookups else "the capture cannot tell"
+    )
+
+
+def _is_for(need: Need, facts: Facts, name: str) -> bool:
+    if facts.signature is not None and facts.signature.walks_servers and need.required:
+        return True
+    return any(p.matches(name) for p in need.hosts)
+
+
+def _account_for_names(judged: NeedJudgement) -> None:
+    """A need whose names fail, and that was not reached by a cached address either, fails by name."""
+    dns = judged.stages[Stage.DNS]
+    if dns.state is not State.FAILED or _is_still_connected(judged, dns.time_ns):
+        return
+    judged.state, judged.result, judged.failed_stage = State.FAILED, Result.NAME_FAILS, Stage.DNS
+    judged.since_ns = dns.time_ns
+    for stage in SERVICE_STAGES:
+        if judged.stages.get(stage) is None or judged.stages[stage].state is not State.FAILED:
+            judged.stages[stage] = Proof(State.NOT_REACHED, "", reason="dns failed")
+
+
+def _is_still_connected(judged: NeedJudgement, since_ns: int) -> bool:
+    """Whether a connection that worked was in use, or at least not given up, when the names began to fail."""
+    if judged.state not in (*WORKING, State.DEGRADED):
+        return False
+    alive = [a.flow for a in judged.attempts if a.answered_ns is not None]
+    in_use = any(f.last_ns >= since_ns for f in alive)
+    return in_use or (judged.need.persistent and any(f.closed_at is None for f in alive))
+
+
+def _account_for_blocked(judged: NeedJudgement) -> None:
+    """A finding can stop a need before any attempt shows: no SYN leaves for a peer that ARP does not find."""
+    stopping = [f for f in judged.fired if f.outcome is Outcome.FAILED and not f.attempts and f.stage in SERVICE_STAGES]
+    stopping = [f for f in stopping if judged.answered_ns is None or f.began_ns > judged.answered_ns]
+    if not stopping or judged.state is State.FAILED:
+        return
+    worst = min(stopping, key=lambda f: STAGES.index(f.stage))
+    judged.state, judged.result = State.FAILED, RULE_RESULTS.get(worst.rule, Result.NO_ANSWER)
+    judged.failed_stage, judged.since_ns = worst.stage, worst.first_ns
+    judged.stages[worst.stage] = Proof(State.FAILED, worst.summary, tuple(worst.frames), worst.began_ns)
+    for later in SERVICE_STAGES[SERVICE_STAGES.index(worst.stage) + 1 :]:
+        judged.stages[later] = Proof(State.NOT_REACHED, "", reason=f"{worst.stage} failed")
+
+
+def _leave_out_stages(judged: NeedJudgement, facts: Facts) -> None:
+    """Stages that the product does not use, unless the packets show them all the same."""
+    for name, word in (facts.signature.stages if facts.signature else {}).items():
+        stage = Stage(name)
+        known = judged.stages.get(stage)
+        if word == "not_applicable" and (known is None or known.state in (State.NOT_REACHED, State.NOT_OBSERVED)):
+            judged.stages[stage] = Proof(State.NOT_APPLICABLE, "", reason="the product does not use it")
+
+
+def _apply_lasting(judged: NeedJudgement) -> None:
+    """PERSIST speaks of the whole window: a connection lost again and again is not repaired (step 9a)."""
+    lasting = [f for f in judged.fired if f.stage is Stage.PERSIST and f.outcome in (Outcome.FAILED, Outcome.DEGRADED)]
+    if not lasting or judged.state is State.FAILED:
+        return
+    worst = max(lasting, key=lambda f: f.outcome is Outcome.FAILED)
+    failed = worst.outcome is Outcome.FAILED
+    judged.stages[Stage.PERSIST] = Proof(
+        State.FAILED if failed else State.DEGRADED, worst.summary, tuple(worst.frames), worst.began_ns
+    )
+    judged.state = State.FAILED if failed else State.DEGRADED
+    if failed:
+        judged.failed_stage, judged.since_ns = Stage.PERSIST, worst.first_ns
+        judged.result = RULE_RESULTS.get(worst.rule, Result.NO_ANSWER)
+
+
+def first_answer_after(judged: NeedJudgement, finding: Fired) -> int | None:
+    """When what a finding complains of first answered after it; None when it never did.
+
+    Only attempts at the same members count: another port that works repairs the need, not this one.
+    """
+    members = {a.member for a in finding.attempts} or {a.member for a in judged.attempts}
+    answered = [a for a in judged.attempts if a.member in members and a.answered_ns is not None]
+    moments = [p.time_ns for a in answered for p in a.flow.received_data]
+    moments += [a.answered_ns for a in answered if a.answered_ns is not None]
+    return min((t for t in moments if t > finding.began_ns), default=None)
+
+
+def endpoint_states(judged: NeedJudgement) -> list[tuple[list[Attempt], State, str]]:
+    """Attempts at each far side with the state and result it ends in, in order of first attempt."""
+    found = []
+    for series in series_of(judged.attempts):
+        part = _judge_endpoint(list(series.attempts))
+        word: str = Result.WORKS if part.state in WORKING else Result.CANNOT_TELL
+        if part.state is State.FAILED:
+            word = result_of(part.failing, judged.fired)
+        found.append((list(series.attempts), part.state, word))
+    return found
+
+
+def _judge_endpoint(attempts: list[Attempt]) -> _Part:
+    answers = [a.answered_ns for a in attempts if a.answered_ns is not None]
+    last_ok = max(answers, default=None)
+    failing = [
+        a for a in attempts if a.failed_at not in (None, Stage.PERSIST) and (last_ok is None or a.began_ns > last_ok)
+    ]
+    if failing:
+        return _failed_part(attempts, failing, last_ok)
+    if last_ok is not None:
+        return _Part(attempts, State.OK, {}, answered_ns=last_ok)
+    return _Part(attempts, State.NOT_OBSERVED, {})

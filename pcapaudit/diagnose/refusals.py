@@ -1,0 +1,96 @@
+"""ICMP errors about the device: which ones count, which attempts they stop, and how to speak of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.facts import Facts, IcmpError
+from pcapaudit.flows.flow import TCP, UDP
+from pcapaudit.model.addresses import ip_text
+from pcapaudit.model.events import IcmpMessage
+
+
+def matched_errors(facts: Facts) -> list[IcmpError]:
+    """Errors that quote a packet of the device which is in the file (catalogue, section 4: validation)."""
+    return [
+        e
+        for e in facts.icmp_errors
+        if e.flow is not None and e.message.at.src not in facts.addresses and _quotes_packet(facts, e)
+    ]
+
+
+def _quotes_packet(facts: Facts, error: IcmpError) -> bool:
+    """Whether IP ID or TCP sequence number is that of a packet seen; the addresses and ports are."""
+    quoted = error.message.quoted
+    if quoted is None or error.flow is None:
+        return False
+    flow = facts.traffic.flow(error.flow)
+    own = [p for p in flow.packets if p.src == quoted.src and p.frame < error.message.at.frame]
+    if flow.left_out:
+        return bool(own)
+    if quoted.tcp_seq is not None and any(p.seq == quoted.tcp_seq for p in own):
+        return True
+    if len(quoted.src) == 16 and quoted.tcp_seq is None:
+        return bool(own)
+    return any(p.ip_id == quoted.ip_id for p in own)
+
+
+def is_stopped(attempt: Attempt, errors: Sequence[IcmpError]) -> bool:
+    """Whether an attempt got nowhere after these errors: errors on a working flow are soft (RFC 1122, 4.2.3.9)."""
+    times = [e.message.at.time_ns for e in errors if e.flow == attempt.flow.index]
+    if not times or (attempt.flow.is_established and attempt.flow.proto == TCP):
+        return False
+    return not any(p.time_ns >= times[0] for p in attempt.flow.received) and (
+        not attempt.flow.received or len(times) > 1
+    )
+
+
+def has_foreign_ttl(facts: Facts, message: IcmpMessage) -> bool:
+    """Whether all other packets of the sender's address came from another distance."""
+    flows = [facts.traffic.flow(i) for i in facts.traffic.flows_by_address.get(message.at.src, [])[:50]]
+    ttls = [p.ttl for f in flows for p in f.packets if p.src == message.at.src and p.ttl]
+    return bool(ttls) and all(abs(t - message.at.ttl) >= facts.params.ttl_delta for t in ttls)
+
+
+def delay_ns(facts: Facts, error: IcmpError) -> int:
+    """Time from the first transmission of the quoted packet to the error."""
+    quoted = error.message.quoted
+    if quoted is None or error.flow is None:
+        return 0
+    sent = [
+        p for p in facts.traffic.flow(error.flow).packets if p.src == quoted.src and p.frame < error.message.at.frame
+    ]
+    same = [p for p in sent if (p.seq == quoted.tcp_seq if quoted.tcp_seq is not None else p.ip_id == quoted.ip_id)]
+    return error.message.at.time_ns - (same or sent)[0].time_ns if sent else 0
+
+
+def name_senders(errors: Sequence[IcmpError]) -> str:
+    """Who sent the errors: addresses in order of first appearance."""
+    return ", ".join(dict.fromkeys(ip_text(e.message.at.src) for e in errors[:50]))
+
+
+def count_errors(errors: Sequence[IcmpError]) -> str:
+    """How many errors of which type and codes, for a sentence."""
+    codes = sorted({e.message.code for e in errors})
+    noun = "ICMP error" if len(errors) == 1 else "ICMP errors"
+    return f"{len(errors)} {noun} (type {errors[0].message.type} code {'/'.join(map(str, codes))})"
+
+
+def name_target(error: IcmpError) -> str:
+    """Address, transport and port that the quoted packet was for."""
+    quoted = error.message.quoted
+    if quoted is None:
+        return "?"
+    transport = {TCP: "TCP", UDP: "UDP"}.get(quoted.proto, f"protocol {quoted.proto}")
+    return f"{ip_text(quoted.dst)} {transport} {quoted.dport or 0}"
+
+
+def describe_errors(errors: Sequence[IcmpError]) -> dict[str, object]:
+    """Facts for the report: who said it, with which codes, and about which family."""
+    return {
+        "family": errors[0].message.family,
+        "codes": sorted({e.message.code for e in errors}),
+        "senders": list(dict.fromkeys(ip_text(e.message.at.src) for e in errors[:50])),
+        "errors": len(errors),
+    }

@@ -1,0 +1,249 @@
+"""What to ask of whom: the forms of the catalogue, section 14.5a, filled from the capture.
+
+Unknown fields are left out, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Fired
+from pcapaudit.model.addresses import ip_text, mac_text
+from pcapaudit.model.report import Remedy
+from pcapaudit.model.times import readable
+from pcapaudit.model.words import Addressee, Stage
+
+LOOK_UP_TIMES = 3
+LIKELY = 30
+VENDOR_FIRST_KINDS = frozenset({"server", "registration"})
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Remedies of one finding, likelier addressee first, and the vendor facts they cite."""
+
+    remedies: tuple[Remedy, ...] = ()
+    cites: tuple[str, ...] = ()
+
+
+Form = Callable[[Facts, Fired], str]
+
+
+def advise(facts: Facts, fired: Fired) -> Advice:
+    """Fill the forms that fit a finding.
+
+    The vendor's own remedy (from the signature) leads; the form for the team that can act follows.
+    """
+    own, cites = _vendor_words(facts, fired)
+    filled = [Remedy(to, form(facts, fired)) for to, form in _forms(fired)]
+    if own and filled:
+        filled[0] = Remedy(filled[0].to, f"{filled[0].text} {own}")
+    elif own:
+        filled = [Remedy(_addressee(fired), own)]
+    return Advice(tuple(filled), cites)
+
+
+def _vendor_words(facts: Facts, fired: Fired) -> tuple[str, tuple[str, ...]]:
+    """The signature's remedy for the rule, else for the stage."""
+    if facts.signature is None:
+        return "", ()
+    remedy = facts.signature.remedies.get(fired.rule) or facts.signature.remedies.get(str(fired.stage))
+    if remedy is None:
+        return "", ()
+    return f"{remedy.text.strip()} ({', '.join(remedy.source)})" if remedy.source else remedy.text.strip(), tuple(
+        remedy.source
+    )
+
+
+def _addressee(fired: Fired) -> Addressee:
+    forms = _forms(fired)
+    return forms[0][0] if forms else Addressee.SITE
+
+
+def _forms(fired: Fired) -> Sequence[tuple[Addressee, Form]]:
+    explicit = BY_RULE.get(fired.rule)
+    if explicit is not None:
+        return explicit
+    forms = BY_STAGE.get(fired.stage, ())
+    if fired.stage is not Stage.CONNECT or not fired.causes:
+        return forms
+    first = max(fired.causes, key=lambda c: c.weight)
+    if first.kind in VENDOR_FIRST_KINDS:
+        return tuple(reversed(forms))
+    # One cause stands out: only who can act on it is asked (catalogue 14.5a).
+    return forms[:1] if first.weight >= LIKELY else forms
+
+
+# --- the forms ----------------------------------------------------------------------------------
+
+
+def firewall_form(facts: Facts, fired: Fired) -> str:
+    """Allow the connection out, with its replies."""
+    seen = f"Seen: {fired.independent} attempts from {_window(fired)} (frames {_frames(fired)})."
+    log = f"Please search the firewall's log for {_source(facts)}{_port_words(fired)} at {_moments(fired)}."
+    return (
+        f"Please allow, from {_device(facts)} to {_destination(fired)}, outbound, with the replies to it "
+        f"(stateful; no inbound rule is needed). {seen} {log} The drop may be made by application control, a country "
+        f"or reputation filter, or TLS inspection instead of a port rule."
+    )
+
+
+def inspection_form(facts: Facts, fired: Fired) -> str:
+    """Exempt the device's hosts from inspection."""
+    return (
+        f"Please exempt {_host_words(fired)} from TLS inspection and application control for {_device(facts)}: "
+        f"the device accepts only its vendor's certificates. At {readable(fired.began_ns)}: {fired.summary} "
+        f"(frames {_frames(fired)})."
+    )
+
+
+def lan_form(facts: Facts, fired: Fired) -> str:
+    """Check the port, the VLAN and the address server."""
+    return (
+        f"For device {_device(facts)}{_switch_words(facts)}: {fired.summary}, from {_window(fired)} "
+        f"(frames {_frames(fired)}). Please check for this port and MAC: access VLAN, 802.1X and MAC authentication, port security, DHCP snooping trust, free leases, MAC filter, helper address."
+    )
+
+
+def gateway_form(facts: Facts, fired: Fired) -> str:
+    """Check the way to the gateway and beyond."""
+    gateway = f" (gateway {ip_text(facts.gateway)})" if facts.gateway else ""
+    return (
+        f"For device {_device(facts)}{gateway}: {fired.summary}, from {readable(fired.first_ns)} "
+        f"(frames {_frames(fired)}). "
+        f"Please check gateway address, net mask, VLAN and the routing of this subnet."
+    )
+
+
+def dns_form(facts: Facts, fired: Fired) -> str:
+    """Make the name resolve."""
+    names = ", ".join(fired.lookups) or (fired.target.host or "the vendor's names")
+    resolver = f"Resolver {ip_text(fired.target.address)}: " if fired.target.address else ""
+    return (
+        f"{resolver}{fired.summary} at {readable(fired.began_ns)} (frames {_frames(fired)}). Please make {names} "
+        f"resolve for {_device(facts)}, and test it with a query from the device's subnet, not from a server."
+    )
+
+
+def vendor_form(facts: Facts, fired: Fired) -> str:
+    """Ask the vendor about its side."""
+    return (
+        f"Device {_device(facts)}, {_window(fired)}: the network is good up to the stage before {fired.stage}; "
+        f"{_destination(fired)}: {fired.summary} (frames {_frames(fired)}). Is the device registered, and was there maintenance?"
+    )
+
+
+# --- the fields ---------------------------------------------------------------------------------
+
+
+def _device(facts: Facts) -> str:
+    parts = []
+    if facts.mac is not None:
+        parts.append(f"MAC {mac_text(facts.mac)}")
+    if facts.host.vlan is not None:
+        parts.append(f"VLAN {facts.host.vlan}")
+    address = ip_text(facts.address) if facts.address is not None else "a device without an address"
+    return f"{address} ({', '.join(parts)})" if parts else address
+
+
+def _source(facts: Facts) -> str:
+    return ip_text(facts.address) if facts.address is not None else (mac_text(facts.mac) if facts.mac else "the device")
+
+
+def _switch_words(facts: Facts) -> str:
+    for n in facts.traffic.neighbours:
+        if n.port:
+            return f" on {n.system or 'the switch'}, port {n.port}"
+    return ""
+
+
+def _frames(fired: Fired) -> str:
+    return ", ".join(str(f) for f in fired.frames)
+
+
+def _window(fired: Fired) -> str:
+    return f"{readable(fired.first_ns)} to {readable(fired.last_ns)}"
+
+
+def _port_words(fired: Fired) -> str:
+    ports = _ports(fired)
+    return f", port {' or '.join(ports)}," if ports else ""
+
+
+def _ports(fired: Fired) -> list[str]:
+    ports = sorted({a.port for a in fired.attempts}) or ([fired.target.port] if fired.target.port else [])
+    return [str(p) for p in ports]
+
+
+def _moments(fired: Fired) -> str:
+    times = [a.began_ns for a in fired.attempts] or [fired.first_ns, fired.last_ns]
+    picked = dict.fromkeys((times[0], times[len(times) // 2], times[-1]))
+    return ", ".join(readable(t) for t in list(picked)[:LOOK_UP_TIMES])
+
+
+def _host_words(fired: Fired) -> str:
+    names = dict.fromkeys(
+        [a.host for a in fired.attempts if a.host] or ([fired.target.host] if fired.target.host else [])
+    )
+    addresses = dict.fromkeys([ip_text(a.address) for a in fired.attempts] or _target_address(fired))
+    if not names:
+        return ", ".join(addresses) or "the vendor's servers"
+    resolved = f" (resolved to {', '.join(addresses)}; these change, so better by name or port)" if addresses else ""
+    return ", ".join(str(n) for n in names) + resolved
+
+
+def _target_address(fired: Fired) -> list[str]:
+    return [ip_text(fired.target.address)] if fired.target.address is not None else []
+
+
+def _destination(fired: Fired) -> str:
+    transport = (fired.attempts[0].transport if fired.attempts else fired.target.transport) or ""
+    ports = _ports(fired)
+    where = _host_words(fired)
+    return f"{where}, {transport.upper()} {' and '.join(ports)}" if ports and transport else where
+
+
+_FIREWALL_THEN_VENDOR: Sequence[tuple[Addressee, Form]] = (
+    (Addressee.FIREWALL, firewall_form),
+    (Addressee.VENDOR, vendor_form),
+)
+_VENDOR: Sequence[tuple[Addressee, Form]] = ((Addressee.VENDOR, vendor_form),)
+_FIREWALL: Sequence[tuple[Addressee, Form]] = ((Addressee.FIREWALL, firewall_form),)
+_INSPECTION: Sequence[tuple[Addressee, Form]] = ((Addressee.INSPECTION, inspection_form),)
+
+BY_STAGE: dict[Stage, Sequence[tuple[Addressee, Form]]] = {
+    Stage.LINK: ((Addressee.LAN, lan_form),),
+    Stage.DHCP: ((Addressee.LAN, lan_form),),
+    Stage.GATEWAY: ((Addressee.LAN, gateway_form),),
+    Stage.DNS: ((Addressee.DNS, dns_form),),
+    Stage.TIME: _FIREWALL,
+    Stage.CONNECT: _FIREWALL_THEN_VENDOR,
+    Stage.TLS: _INSPECTION,
+    Stage.APP: _VENDOR,
+    Stage.RETURN: _FIREWALL_THEN_VENDOR,
+    Stage.PERSIST: _FIREWALL,
+}
+BY_RULE: dict[str, Sequence[tuple[Addressee, Form]]] = {
+    "ICMP-ADMIN": _FIREWALL,
+    "ICMP-PORT-UNREACH-NEAR": _FIREWALL,
+    "ICMP-PORT-UNREACH-FAR": _VENDOR,
+    "TCP-RST-INJECTED": _FIREWALL,
+    "TCP-HALF-OPEN": ((Addressee.LAN, gateway_form),),
+    "ARP-PEER-NO-REPLY": ((Addressee.LAN, gateway_form),),
+    "TLS-ALERT-SERVER": _VENDOR,
+    "TLS-CERT-INVALID": ((Addressee.INSPECTION, inspection_form), (Addressee.VENDOR, vendor_form)),
+    "FTP-DATA-BLOCKED": _FIREWALL,
+    "FTP-PASV-PRIVATE": _VENDOR,
+    "FTP-ACTIVE-NAT": _FIREWALL,
+    "WS-UPGRADE-REJECTED": ((Addressee.INSPECTION, inspection_form), (Addressee.VENDOR, vendor_form)),
+    "WS-UPGRADE-STRIPPED": _INSPECTION,
+    "HTTP-BLOCK-PAGE": _INSPECTION,
+    "CAPTIVE-PORTAL": ((Addressee.LAN, gateway_form),),
+    "PROXY-ONLY-NET": _FIREWALL,
+    "PROXY-CONNECT-REJECTED": _FIREWALL,
+    "PG-NO-REPLY": _FIREWALL_THEN_VENDOR,
+    "TCP-DATA-BLACKHOLE": _INSPECTION,
+    "MTU-BLACKHOLE": _FIREWALL,
+}

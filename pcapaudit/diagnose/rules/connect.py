@@ -1,0 +1,320 @@
+"""CONNECT over TCP: silence, refusal, half-open, port alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.causes import silence_causes
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Fired, Target
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.resets import INJECTED, POSSIBLE, judge_reset
+from pcapaudit.flows.flow import SYN
+from pcapaudit.model.addresses import ip_text
+from pcapaudit.model.events import Packet
+from pcapaudit.model.times import duration
+from pcapaudit.model.words import Outcome, Stage
+
+
+def where(attempt: Attempt) -> str:
+    """``gk.sensorist.com (54.229.203.190) TCP 4321``: an endpoint for a sentence."""
+    address = ip_text(attempt.address)
+    name = f"{attempt.host} ({address})" if attempt.host else address
+    return f"{name} {attempt.transport.upper()} {attempt.port}"
+
+
+def silent_attempts(facts: Facts) -> list[Attempt]:
+    """TCP attempts that got nothing back at all: no handshake, no reset, no ICMP error."""
+    return [
+        a
+        for a in facts.attempts
+        if a.transport == "tcp"
+        and a.flow.syns
+        and a.is_unanswered
+        and not facts.errors_about(a)
+        and a.need.direction == "out"
+    ]
+
+
+def counted_syns(facts: Facts, silent: Sequence[Attempt], everything: Sequence[Attempt]) -> list[Packet]:
+    """SYNs that count as unanswered (G3); a later attempt anywhere in the need closes the wait."""
+    newest = max(a.last_try_ns for a in everything)
+    return facts.counted([p for a in silent for p in a.tries], facts.params.syn_wait, last_activity_ns=newest)
+
+
+def _by_name_and_port(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
+    """Attempts that lead to one name (or address, where no name is known) and port."""
+    table: dict[tuple[object, int, int], list[Attempt]] = {}
+    for a in attempts:
+        table.setdefault((a.host or a.address, a.port, id(a.need)), []).append(a)
+    return list(table.values())
+
+
+@rule("TCP-SYN-TIMEOUT", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def syn_timeout(facts: Facts) -> Iterator[Fired]:
+    """The device opens a connection and no packet comes back.
+
+    **Seen**: three or more SYN for one name and port, retransmissions or new source ports, and no
+    SYN-ACK, reset or ICMP error for any of them; each was given time, or the device itself tried again.
+
+    **Means**: a firewall drops the SYN or its answer, or the server is down; seen from the device's
+    side of the firewall these look the same.
+
+    **Not this rule**: a reset (TCP-SYN-RST) or an ICMP error (ICMP-ADMIN, ICMP-UNREACH) comes back;
+    the last SYN falls into the end of the capture (CAP-TAIL-CUT); the data channel of FTP (FTP-DATA-BLOCKED).
+
+    **Ask the network team**: allow the connection out, and the packets that come back on it.
+    """
+    silent = silent_attempts(facts)
+    for group in _by_name_and_port(silent):
+        everything = facts.attempts_of(group[0].need)
+        answered = [a for a in everything if a not in group and a.host == group[0].host and a.port == group[0].port]
+        if group[0].host and any(not a.is_unanswered for a in answered):
+            yield from _timeouts_by_address(facts, group, everything)
+        else:
+            yield from _timeout(facts, group, everything)
+
+
+def _timeouts_by_address(facts: Facts, group: Sequence[Attempt], everything: Sequence[Attempt]) -> Iterator[Fired]:
+    """Some addresses of the name answer: only a series to one address may be called silent."""
+    for address in dict.fromkeys(a.address for a in group):
+        yield from _timeout(facts, [a for a in group if a.address == address], everything)
+
+
+def _timeout(facts: Facts, group: Sequence[Attempt], everything: Sequence[Attempt]) -> Iterator[Fired]:
+    counted = counted_syns(facts, group, everything)
+    if len(counted) < facts.params.syn_min_tries:
+        return
+    frames = {p.frame for p in counted}
+    attempts = [a for a in group if frames & set(a.frames)]
+    causes = silence_causes(facts, attempts)
+    span = (counted[-1].time_ns - counted[0].time_ns) / 1e9
+    yield facts.finding(
+        "TCP-SYN-TIMEOUT",
+        Stage.CONNECT,
+        f"{len(counted)} SYN to {where(attempts[0])} in {duration(span)}, no SYN-ACK, reset or ICMP error came back",
+        counted,
+        attempts=attempts,
+        target=None
+        if len({a.address for a in attempts}) == 1
+        else Target(attempts[0].host, None, "tcp", attempts[0].port),
+        causes=causes.ranked,
+        has_contrast=causes.has_contrast,
+        decisive=causes.frames,
+        tries=len(counted),
+    )
+
+
+@rule("TCP-SYN-RST", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.EXPLICIT)
+def syn_rst(facts: Facts) -> Iterator[Fired]:
+    """The connection is refused with a reset.
+
+    **Seen**: a RST whose acknowledgment covers the SYN answers it, before any SYN-ACK.
+
+    **Means**: the port is closed at the server, or a firewall rejects with a reset; the TTL and the
+    timing of the reset tell which is likelier.
+
+    **Not this rule**: the reset does not fit other packets of the same address (TCP-RST-INJECTED);
+    an IPv6 refusal while IPv4 works (happy eyeballs).
+
+    **Ask the network team**: is there a rule that rejects this port; if not, ask the vendor.
+    """
+    for series in facts.series:
+        refused = [
+            a
+            for a in series.attempts
+            if a.transport == "tcp" and a.flow.refusal is not None and a.need.direction == "out"
+        ]
+        if not refused:
+            continue
+        verdicts = [judge_reset(facts, a.flow, a.flow.refusal) for a in refused if a.flow.refusal is not None]
+        best = max(verdicts, key=lambda v: v.score)
+        if best.score >= INJECTED:
+            continue
+        maker = "possibly a box in the middle" if best.score >= POSSIBLE else "the server or a box in front of it"
+        yield facts.finding(
+            "TCP-SYN-RST",
+            Stage.CONNECT,
+            f"{where(refused[0])} refuses the connection: {len(refused)} SYN answered by a reset ({maker})",
+            _with_resets(refused),
+            attempts=refused,
+            decisive=[a.flow.refusal.frame for a in refused[:3] if a.flow.refusal is not None],
+            causes=best.causes,
+        )
+
+
+@rule("TCP-RST-INJECTED", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.HEURISTIC)
+def rst_injected(facts: Facts) -> Iterator[Fired]:
+    """A box on the way resets the connection in the server's name.
+
+    **Seen**: a reset that does not fit the other packets of its address: another distance (TTL), too
+    fast, or overtaken by the real answer; at least two independent signs.
+
+    **Means**: a firewall or web filter closes the connection and pretends to be the server.
+
+    **Not this rule**: a load balancer with a TTL of its own; IP ID 0 and window 0, which real servers
+    send as well.
+
+    **Ask the network team**: which rule resets this host and port for this device.
+    """
+    for series in facts.series:
+        refused = [a for a in series.attempts if a.transport == "tcp" and a.flow.refusal is not None]
+        judged = [(a, judge_reset(facts, a.flow, a.flow.refusal)) for a in refused if a.flow.refusal is not None]
+        injected = [(a, v) for a, v in judged if v.score >= INJECTED and v.signs >= 2]
+        if not injected:
+            continue
+        attempts = [a for a, _ in injected]
+        best = max((v for _, v in injected), key=lambda v: v.score)
+        yield facts.finding(
+            "TCP-RST-INJECTED",
+            Stage.CONNECT,
+            f"a device on the way resets the connection to {where(attempts[0])}: {best.why}",
+            _with_resets(attempts),
+            attempts=attempts,
+            decisive=[*best.frames],
+            causes=best.causes,
+            facts={"score": best.score},
+        )
+
+
+def _with_resets(attempts: Sequence[Attempt]) -> list[Packet]:
+    return [p for a in attempts for p in (*a.tries, *(a.flow.received[:1]))]
+
+
+@rule("TCP-HALF-OPEN", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def half_open(facts: Facts) -> Iterator[Fired]:
+    """The server answers, but the handshake is never completed.
+
+    **Seen**: SYN-ACKs come, the device never acknowledges them; it repeats its SYN and the server
+    repeats its SYN-ACK, or the device resets because the acknowledgment number is not its own.
+
+    **Means**: the answer is lost between the mirror point and the device, or a firewall changes
+    sequence numbers.
+
+    **Not this rule**: the device's acknowledgment is merely not mirrored (then data follows);
+    both repeat on the outside of a router (RETURN-NOT-DELIVERED).
+
+    **Ask the network team**: look between the mirror point and the device: cable, VLAN, port security.
+    """
+    for series in facts.series:
+        stuck = [a for a in series.attempts if a.transport == "tcp" and _is_half_open(a)]
+        if not stuck or (len(stuck) == 1 and len(stuck[0].flow.syn_acks) < 2 and not _resets_answer(stuck[0])):
+            continue
+        yield facts.finding(
+            "TCP-HALF-OPEN",
+            Stage.CONNECT,
+            f"{where(stuck[0])} answers with SYN-ACK, but the device never completes the handshake",
+            [p for a in stuck for p in (*a.flow.syns, *a.flow.syn_acks)],
+            attempts=stuck,
+            decisive=[stuck[0].flow.syn_acks[0].frame],
+            is_agreed=any(len(a.flow.syns) > 1 and len(a.flow.syn_acks) > 1 for a in stuck),
+        )
+
+
+def _is_half_open(attempt: Attempt) -> bool:
+    flow = attempt.flow
+    if not flow.syn_acks or flow.is_established or flow.sent_data:
+        return False
+    repeats = len(flow.syns) > 1 and len(flow.syn_acks) > 1
+    return repeats or _resets_answer(attempt)
+
+
+def _resets_answer(attempt: Attempt) -> bool:
+    """The device resets because the SYN-ACK acknowledges something it never sent (RFC 9293, 3.10.7.3)."""
+    flow = attempt.flow
+    wrong = [p for p in flow.syn_acks if flow.orig_isn is not None and p.ack != (flow.orig_isn + 1) % (1 << 32)]
+    return bool(wrong) and any(p.flags & 4 and not p.flags & SYN for p in flow.sent)
+
+
+@rule("TCP-ALL-PORTS-FAIL", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def all_ports_fail(facts: Facts) -> Iterator[Fired]:
+    """Every port that would do was tried, and none connects.
+
+    **Seen**: the service may be reached over one of several ports; each was tried at least once,
+    three SYN or more in all, and none led to a connection.
+
+    **Means**: the device is cut off from this service, whichever port it chooses.
+
+    **Not this rule**: only one of the ports was tried so far; one of them carries data (TCP-ALT-PORT-OK).
+
+    **Ask the network team**: open all the ports outbound, with return traffic.
+    """
+    for need in facts.needs:
+        if need.group != "any" or len(need.endpoints) < 2 or need.direction != "out":
+            continue
+        attempts = [a for a in facts.attempts_of(need) if a.transport == "tcp" and a.flow.syns]
+        last_ok = max(
+            (a.answered_ns or a.flow.last_ns for a in facts.attempts_of(need) if not _is_dead(a)), default=None
+        )
+        dead = [a for a in attempts if _is_dead(a) and (last_ok is None or a.began_ns > last_ok)]
+        if dead:
+            yield from _all_members(facts, need, dead)
+
+
+def _is_dead(attempt: Attempt) -> bool:
+    """Whether no connection came about."""
+    from_proof = attempt.has(Stage.CONNECT)
+    return not from_proof and (attempt.is_unanswered or attempt.flow.refusal is not None)
+
+
+def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[Fired]:
+    refused = {p.frame for a in dead if not a.is_unanswered for p in a.tries}
+    counted = counted_syns(facts, dead, dead) + [p for a in dead for p in a.tries if p.frame in refused]
+    frames = {p.frame for p in counted}
+    attempts = [a for a in dead if frames & set(a.frames)]
+    if len(frames) < facts.params.syn_min_tries or {a.member for a in attempts} != set(range(len(need.endpoints))):
+        return
+    causes = silence_causes(facts, attempts)
+    ports = " or ".join(str(p) for p in sorted({a.port for a in attempts}))
+    span = (max(a.last_try_ns for a in attempts) - attempts[0].began_ns) / 1e9
+    yield facts.finding(
+        "TCP-ALL-PORTS-FAIL",
+        Stage.CONNECT,
+        f"no answer from {_names(attempts)} on TCP {ports} ({len(attempts)} attempts in {duration(span)})",
+        sorted({p.frame: p for p in counted}.values(), key=lambda p: p.frame),
+        attempts=attempts,
+        target=Target(attempts[0].host, None, "tcp", None),
+        causes=causes.ranked,
+        has_contrast=causes.has_contrast,
+        decisive=causes.frames,
+        facts={"ports": sorted({a.port for a in attempts})},
+    )
+
+
+def _names(attempts: Sequence[Attempt]) -> str:
+    hosts = dict.fromkeys(a.host or ip_text(a.address) for a in attempts)
+    return ", ".join(hosts)
+
+
+@rule("TCP-ALT-PORT-OK", stage=Stage.CONNECT, outcomes="n", evidence=Evidence.EXPLICIT)
+def alt_port_ok(facts: Facts) -> Iterator[Fired]:
+    """One of several ports fails, another carries the service.
+
+    **Seen**: a member of an any-of group gets no connection, another one carries data both ways.
+
+    **Means**: the device works as designed; the failing port is a spare that is closed.
+
+    **Not this rule**: no port works (TCP-ALL-PORTS-FAIL).
+
+    **Ask the network team**: nothing is needed; opening the other port too is advised.
+    """
+    for need in facts.needs:
+        attempts = facts.attempts_of(need)
+        works = [a for a in attempts if a.answered_ns is not None]
+        dead = [a for a in attempts if _is_dead(a) and a.port not in {w.port for w in works} and a.flow.syns]
+        if need.group != "any" or not works or not dead:
+            continue
+        counted = [p for a in dead for p in a.tries]
+        port = dead[0].port
+        yield facts.finding(
+            "TCP-ALT-PORT-OK",
+            Stage.CONNECT,
+            f"TCP {port} does not connect, but the service works over TCP {works[-1].port}",
+            counted,
+            outcome=Outcome.NOTE,
+            decisive=[works[-1].flow.first_frame],
+            need=need,
+            target=Target(dead[0].host, dead[0].address, "tcp", port),
+        )

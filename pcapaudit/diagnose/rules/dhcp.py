@@ -1,0 +1,275 @@
+"""DHCP: no offer, no acknowledgment, refusals, and leases that lack what a device needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.flows.exchanges import DhcpCycle
+from pcapaudit.flows.flow import Flow
+from pcapaudit.model.addresses import ip_text, is_inside, mac_text, network
+from pcapaudit.model.events import DhcpMessage, Packet
+from pcapaudit.model.times import duration
+from pcapaudit.model.words import Outcome, Stage
+
+ROUTER, DNS = 3, 6
+SHORT_REST_S = 10.0
+"""Less than this left after a poor lease costs confidence (catalogue: DHCP-NO-ROUTER, DHCP-NO-DNS)."""
+
+
+def _packets(messages: Sequence[DhcpMessage]) -> list[Packet]:
+    return [m.at for m in messages]
+
+
+def _answered_elsewhere(facts: Facts, since_ns: int) -> DhcpMessage | None:
+    """An OFFER or ACK that another client got: the server is alive."""
+    return next(
+        (
+            m
+            for m in facts.traffic.dhcp
+            if m.kind in (2, 5) and m.chaddr != facts.mac and m.at.time_ns >= since_ns - ns(3600)
+        ),
+        None,
+    )
+
+
+@rule("DHCP-NO-OFFER", stage=Stage.DHCP, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def no_offer(facts: Facts) -> Iterator[Fired]:
+    """The device asks for an address and gets no offer.
+
+    **Seen**: two or more DISCOVERs of this client, and no OFFER for any of them; the device repeats,
+    or the capture went on long enough after the last one.
+
+    **Means**: no DHCP server hears it, or none will serve it: server down, pool empty, MAC filter,
+    wrong VLAN, missing relay.
+
+    **Not this rule**: the server refuses (DHCP-NAK); an offer comes and is not taken
+    (DHCP-OFFER-IGNORED); a REQUEST follows, so an offer came that the mirror did not show; the first
+    tries of a boot fail and a later one succeeds (DHCP-LATE-START).
+
+    **Ask the network team**: DHCP for this MAC and port: pool, reservation, filter, relay, access VLAN.
+    """
+    for cycle in facts.dhcp:
+        # A REQUEST names an offer: the device got one, also where the mirror did not show it (G1).
+        if cycle.offers or cycle.requests or cycle.ack is not None or not cycle.discovers:
+            continue
+        newest = facts.dhcp[-1].messages[-1].at.time_ns
+        counted = facts.counted(_packets(cycle.discovers), facts.params.dhcp_wait, last_activity_ns=newest)
+        if len(counted) < facts.params.dhcp_min_tries:
+            continue
+        other = _answered_elsewhere(facts, counted[0].time_ns)
+        span = duration((counted[-1].time_ns - counted[0].time_ns) / 1e9)
+        yield facts.finding(
+            "DHCP-NO-OFFER",
+            Stage.DHCP,
+            f"{len(counted)} DISCOVERs in {span}, no OFFER came",
+            counted,
+            began_ns=counted[-1].time_ns,
+            independent=len({m.xid for m in cycle.discovers})
+            if len({m.xid for m in cycle.discovers}) > 1
+            else len(counted),
+            causes=_offer_causes(other),
+            has_contrast=other is not None,
+            decisive=[other.at.frame] if other is not None else [],
+            facts={"secs": [m.secs for m in cycle.discovers][:10]},
+        )
+
+
+def _offer_causes(other: DhcpMessage | None) -> list[Cause]:
+    if other is None:
+        why = "no DHCP server speaks in this capture"
+        return [Cause("the server is down or not reached (relay, VLAN)", 15, why, "dhcp")]
+    why = f"{mac_text(other.chaddr)} gets its lease from the same network (frame {other.at.frame})"
+    return [Cause("this port or MAC is not served: filter, reservation, pool, VLAN", 35, why, "dhcp")]
+
+
+@rule("DHCP-OFFER-IGNORED", stage=Stage.DHCP, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def offer_ignored(facts: Facts) -> Iterator[Fired]:
+    """Offers come, and the device goes on asking.
+
+    **Seen**: two or more OFFERs for this client, no REQUEST, further DISCOVERs.
+
+    **Means**: the offer is lost between the mirror point and the device, or lacks what it needs.
+
+    **Not this rule**: a REQUEST that names another server: two servers are normal.
+
+    **Ask the network team**: the port and VLAN towards the device; add missing options to the scope.
+    """
+    for cycle in facts.dhcp:
+        later = [m for m in cycle.discovers if cycle.offers and m.at.frame > cycle.offers[0].at.frame]
+        if len(cycle.offers) < 2 or cycle.requests or cycle.ack is not None or not later:
+            continue
+        yield facts.finding(
+            "DHCP-OFFER-IGNORED",
+            Stage.DHCP,
+            f"{len(cycle.offers)} OFFERs, yet the device sends {len(later)} more DISCOVERs and no REQUEST",
+            _packets([*cycle.discovers, *cycle.offers]),
+            began_ns=later[-1].at.time_ns,
+            independent=len(later),
+        )
+
+
+@rule("DHCP-NO-ACK", stage=Stage.DHCP, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def no_ack(facts: Facts) -> Iterator[Fired]:
+    """The device takes an offer and gets no acknowledgment.
+
+    **Seen**: the REQUEST is repeated, and neither ACK nor NAK comes.
+
+    **Means**: the server dropped it, or the answer is lost.
+
+    **Not this rule**: one REQUEST and then ordinary traffic (the ACK was only not mirrored); a REQUEST
+    for an old lease at boot that a server who does not know it may ignore.
+
+    **Ask the network team**: the DHCP server's log for this MAC.
+    """
+    for cycle in facts.dhcp:
+        selecting = [m for m in cycle.requests if m.server_id is not None and m.ciaddr == bytes(4)]
+        if len(selecting) < 2 or cycle.ack is not None or cycle.naks:
+            continue
+        last = selecting[-1].at
+        used = [f for f in facts.outward_flows if f.first_ns > last.time_ns]
+        if used:
+            continue
+        yield facts.finding(
+            "DHCP-NO-ACK",
+            Stage.DHCP,
+            f"{len(selecting)} REQUESTs for {ip_text(selecting[0].requested or bytes(4))}, neither ACK nor NAK came",
+            _packets(selecting),
+            began_ns=last.time_ns,
+            independent=len(selecting),
+        )
+
+
+@rule("DHCP-NAK", stage=Stage.DHCP, outcomes="F", evidence=Evidence.EXPLICIT)
+def nak(facts: Facts) -> Iterator[Fired]:
+    """The DHCP server refuses the address.
+
+    **Seen**: a NAK answers the device's REQUEST, and no lease follows.
+
+    **Means**: the device asks for an address of another network, or two servers disagree.
+
+    **Not this rule**: one NAK after a move, followed by a lease: the device recovered.
+
+    **Ask the network team**: remove the stale reservation; look for a second DHCP server.
+    """
+    naks = [m for c in facts.dhcp for m in c.naks]
+    if not naks:
+        return
+    servers = {m.server_id for m in naks if m.server_id is not None}
+    who = f" by {', '.join(sorted(ip_text(s) for s in servers))}" if servers else ""
+    yield facts.finding(
+        "DHCP-NAK",
+        Stage.DHCP,
+        f"the address request is refused{who}: {len(naks)} NAK",
+        _packets([*(m for c in facts.dhcp if c.naks for m in c.requests), *naks]),
+        decisive=[m.at.frame for m in naks],
+        began_ns=naks[-1].at.time_ns,
+        independent=len(naks),
+    )
+
+
+@rule("DHCP-NO-ROUTER", stage=Stage.DHCP, outcomes="F", evidence=Evidence.EXPLICIT)
+def no_router(facts: Facts) -> Iterator[Fired]:
+    """The lease names no usable gateway.
+
+    **Seen**: the ACK lacks option 3 although the device asked for it, or the router lies outside the
+    subnet; the device then sends nothing off-link, or asks by ARP for far addresses.
+
+    **Means**: the DHCP scope is incomplete; nothing beyond the subnet can be reached.
+
+    **Not this rule**: classless routes (option 121) supply the way out; the options were cut by the
+    snap length.
+
+    **Ask the network team**: add the default gateway to the scope.
+    """
+    ack = facts.lease
+    if ack is None or not ack.is_complete or ack.has_classless_routes or ROUTER not in _asked(facts):
+        return
+    subnet = network(ack.yiaddr, ack.mask) if ack.mask is not None else None
+    outside = bool(ack.routers) and subnet is not None and not any(is_inside(r, subnet) for r in ack.routers)
+    if ack.routers and not outside:
+        return
+    if any(f.received and facts.is_off_link(f.resp[0]) for f in _after(facts, ack)):
+        return
+    what = f"router {ip_text(ack.routers[0])} lies outside the subnet" if outside else "no router (option 3)"
+    yield facts.finding(
+        "DHCP-NO-ROUTER",
+        Stage.DHCP,
+        f"the lease of {ip_text(ack.yiaddr)} has {what}"
+        if not outside
+        else f"in the lease of {ip_text(ack.yiaddr)} {what}",
+        [ack.at],
+        began_ns=ack.at.time_ns,
+        adjust=0 if facts.has_waited(ack.at.time_ns, SHORT_REST_S) else -20,
+    )
+
+
+@rule("DHCP-NO-DNS", stage=Stage.DHCP, outcomes="F", evidence=Evidence.EXPLICIT)
+def no_dns(facts: Facts) -> Iterator[Fired]:
+    """The lease names no DNS server, and the device asks none.
+
+    **Seen**: the ACK lacks option 6 although the device asked for it; afterwards no query leaves, or
+    only to a built-in resolver that does not answer.
+
+    **Means**: the DHCP scope is incomplete; the device cannot resolve its vendor's names.
+
+    **Not this rule**: a built-in resolver answers (WennSoft asks 8.8.8.8 anyway); the options were cut.
+
+    **Ask the network team**: add DNS servers to the scope.
+    """
+    ack = facts.lease
+    if ack is None or not ack.is_complete or ack.dns_servers or DNS not in _asked(facts):
+        return
+    later = [q for lookup in facts.lookups for q in lookup.queries if q.began_ns > ack.at.time_ns]
+    if any(q.answers for q in later) or any(f.received and facts.is_off_link(f.resp[0]) for f in _after(facts, ack)):
+        return
+    if any(m.dns_servers for m in facts.traffic.icmp if m.type == 134):
+        return
+    yield facts.finding(
+        "DHCP-NO-DNS",
+        Stage.DHCP,
+        f"the lease of {ip_text(ack.yiaddr)} names no DNS server (option 6)",
+        [ack.at],
+        began_ns=ack.at.time_ns,
+        adjust=0 if facts.has_waited(ack.at.time_ns, SHORT_REST_S) else -20,
+    )
+
+
+def _asked(facts: Facts) -> set[int]:
+    """Options that the device requested in its last cycle (option 55)."""
+    cycle: DhcpCycle = next(c for c in reversed(facts.dhcp) if c.ack is not None)
+    return {o for m in (*cycle.discovers, *cycle.requests) for o in m.asked_options}
+
+
+def _after(facts: Facts, ack: DhcpMessage) -> list[Flow]:
+    return [f for f in facts.outward_flows if f.first_ns > ack.at.time_ns]
+
+
+@rule("DHCP-ROGUE", stage=Stage.DHCP, outcomes="d", evidence=Evidence.EXPLICIT)
+def rogue(facts: Facts) -> Iterator[Fired]:
+    """Two DHCP servers give different answers.
+
+    **Seen**: OFFERs or ACKs with two server identifiers and different router or DNS values.
+
+    **Means**: an unauthorised server answers on this network; which one wins is chance.
+
+    **Not this rule**: a failover pair with equal values; relays, whose source addresses differ.
+
+    **Ask the network team**: find and remove the second server.
+    """
+    answers = [m for c in facts.dhcp for m in (*c.offers, *c.of_kind(5)) if m.server_id is not None]
+    values = {m.server_id: (m.routers, m.dns_servers) for m in answers}
+    if len(values) < 2 or len(set(values.values())) < 2:
+        return
+    servers = ", ".join(sorted(ip_text(s) for s in values if s is not None))
+    yield facts.finding(
+        "DHCP-ROGUE",
+        Stage.DHCP,
+        f"DHCP servers {servers} offer different routers or DNS servers",
+        _packets(answers),
+        outcome=Outcome.DEGRADED,
+        independent=len(answers),
+    )

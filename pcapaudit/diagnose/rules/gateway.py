@@ -1,0 +1,320 @@
+"""GATEWAY: who answers ARP, and whether anything comes back from beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.flows.exchanges import ArpQuestion
+from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, is_private, is_virtual_router_mac, mac_text
+from pcapaudit.model.events import ArpMessage
+from pcapaudit.model.words import Outcome, Stage
+
+ARP_WAIT_S = 1.5
+"""Linux repeats after about 1 s and gives up after 3 (catalogue M7)."""
+ALTERNATIONS = 3
+MAX_NAMED = 3
+
+
+def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
+    """Requests for an address that count as unanswered: those after its last reply."""
+    last_reply = question.replies[-1].at.time_ns if question.replies else 0
+    later = [m for m in question.requests if m.at.time_ns > last_reply]
+    counted = {p.frame for p in facts.counted([m.at for m in later], ARP_WAIT_S)}
+    return [m for m in later if m.at.frame in counted]
+
+
+def _sends_to(facts: Facts, address: bytes, since_ns: int) -> bool:
+    """Whether the device sends IP frames to the owner of an address: then it knows the MAC (G1)."""
+    owners = {m.sender_mac for m in facts.traffic.arp if m.sender_ip == address}
+    flows = [f for f in facts.outward_flows if f.last_ns > since_ns]
+    direct = any(f.resp[0] == address and f.sent and f.sent[-1].time_ns > since_ns for f in flows)
+    through = any(p.dmac in owners for f in flows for p in f.sent[-3:] if p.time_ns > since_ns)
+    return direct or through
+
+
+def _goes_out(facts: Facts, since_ns: int) -> bool:
+    """Whether any frame of the device leaves for an off-link address after the time."""
+    return any(p.time_ns > since_ns for f in facts.outward_flows if facts.is_off_link(f.resp[0]) for p in f.sent[-1:])
+
+
+def _is_gateway_question(facts: Facts, question: ArpQuestion) -> bool:
+    routers = [r for c in facts.dhcp if c.ack is not None for r in c.ack.routers]
+    if routers:
+        return question.target in routers
+    return facts.gateway == question.target if facts.gateway is not None else _looks_like_gateway(facts, question)
+
+
+def _looks_like_gateway(facts: Facts, question: ArpQuestion) -> bool:
+    """Without a lease in the file: the on-link address others use as their gateway."""
+    owners = {m.sender_mac for m in facts.traffic.arp if m.sender_ip == question.target}
+    return any(h.is_router and h.mac in owners for h in facts.hosts)
+
+
+@rule("ARP-GW-NO-REPLY", stage=Stage.GATEWAY, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def gateway_silent(facts: Facts) -> Iterator[Fired]:
+    """The default gateway does not answer ARP.
+
+    **Seen**: three or more requests for the gateway's address, no reply, and no IP frame of the device
+    leaves for the gateway or beyond.
+
+    **Means**: the gateway address is wrong or its owner is down, or the device sits in another VLAN.
+
+    **Not this rule**: IP frames to the gateway follow: then the reply was only not mirrored.
+
+    **Ask the network team**: gateway address and net mask in the scope, VLAN of this port.
+    """
+    for question in facts.arps:
+        requests = _unanswered(facts, question)
+        if len(requests) < facts.params.arp_min_tries or not _is_gateway_question(facts, question):
+            continue
+        since = requests[0].at.time_ns
+        if _goes_out(facts, since) or _sends_to(facts, question.target, since):
+            continue
+        other = _reply_to_others(facts, question.target)
+        yield facts.finding(
+            "ARP-GW-NO-REPLY",
+            Stage.GATEWAY,
+            f"{len(requests)} ARP requests for the gateway {ip_text(question.target)}, no reply",
+            [m.at for m in requests],
+            began_ns=requests[-1].at.time_ns,
+            independent=len(requests),
+            has_contrast=other is not None,
+            decisive=[other.at.frame] if other is not None else [],
+            target=Target(None, question.target, None, None),
+            causes=_gateway_causes(other),
+        )
+
+
+def _gateway_causes(other: ArpMessage | None) -> list[Cause]:
+    if other is None:
+        return [
+            Cause(
+                "gateway address wrong, or the gateway is down",
+                15,
+                "nobody gets an answer from it in this capture",
+                "uplink",
+            )
+        ]
+    text = f"the gateway answers {mac_text(other.target_mac)} (frame {other.at.frame})"
+    return [Cause("this port or VLAN does not reach the gateway", 35, text, "device_filter")]
+
+
+def _reply_to_others(facts: Facts, target: bytes) -> ArpMessage | None:
+    return next(
+        (m for m in facts.traffic.arp if m.op == 2 and m.sender_ip == target and m.target_mac != facts.mac), None
+    )
+
+
+@rule("ARP-PEER-NO-REPLY", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def peer_silent(facts: Facts) -> Iterator[Fired]:
+    """A service in the same network does not answer ARP.
+
+    **Seen**: three or more requests for an address that one of the device's names resolved to, no
+    reply, no IP frame to it.
+
+    **Means**: the peer is off or has moved, or the two are kept apart (client isolation, private VLAN).
+
+    **Not this rule**: the gateway (ARP-GW-NO-REPLY); the peer now has another address
+    (DNS-STALE-ANSWER is the root, this its consequence).
+
+    **Ask the network team**: allow the two stations to talk to each other; else find the peer.
+    """
+    for question in facts.arps:
+        names = [n for n in facts.names.get(question.target, ()) if facts.needs_name(n)]
+        requests = _unanswered(facts, question)
+        if not names or _is_gateway_question(facts, question) or len(requests) < facts.params.arp_min_tries:
+            continue
+        if _sends_to(facts, question.target, requests[0].at.time_ns):
+            continue
+        alive = _reply_to_others(facts, question.target)
+        need = next((n for n in facts.needs if any(p.matches(names[0]) for p in n.hosts)), None)
+        yield facts.finding(
+            "ARP-PEER-NO-REPLY",
+            Stage.CONNECT,
+            f"{len(requests)} ARP requests for {names[0]} ({ip_text(question.target)}), no reply",
+            [m.at for m in requests],
+            began_ns=requests[-1].at.time_ns,
+            independent=len(requests),
+            need=need,
+            has_contrast=alive is not None,
+            decisive=[alive.at.frame] if alive is not None else [],
+            target=Target(names[0], question.target, None, None),
+            causes=_peer_causes(alive),
+        )
+
+
+def _peer_causes(alive: ArpMessage | None) -> list[Cause]:
+    if alive is None:
+        return [Cause("the peer is off or has another address", 20, "it is not seen in this capture", "device")]
+    text = f"it answers {mac_text(alive.target_mac)} (frame {alive.at.frame})"
+    return [Cause("client isolation or a private VLAN keeps the two apart", 35, text, "device_filter")]
+
+
+@rule("ARP-OFFLINK", stage=Stage.GATEWAY, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def arp_offlink(facts: Facts) -> Iterator[Fired]:
+    """The device looks for far addresses on its own wire.
+
+    **Seen**: ARP requests for addresses outside the device's subnet, unanswered.
+
+    **Means**: net mask too wide or gateway missing.
+
+    **Not this rule**: a proxy-ARP network, where replies arrive.
+
+    **Ask the network team**: correct mask and gateway, in the scope or on the device.
+    """
+    far = [(q, _unanswered(facts, q)) for q in facts.arps if _is_far(facts, q)]
+    far = [(q, r) for q, r in far if len(r) >= facts.params.arp_min_tries]
+    far = [(q, r) for q, r in far if not _sends_to(facts, q.target, r[0].at.time_ns)]
+    if not far:
+        return
+    requests = [m for _, r in far for m in r]
+    targets = ", ".join(ip_text(q.target) for q, _ in far[:MAX_NAMED])
+    yield facts.finding(
+        "ARP-OFFLINK",
+        Stage.GATEWAY,
+        f"{len(requests)} ARP requests for {targets}, not on this network, no reply",
+        [m.at for m in requests],
+        began_ns=requests[-1].at.time_ns,
+        independent=len(requests),
+        target=Target(None, far[0][0].target, None, None),
+    )
+
+
+def _is_far(facts: Facts, question: ArpQuestion) -> bool:
+    """Whether an unanswered target lies outside the device's subnet, as far as that is known.
+
+    Without a lease only a private address of the device tells that a public target is far.
+    """
+    own = question.requests[0].sender_ip
+    if question.replies or is_link_local(question.target) or not is_private(own):
+        return False
+    return facts.is_off_link(question.target)
+
+
+@rule("ARP-DUP-IP", stage=Stage.GATEWAY, outcomes="Fd", evidence=Evidence.BEHAVIOUR)
+def duplicate_address(facts: Facts) -> Iterator[Fired]:
+    """Two boxes use the device's address.
+
+    **Seen**: two MACs claim the address in turn, three times or more, or the device declines its lease.
+
+    **Means**: an address conflict; answers reach now one, now the other.
+
+    **Not this rule**: a virtual router's MAC, one change after a replacement, a proxy-ARP router that
+    answers every probe.
+
+    **Ask the network team**: find the second box; give the device a reservation.
+    """
+    declines = [m for c in facts.dhcp for m in c.of_kind(4)]
+    claims = [
+        m for m in facts.traffic.arp if m.sender_ip in facts.addresses and not is_virtual_router_mac(m.sender_mac)
+    ]
+    routers = {h.mac for h in facts.hosts if h.is_router}
+    claims = [m for m in claims if m.sender_mac not in routers or m.sender_mac == facts.mac]
+    turns = [(a, b) for a, b in pairwise(claims) if a.sender_mac != b.sender_mac]
+    if len(turns) < ALTERNATIONS and not declines:
+        return
+    rivals = sorted({mac_text(m.sender_mac) for m in claims} - {mac_text(facts.mac) if facts.mac else ""})
+    address = ip_text(claims[0].sender_ip if claims else _declined(facts))
+    text = (
+        f"{address} is claimed by {', '.join(rivals)} too"
+        if rivals
+        else f"the device declines {address}: somebody else uses it"
+    )
+    packets = [m.at for pair in turns for m in pair] + [m.at for m in declines]
+    suffers = bool(declines) or _suffers(facts)
+    yield facts.finding(
+        "ARP-DUP-IP",
+        Stage.GATEWAY,
+        text,
+        packets,
+        outcome=Outcome.FAILED if suffers else Outcome.DEGRADED,
+        independent=max(len(turns), len(declines)),
+    )
+
+
+def _declined(facts: Facts) -> bytes:
+    """The address that a DECLINE refuses: option 50, else what the lease before it gave."""
+    asked = [m.requested for c in facts.dhcp for m in c.of_kind(4) if m.requested is not None]
+    leased = [c.ack.yiaddr for c in facts.dhcp if c.ack is not None]
+    return (asked or leased or [bytes(4)])[-1]
+
+
+def _suffers(facts: Facts) -> bool:
+    """Packets in the device's name come from another MAC: resets, ICMP errors, replies gone astray."""
+    for index in facts.flows:
+        flow = facts.traffic.flow(index)
+        senders = {p.smac for p in flow.packets if p.src in facts.addresses}
+        if len(senders - {None}) > 1:
+            return True
+    return False
+
+
+@rule("GW-BLACKHOLE", stage=Stage.GATEWAY, outcomes="F", evidence=Evidence.ABSENCE)
+def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
+    """Nothing at all comes back from beyond the gateway.
+
+    **Seen**: the gateway answers ARP; every attempt beyond it (three destinations or more, two protocols
+    or more) stays without any packet in return, while frames to the device are visible.
+
+    **Means**: the uplink is down, or this device is blocked from everything.
+
+    **Not this rule**: only one service's servers were tried (TCP-SYN-TIMEOUT, UDP-SERVER-WALK); a
+    one-sided mirror (CAP-ONEWAY); a captive portal that answers port 80.
+
+    **Ask the network team**: allow this device out, or repair the uplink.
+    """
+    outward = [f for f in facts.outward_flows if facts.is_off_link(f.resp[0]) and f.has_opening]
+    if not outward or any(f.received for f in outward) or not facts.sees_inbound:
+        return
+    if any(e.message.type == 3 for e in facts.icmp_errors):
+        return
+    destinations = {f.resp[0] for f in outward}
+    kinds = {(f.proto, f.resp[1] == 53) for f in outward} | (
+        {(1, False)} if any(p.reply is None for p in facts.pings) else set()
+    )
+    waited = facts.has_waited(outward[0].first_ns, facts.params.udp_wait)
+    if len(destinations) < 3 or len(kinds) < 2 or not waited:
+        return
+    yield facts.finding(
+        "GW-BLACKHOLE",
+        Stage.GATEWAY,
+        f"nothing came back from beyond the gateway: {len(destinations)} destinations tried, none answered",
+        [*(f.sent[0] for f in outward if f.sent), *(p.request.at for p in facts.pings)],
+        began_ns=max(f.first_ns for f in outward),
+        independent=len(destinations),
+    )
+
+
+@rule("ICMP-PING-BLOCKED", stage=Stage.GATEWAY, outcomes="n", evidence=Evidence.ABSENCE)
+def ping_blocked(facts: Facts) -> Iterator[Fired]:
+    """The connectivity check by ping gets no reply.
+
+    **Seen**: echo requests to the address that the vendor's paper names stay unanswered.
+
+    **Means**: ICMP is filtered; it costs a minute at boot and nothing more (WSC-14, WSC-15).
+
+    **Not this rule**: all other traffic is dead as well: other rules say so.
+
+    **Ask the network team**: optional: allow ICMP echo to that address.
+    """
+    wanted = {
+        net for need in facts.needs if any(e.transport == "icmp" for e in need.endpoints) for net in need.addresses
+    }
+    silent = [p for p in facts.pings if p.reply is None and any(is_inside(p.request.at.dst, net) for net in wanted)]
+    if not silent or any(
+        p.reply is not None for p in facts.pings if any(is_inside(p.request.at.dst, net) for net in wanted)
+    ):
+        return
+    first = silent[0].request.at
+    yield facts.finding(
+        "ICMP-PING-BLOCKED",
+        Stage.GATEWAY,
+        f"{len(silent)} pings to {ip_text(first.dst)} unanswered; optional, costs a minute at boot",
+        [p.request.at for p in silent],
+        outcome=Outcome.NOTE,
+        target=Target(None, first.dst, "icmp", None),
+    )

@@ -1,0 +1,462 @@
+"""HTTP in the clear: portals, block pages, errors, and proxies that refuse to connect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.domains import registered_domain
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.makers import is_near, named_proxy
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.silence import by_service, end_by, first_answer_after
+from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.model.addresses import ip_text, is_inside, parse_ip
+from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
+from pcapaudit.model.words import Outcome, Stage
+
+REDIRECTS = frozenset({302, 303, 307})
+LOGIN_NEEDED = 511
+"""Network Authentication Required (RFC 6585, section 6)."""
+BLOCKED = frozenset({403, 451})
+REFUSALS = frozenset({401, 403, 407, 500, 502, 503, 504})
+"""Errors that say why a service is not had; others count only where nothing else was ever answered."""
+UNAVAILABLE = 503
+TUNNEL_REFUSALS = frozenset({403, 407, 502, 503, 504})
+MAX_FLOWS = 2000
+"""Connections of other hosts that are read for contrast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A final response on a connection of the device, with the request it answers where that is known."""
+
+    attempt: Attempt
+    request: HttpRequest | None
+    response: HttpResponse
+
+
+def answers_of(attempt: Attempt) -> list[Answer]:
+    """Final responses of one connection, in order; each with its request (RFC 9112, section 9.3.2)."""
+    requests = [e for e in attempt.events if isinstance(e, HttpRequest)]
+    finals = [e for e in attempt.events if isinstance(e, HttpResponse) and (e.status >= 200 or e.status == 101)]
+    padded: list[HttpRequest | None] = [*requests, *([None] * len(finals))]
+    return [Answer(attempt, request, response) for request, response in zip(padded, finals, strict=False)]
+
+
+def is_upgrade(request: HttpRequest | None) -> bool:
+    """Whether a request asks for a websocket (RFC 6455, section 4.1)."""
+    return request is not None and "websocket" in (request.upgrade or "").lower()
+
+
+def is_page(response: HttpResponse) -> bool:
+    """Whether the answer is a page for people, not data for a device."""
+    return "html" in (response.content_type or "").lower() or response.body_prefix.lstrip()[:1] == b"<"
+
+
+def _all_answers(facts: Facts) -> list[Answer]:
+    """Every response to the device on connections of its needs, a proxy's answer to CONNECT left out."""
+    outward = (a for a in facts.attempts if a.transport == "tcp" and a.need.direction == "out")
+    found = (answer for a in outward for answer in answers_of(a))
+    return [f for f in found if f.request is None or f.request.method != "CONNECT"]
+
+
+def _evidence(answers: Sequence[Answer]) -> list[Packet]:
+    return [p for f in answers for p in (*((f.request.at,) if f.request else ()), f.response.at)]
+
+
+def _groups(answers: Sequence[Answer]) -> Iterator[list[Answer]]:
+    """Answers by service, in order of the connections."""
+    unique = list({f.attempt.flow.index: f.attempt for f in answers}.values())
+    for group in by_service(unique):
+        yield [f for a in group for f in answers if f.attempt is a]
+
+
+def _attempts(answers: Sequence[Answer]) -> list[Attempt]:
+    return list({f.attempt.flow.index: f.attempt for f in answers}.values())
+
+
+# --- portal ------------------------------------------------------------------------------------
+
+
+@rule("CAPTIVE-PORTAL", stage=Stage.APP, outcomes="F", evidence=Evidence.EXPLICIT)
+def captive_portal(facts: Facts) -> Iterator[Fired]:
+    """A portal asks for a login where the vendor's server should answer.
+
+    **Seen**: a plain HTTP request to a vendor's host is answered by a redirect (302, 303, 307) to another
+    registered domain or a private address, or by 511.
+
+    **Means**: the network lets nobody out before a person has logged in at its portal; a device cannot.
+
+    **Not this rule**: the vendor's own redirect, to HTTPS or within its domains; a proxy's block page
+    (HTTP-BLOCK-PAGE).
+
+    **Ask the network team**: exempt the device's MAC address from the portal.
+    """
+    caught = [(f, _portal(facts, f)) for f in _all_answers(facts)]
+    to_portal = [(f, portal) for f, portal in caught if portal is not None and not _went_on(f)]
+    places: dict[str, set[str | bytes]] = {}
+    for f, portal in to_portal:
+        places.setdefault(portal, set()).add(f.attempt.host or f.attempt.address)
+    offered = next((c.ack.portal_uri for c in facts.dhcp if c.ack is not None and c.ack.portal_uri), None)
+    for answers in _groups([f for f, _ in to_portal]):
+        portal = next(p for f, p in to_portal if f is answers[-1])
+        attempts = _attempts(answers)
+        near = is_near(facts, attempts[-1].flow, answers[-1].response.at)
+        yield facts.finding(
+            "CAPTIVE-PORTAL",
+            Stage.APP,
+            f"{where(attempts[0])} is answered by a portal ({answers[-1].response.status}, {portal})",
+            _evidence(answers),
+            attempts=attempts,
+            decisive=[f.response.at.frame for f in (answers[0], answers[-1])],
+            tries=len(answers),
+            is_agreed=len(places[portal]) > 1 or offered is not None,
+            causes=[Cause("a captive portal", 40, near or f"the answer points to {portal}", "middlebox")],
+            facts={"portal": portal},
+        )
+
+
+def _went_on(answer: Answer) -> bool:
+    """Whether the same connection still gave a good answer later."""
+    later = (f.response for f in answers_of(answer.attempt) if f.response.at.frame > answer.response.at.frame)
+    return any(r.status < 300 for r in later)
+
+
+def _portal(facts: Facts, answer: Answer) -> str | None:
+    """Where a response leads when it is a portal's: a host name, or what it says of itself."""
+    response = answer.response
+    if response.status == LOGIN_NEEDED:
+        return "login required"
+    if response.status not in REDIRECTS or not response.location:
+        return None
+    asked = _asked_host(answer)
+    target = _host_of(response.location)
+    if target is None or asked is None or target == asked:
+        return None
+    return target if _is_foreign(facts, asked, target) else None
+
+
+def _asked_host(answer: Answer) -> str | None:
+    said = _host_of(f"//{answer.request.host}") if answer.request is not None and answer.request.host else None
+    return answer.attempt.host or said
+
+
+def _host_of(url: str) -> str | None:
+    """Host of an absolute URL, lower case; None for a relative or broken one."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return host.rstrip(".") if host else None
+
+
+def _is_foreign(facts: Facts, asked: str, target: str) -> bool:
+    """Whether a redirect leaves the vendor: to a bare address, or to a domain that is none of its needs.
+
+    Portals are often addressed by a number, also a public one that they borrow.
+    """
+    address = _as_address(target)
+    if address is not None:
+        listed = any(is_inside(address, net) for need in facts.needs for net in need.addresses)
+        return (
+            not listed
+            and asked not in facts.names.get(address, ())
+            and all(a.address != address for a in facts.attempts)
+        )
+    same_owner = registered_domain(target) == registered_domain(asked)
+    return not same_owner and not facts.needs_name(target, required=False)
+
+
+def _as_address(host: str) -> bytes | None:
+    try:
+        return parse_ip(host)
+    except ValueError:
+        return None
+
+
+# --- block page ----------------------------------------------------------------------------------
+
+
+@rule("HTTP-BLOCK-PAGE", stage=Stage.APP, outcomes="F", evidence=Evidence.HEURISTIC)
+def block_page(facts: Facts) -> Iterator[Fired]:
+    """A web filter's page comes instead of the vendor's answer.
+
+    **Seen**: a page of HTML with 403 or 451 (or 200 in answer to an upload) from nearer than the server: its
+    TTL is not that of the connection, or says that a public address is next door; headers may name a proxy.
+
+    **Means**: a web filter blocks the host or its category.
+
+    **Not this rule**: the vendor's own 403, from far away or without a page (HTTP-ERROR); a redirect to a
+    portal (CAPTIVE-PORTAL).
+
+    **Ask the network team**: allow this host, or its category, in the web filter for the device.
+    """
+    blocked = [f for f in _all_answers(facts) if not is_upgrade(f.request) and _is_blocked(facts, f)]
+    for answers in _groups(blocked):
+        attempts, last = _attempts(answers), answers[-1].response
+        near = is_near(facts, attempts[-1].flow, last.at) or ""
+        proxy = next((p for f in answers for p in (named_proxy(f.response),) if p), None)
+        named = f" ({proxy})" if proxy else ""
+        yield facts.finding(
+            "HTTP-BLOCK-PAGE",
+            Stage.APP,
+            f"requests to {where(attempts[0])} are answered by a block page: HTTP {last.status} from nearby{named}",
+            _evidence(answers),
+            attempts=attempts,
+            decisive=[f.response.at.frame for f in (answers[0], answers[-1])],
+            tries=len(answers),
+            is_agreed=proxy is not None,
+            causes=[Cause("a web filter blocks the host or its category", 40, near, "filter")],
+            facts={"status": last.status},
+        )
+
+
+def _is_blocked(facts: Facts, answer: Answer) -> bool:
+    response, flow = answer.response, answer.attempt.flow
+    if not is_page(response) or is_near(facts, flow, response.at) is None or _went_on(answer):
+        return False
+    if response.status in BLOCKED:
+        return True
+    is_upload = answer.request is not None and answer.request.method in ("POST", "PUT")
+    return response.status == 200 and is_upload and _is_other_sender(facts, flow, response.at)
+
+
+def _is_other_sender(facts: Facts, flow: Flow, answer: Packet) -> bool:
+    """Whether the server opened the connection and something nearer answered on it."""
+    return bool(flow.syn_acks) and answer.ttl - flow.syn_acks[-1].ttl >= facts.params.ttl_delta
+
+
+# --- errors ----------------------------------------------------------------------------------------
+
+
+@rule("HTTP-ERROR", stage=Stage.APP, outcomes="Fd", evidence=Evidence.EXPLICIT)
+def http_error(facts: Facts) -> Iterator[Fired]:
+    """The service answers with errors.
+
+    **Seen**: two or more requests in a row answered by 401, 403, 407, 500, 502, 503 or 504 (by another error
+    only where the service never answers well), and no success after them on the same connection.
+
+    **Means**: 401, 403: the device is not registered; 407: a proxy wants a login; 5xx: fault or load at the
+    vendor, or a proxy that cannot reach it. Via, the Server header and the TTL tell who made the answer.
+
+    **Not this rule**: one 401 that a login follows; 503 with Retry-After alone, which is load and only
+    degrades; a page from a box nearby (HTTP-BLOCK-PAGE); a websocket request (WS-UPGRADE-REJECTED).
+
+    **Ask the network team**: 407: let the device bypass the proxy; else the vendor, with MAC and serial number.
+    """
+    everything = [f for f in _all_answers(facts) if not _belongs_elsewhere(facts, f)]
+    for answers in _groups(everything):
+        errors = _trailing_errors(answers)
+        if len(errors) < 2:
+            continue
+        attempts, last = _attempts(errors), errors[-1].response
+        is_load = all(f.response.status == UNAVAILABLE and f.response.retry_after for f in errors)
+        yield facts.finding(
+            "HTTP-ERROR",
+            Stage.APP,
+            f"{where(attempts[0])} answers {_statuses(errors)}",
+            _evidence(errors),
+            outcome=Outcome.DEGRADED if is_load else Outcome.FAILED,
+            attempts=attempts,
+            decisive=[f.response.at.frame for f in (errors[0], errors[-1])],
+            tries=len(errors),
+            causes=_error_causes(facts, errors[-1]),
+            facts={"status": last.status},
+        )
+
+
+def _belongs_elsewhere(facts: Facts, answer: Answer) -> bool:
+    """Whether another rule speaks of this answer: websocket (but for its login), portal, block page."""
+    if is_upgrade(answer.request) and answer.response.status != 401:
+        return True
+    return answer.response.status == LOGIN_NEEDED or _is_blocked(facts, answer)
+
+
+def _trailing_errors(answers: Sequence[Answer]) -> list[Answer]:
+    """Errors after the last success of the service, on whatever connection that was."""
+    ordered = sorted(answers, key=lambda f: f.response.at.frame)
+    good = [i for i, f in enumerate(ordered) if f.response.status < 400]
+    tail = ordered[good[-1] + 1 :] if good else ordered
+    return [f for f in tail if f.response.status in REFUSALS or not good]
+
+
+def _statuses(errors: Sequence[Answer]) -> str:
+    counts: dict[int, int] = {}
+    for f in errors:
+        counts[f.response.status] = counts.get(f.response.status, 0) + 1
+    return ", ".join(
+        f"HTTP {status} {count} times" if count > 1 else f"HTTP {status}" for status, count in counts.items()
+    )
+
+
+def _error_causes(facts: Facts, error: Answer) -> list[Cause]:
+    response = error.response
+    proxy = named_proxy(response)
+    near = is_near(facts, error.attempt.flow, response.at)
+    if response.status == 407:
+        return [Cause("a proxy wants a login", 40, proxy or "status 407", "middlebox")]
+    causes = []
+    if proxy or near:
+        causes.append(
+            Cause("a proxy on the way made the answer", 30, "; ".join(t for t in (proxy, near) if t), "middlebox")
+        )
+    if response.status in (401, 403):
+        causes.append(Cause("the vendor does not know this device", 25, f"HTTP {response.status}", "registration"))
+    else:
+        why = f"HTTP {response.status}" + (f", Retry-After {response.retry_after}" if response.retry_after else "")
+        causes.append(Cause("fault or load at the vendor's server", 20, why, "server"))
+    return causes
+
+
+# --- proxies ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """One CONNECT request to a proxy and what came of it; ``response`` None: closed without an answer."""
+
+    flow: Flow
+    request: HttpRequest
+    response: HttpResponse | None
+    closed: Packet | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the proxy connected."""
+        return self.response is not None and 200 <= self.response.status < 300
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the proxy said no, or hung up."""
+        if self.response is None:
+            return self.closed is not None
+        return self.response.status in TUNNEL_REFUSALS
+
+    @property
+    def began_ns(self) -> int:
+        """When the device asked."""
+        return self.request.at.time_ns
+
+
+@rule("PROXY-CONNECT-REJECTED", stage=Stage.APP, outcomes="F", evidence=Evidence.EXPLICIT)
+def proxy_rejects(facts: Facts) -> Iterator[Fired]:
+    """The proxy refuses to connect the device to its service.
+
+    **Seen**: the device's ``CONNECT host:port`` is answered by 403, 407, 502, 503 or 504, or the proxy closes
+    without an answer, and no later one succeeds.
+
+    **Means**: the proxy's access list does not hold the host or the port (most allow 443 only), it wants a
+    login (407), or its own name resolution or uplink fails (502, 504).
+
+    **Not this rule**: one 407 that a request with credentials follows.
+
+    **Ask the network team**: allow this host and port for the device on the proxy, without a login.
+    """
+    if not facts.needs:
+        return
+    tunnels = [t for f in facts.outward_flows if f.proto == TCP for t in _tunnels(facts, f)]
+    for target in dict.fromkeys(t.request.target for t in tunnels):
+        asked = [t for t in tunnels if t.request.target == target]
+        last_open = max((t.began_ns for t in asked if t.is_open), default=0)
+        refused = [t for t in asked if t.is_refused and t.began_ns > last_open and not _asks_again(t, asked)]
+        need = _need_of(facts, target)
+        if refused and need is not None:
+            yield _rejected(facts, target, need, refused)
+
+
+def _tunnels(facts: Facts, flow: Flow) -> list[Tunnel]:
+    events = facts.traffic.conversation(flow.index)
+    requests = [e for e in events if isinstance(e, HttpRequest)]
+    finals: list[HttpResponse | None] = [e for e in events if isinstance(e, HttpResponse) and e.status >= 200]
+    padded = [*finals, *([None] * len(requests))]
+    pairs = zip(requests, padded, strict=False)
+    return [Tunnel(flow, q, r, _hung_up(flow, q.at)) for q, r in pairs if q.method == "CONNECT"]
+
+
+def _hung_up(flow: Flow, since: Packet) -> Packet | None:
+    """The proxy's FIN or RST before any answer and before the device closed."""
+    closed, given_up = end_by(flow, since, device=False), end_by(flow, since, device=True)
+    if closed is None or first_answer_after(flow, since) is not None:
+        return None
+    return closed if given_up is None or closed.frame < given_up.frame else None
+
+
+def _asks_again(tunnel: Tunnel, asked: Sequence[Tunnel]) -> bool:
+    """A 407 to a request without credentials is the usual first step when one with credentials follows."""
+    if tunnel.response is None or tunnel.response.status != 407 or tunnel.request.has_credentials:
+        return False
+    return any(t.request.has_credentials and t.began_ns > tunnel.began_ns for t in asked)
+
+
+def _need_of(facts: Facts, target: str) -> Need | None:
+    """The need whose host and port a CONNECT names."""
+    host, _, port = target.rpartition(":")
+    name = host.strip("[]").lower()
+    address = _as_address(name)
+    number = int(port) if port.isdecimal() else 0
+    for need in facts.needs:
+        named = any(p.matches(name) for p in need.hosts)
+        known = address is not None and any(is_inside(address, net) for net in need.addresses)
+        fits = any(r.low <= number <= r.high for e in need.endpoints for r in e.ports)
+        if (named or known) and fits:
+            return need
+    return None
+
+
+def _rejected(facts: Facts, target: str, need: Need, refused: Sequence[Tunnel]) -> Fired:
+    last = refused[-1]
+    proxy = last.flow.resp
+    how = f"HTTP {last.response.status}" if last.response is not None else "closing without an answer"
+    other = _works_for_others(facts, target)
+    indices = {t.flow.index for t in refused}
+    host, _, port = target.rpartition(":")
+    return facts.finding(
+        "PROXY-CONNECT-REJECTED",
+        Stage.APP,
+        f"proxy {ip_text(proxy[0])}:{proxy[1]} refuses to connect the device to {target}: {how}",
+        [p for t in refused for p in (t.request.at, t.response.at if t.response else t.closed or t.request.at)],
+        attempts=[a for a in facts.attempts if a.flow.index in indices],
+        need=need,
+        target=Target(host or None, proxy[0], "tcp", proxy[1]),
+        began_ns=last.began_ns,
+        tries=len(refused),
+        independent=len(refused),
+        has_contrast=other is not None,
+        decisive=[last.request.at.frame, *([other.frame] if other else [])],
+        causes=_proxy_causes(last, int(port) if port.isdecimal() else 0, other),
+    )
+
+
+def _works_for_others(facts: Facts, target: str) -> Packet | None:
+    """Another host's CONNECT to the same target that succeeded."""
+    for host in facts.others:
+        for address in host.addresses:
+            for index in facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]:
+                flow = facts.traffic.flow(index)
+                if flow.proto != TCP or flow.orig[0] != address:
+                    continue
+                for tunnel in _tunnels(facts, flow):
+                    if tunnel.request.target == target and tunnel.is_open and tunnel.response is not None:
+                        return tunnel.response.at
+    return None
+
+
+def _proxy_causes(last: Tunnel, port: int, other: Packet | None) -> list[Cause]:
+    status = last.response.status if last.response is not None else 0
+    if other is not None:
+        text = f"another host is connected to the same place (frame {other.frame})"
+        return [Cause("the proxy's access list does not hold this device", 35, text, "device_filter")]
+    if status == 407:
+        return [Cause("the proxy wants a login", 30, "status 407", "policy")]
+    if status in (502, 503, 504):
+        return [
+            Cause("the proxy cannot reach the server: its name resolution or uplink", 25, f"status {status}", "server")
+        ]
+    why = "most proxies allow 443 only" if port != 443 else "the proxy says so"
+    return [Cause("the proxy's access list does not hold this host or port", 30, why, "policy")]

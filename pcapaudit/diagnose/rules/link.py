@@ -1,0 +1,333 @@
+"""LINK: devices that say nothing, restart for ever, are held back by 802.1X, or are heard by nobody."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.flows.exchanges import DhcpCycle
+from pcapaudit.flows.flow import TCP
+from pcapaudit.model.addresses import ip_text, is_group_mac, is_public
+from pcapaudit.model.events import DhcpMessage, EapolFrame, IcmpMessage, Packet
+from pcapaudit.model.times import duration
+from pcapaudit.model.words import Identification, Outcome, Stage
+
+MIN_BOOTS = 3
+LEASE_SHARE = 0.45
+"""A client that asks anew at half of its lease or later is no reboot, only a poor client."""
+ALIKE = 0.25
+ACROSS_S = 2.0
+"""A connection that goes on this long after a start was not lost in it."""
+IDENTITY_TRIES = 3
+IDENTITY_WAIT_S = 30.0
+"""Usual pause between two identity requests; after the last one the switch may try the MAC instead."""
+EAP_REQUEST, EAP_FAILURE, EAP_IDENTITY = 1, 4, 1
+MIN_BROADCASTS, MIN_KINDS = 3, 2
+ARP_WAIT_S = 1.5
+ROUTER_WAIT_S = 4.0
+"""Hosts repeat a router solicitation after this time (RFC 4861, section 10)."""
+ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT = 133, 134
+PROMPT_NS = ns(1.0)
+
+
+@rule("LINK-SILENT", stage=Stage.LINK, outcomes="?", evidence=Evidence.ABSENCE)
+def silent(facts: Facts) -> Iterator[Fired]:
+    """The device is spoken to and says nothing.
+
+    **Seen**: frames to the device's address, and not one frame from it in the whole capture.
+
+    **Means**: it is off, its cable is loose, or the mirror shows another port; the capture cannot tell.
+
+    **Not this rule**: others acknowledge what it sends: then only its own direction is not mirrored
+    (CAP-ONEWAY).
+
+    **Ask the network team**: power, cable and link light of the port; which port is mirrored.
+    """
+    is_expected = facts.signature is not None or facts.identification is Identification.ENGINEER
+    if not is_expected or facts.host.frames or facts.visibility.is_proven:
+        return
+    asked = [m.at for m in facts.traffic.arp if m.op == 1 and m.target_ip in facts.addresses]
+    packets = [*asked, *(p for i in facts.flows for p in facts.traffic.flow(i).packets[:5] if p.dst in facts.addresses)]
+    if not packets:
+        return
+    watched = (facts.end_ns - facts.start_ns) / 1e9
+    yield facts.finding(
+        "LINK-SILENT",
+        Stage.LINK,
+        f"{len(packets)} packets to the device, none from it in {duration(watched)}",
+        packets,
+        outcome=Outcome.UNDECIDABLE,
+        independent=2,
+    )
+
+
+# --- restarts -----------------------------------------------------------------------------------------------
+
+
+@rule("DEV-REBOOT-LOOP", stage=Stage.LINK, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def reboot_loop(facts: Facts) -> Iterator[Fired]:
+    """The device starts again and again.
+
+    **Seen**: three or more starts (DISCOVER, or a request for its old address), each of which got a lease
+    and went on to its other work before the next one began.
+
+    **Means**: power supply, watchdog, or the power budget of the switch port.
+
+    **Not this rule**: renewals of a lease; a row of DISCOVERs without a lease (DHCP-NO-OFFER); connections
+    that go on across the starts: then only the link went down (LINK-FLAP); a client that asks anew
+    whenever half of its lease is over.
+
+    **Ask the network team**: PoE budget and log of the port; power supply of the device.
+    """
+    boots = [c for c in facts.dhcp if _is_start(c) and c.ack is not None]
+    starts = [c.messages[0].at for c in boots]
+    if len(boots) < MIN_BOOTS or _goes_on(facts, starts[1:]) or not _works_between(facts, starts):
+        return
+    pauses = [b.time_ns - a.time_ns for a, b in itertools.pairwise(starts)]
+    lease_s = max((c.ack.lease_s or 0 for c in boots if c.ack is not None), default=0)
+    if lease_s and min(pauses) >= ns(LEASE_SHARE * lease_s):
+        return
+    is_regular = max(pauses) - min(pauses) <= ALIKE * max(pauses)
+    yield facts.finding(
+        "DEV-REBOOT-LOOP",
+        Stage.LINK,
+        f"the device started {len(boots)} times in {duration((starts[-1].time_ns - starts[0].time_ns) / 1e9)}, "
+        "with a lease each time",
+        [p for c in boots for p in (c.messages[0].at, *([c.ack.at] if c.ack is not None else []))],
+        decisive=[p.frame for p in starts],
+        began_ns=starts[-1].time_ns,
+        independent=len(boots),
+        is_agreed=is_regular,
+        causes=[
+            Cause("power supply, watchdog or PoE budget", 30, "every start repeats the whole boot order", "device")
+        ],
+        facts={"starts": len(boots), "pauses_s": [round(p / 1e9, 1) for p in pauses[:10]]},
+    )
+
+
+def _is_start(cycle: DhcpCycle) -> bool:
+    """Whether a cycle begins with a DISCOVER, or with a request for the old address (INIT-REBOOT, RFC 2131, 4.3.2)."""
+    first = cycle.messages[0]
+    is_reboot = first.kind == 3 and first.server_id is None and first.ciaddr == bytes(4) and first.requested is not None
+    return first.kind == 1 or is_reboot
+
+
+def _goes_on(facts: Facts, starts: Sequence[Packet]) -> bool:
+    """Whether a TCP connection of the device lives on across a start."""
+    flows = [f for f in facts.outward_flows if f.proto == TCP and f.sent]
+    return any(f.first_ns < s.time_ns and f.sent[-1].time_ns > s.time_ns + ns(ACROSS_S) for s in starts for f in flows)
+
+
+def _works_between(facts: Facts, starts: Sequence[Packet]) -> bool:
+    """Whether after each start but the last the device did something with its lease."""
+    used = [q.began_ns for k in facts.lookups for q in k.queries] + [f.first_ns for f in facts.outward_flows]
+    used += [m.at.time_ns for m in facts.traffic.arp if m.sender_mac == facts.mac]
+    pairs = itertools.pairwise(starts)
+    return all(any(a.time_ns < t < b.time_ns for t in used) for a, b in pairs)
+
+
+# --- 802.1X -------------------------------------------------------------------------------------------------
+
+
+@rule("LINK-8021X", stage=Stage.LINK, outcomes="Fn", evidence=Evidence.EXPLICIT)
+def port_authentication(facts: Facts) -> Iterator[Fired]:
+    """The switch port demands 802.1X, which the device does not speak or does not pass.
+
+    **Seen**: the switch asks for an identity three times or more, the device never answers and gets no
+    lease; or the switch says EAP failure.
+
+    **Means**: the port stays closed until the device is known to the authentication server.
+
+    **Not this rule**: the lease comes later: the switch has let the device in by its MAC, a note; the
+    requests are meant for a supplicant behind the same port. EAPOL frames are often not mirrored: their
+    absence proves nothing.
+
+    **Ask the network team**: enter the device's MAC for authentication bypass, or exempt the port.
+    """
+    if facts.mac is None:
+        return
+    said = [e for e in facts.traffic.eapol if e.at.smac != facts.mac and _concerns(facts, e)]
+    own = [e for e in facts.traffic.eapol if e.at.smac == facts.mac]
+    failures = [e for e in said if e.eap_code == EAP_FAILURE]
+    asked = [e for e in said if e.eap_code == EAP_REQUEST and e.eap_type == EAP_IDENTITY]
+    is_ignored = len(asked) >= IDENTITY_TRIES and not own
+    if not failures and not is_ignored:
+        return
+    evidence = failures or asked
+    waiting = [m.at for c in facts.dhcp if c.ack is None for m in c.discovers]
+    is_in = _got_in(facts, evidence[-1].at)
+    if not is_in and not failures and not _is_final(facts, asked, waiting):
+        return
+    if not is_in and not waiting and all(is_group_mac(e.at.dmac or b"\x01") for e in evidence):
+        return
+    text = f"EAP failure {_times(failures)}" if failures else f"{len(asked)} identity requests unanswered"
+    yield facts.finding(
+        "LINK-8021X",
+        Stage.LINK,
+        f"the switch port demands 802.1X ({text})"
+        + (", the device got in later" if is_in else " and the device gets no address"),
+        [*(e.at for e in (*asked, *failures)), *waiting],
+        outcome=Outcome.NOTE if is_in else Outcome.FAILED,
+        decisive=[e.at.frame for e in evidence],
+        began_ns=evidence[-1].at.time_ns,
+        independent=len(evidence),
+        is_agreed=any(_served(m, facts) for m in facts.traffic.dhcp),
+        causes=[Cause("802.1X on the switch port", 35, text, "device_filter")],
+    )
+
+
+def _concerns(facts: Facts, frame: EapolFrame) -> bool:
+    """Whether a frame is for this device: to its MAC, or to the group that every port hears."""
+    return frame.at.dmac == facts.mac or (frame.at.dmac is not None and is_group_mac(frame.at.dmac))
+
+
+def _got_in(facts: Facts, last: Packet) -> bool:
+    """Whether the device got a lease or an answer after the switch's last word, or was in all the time."""
+    leased = any(c.ack is not None and c.ack.at.time_ns > last.time_ns for c in facts.dhcp)
+    return leased or any(p.time_ns > last.time_ns for f in facts.outward_flows for p in f.received[-1:])
+
+
+def _is_final(facts: Facts, asked: Sequence[EapolFrame], waiting: Sequence[Packet]) -> bool:
+    """Whether the switch had the time to fall back to the MAC and the device still gets no address.
+
+    The fall-back comes when the third request has run out; a fourth one says that there is none.
+    """
+    if not waiting:
+        return False
+    third = asked[IDENTITY_TRIES - 1].at.time_ns
+    decided = asked[IDENTITY_TRIES].at.time_ns if len(asked) > IDENTITY_TRIES else third + ns(IDENTITY_WAIT_S)
+    late = [p for p in waiting if p.time_ns > decided]
+    return bool(facts.counted(late, facts.params.dhcp_wait)) or facts.has_waited(decided, IDENTITY_WAIT_S)
+
+
+def _times(frames: Sequence[EapolFrame]) -> str:
+    return "once" if len(frames) == 1 else f"{len(frames)} times"
+
+
+def _served(message: DhcpMessage, facts: Facts) -> bool:
+    """Whether another client gets a lease in this capture."""
+    return message.kind == 5 and message.chaddr != facts.mac
+
+
+# --- heard by nobody ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Unheard:
+    """Broadcasts of one kind that nobody answered, and the frame in which another host is answered."""
+
+    what: str
+    packets: tuple[Packet, ...]
+    served: Packet
+
+
+@rule("LINK-NOT-HEARD", stage=Stage.LINK, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def not_heard(facts: Facts) -> Iterator[Fired]:
+    """The device speaks and nobody hears it.
+
+    **Seen**: three or more broadcasts of the device, of two or more kinds (DHCP, ARP, router
+    solicitation), stay unanswered while the same responders answer other hosts of the same VLAN.
+
+    **Means**: the switch takes the device's frames and does not pass them on: port security, pending
+    authentication, private VLAN, wrong access VLAN.
+
+    **Not this rule**: only one kind stays unanswered (DHCP-NO-OFFER, ARP-GW-NO-REPLY); the device's IP
+    packets go on, then the answers are only not mirrored; no other host is in the capture.
+
+    **Ask the network team**: port security (err-disable, sticky MAC), 802.1X and access VLAN of this port.
+    """
+    if facts.mac is None or _is_answered(facts):
+        return
+    unheard = [u for u in (_discovers(facts), _questions(facts), _solicitations(facts)) if u is not None]
+    packets = [p for u in unheard for p in u.packets]
+    if len(unheard) < MIN_KINDS or len(packets) < MIN_BROADCASTS:
+        return
+    yield facts.finding(
+        "LINK-NOT-HEARD",
+        Stage.LINK,
+        f"{len(packets)} broadcasts of the device unanswered "
+        f"({', '.join(u.what for u in unheard)}), other hosts are served",
+        [*packets, *(u.served for u in unheard)],
+        decisive=[u.served.frame for u in unheard],
+        began_ns=max(p.time_ns for p in packets),
+        independent=len(packets),
+        has_contrast=True,
+        causes=[
+            Cause(
+                "the switch port does not pass the device's frames on",
+                35,
+                f"frame {unheard[0].served.frame} serves another host",
+                "device_filter",
+            )
+        ],
+    )
+
+
+def _is_answered(facts: Facts) -> bool:
+    """Whether anything shows that the device is heard: a frame to its MAC, or its own IP packets that go on."""
+    talks = any(is_public(f.resp[0]) and f.sent for f in facts.outward_flows)
+    return facts.visibility.received > 0 or talks or any(c.offers or c.ack is not None for c in facts.dhcp)
+
+
+def _is_same_wire(facts: Facts, packet: Packet) -> bool:
+    return facts.host.vlan is None or packet.vlan is None or packet.vlan == facts.host.vlan
+
+
+def _discovers(facts: Facts) -> _Unheard | None:
+    sent = [m.at for c in facts.dhcp for m in c.discovers]
+    counted = facts.counted(sent, facts.params.dhcp_wait)
+    served = next(
+        (m.at for m in facts.traffic.dhcp if m.kind in (2, 5) and m.chaddr != facts.mac and _is_same_wire(facts, m.at)),
+        None,
+    )
+    return _Unheard(f"{len(counted)} DHCP", tuple(counted), served) if counted and served is not None else None
+
+
+def _questions(facts: Facts) -> _Unheard | None:
+    for question in facts.arps:
+        counted = facts.counted([m.at for m in question.requests], ARP_WAIT_S)
+        replies = (
+            m.at
+            for m in facts.traffic.arp
+            if m.op == 2 and m.sender_ip == question.target and m.target_mac != facts.mac
+        )
+        served = next((at for at in replies if _is_same_wire(facts, at)), None)
+        if counted and not question.replies and served is not None:
+            return _Unheard(f"{len(counted)} ARP for {ip_text(question.target)}", tuple(counted), served)
+    return None
+
+
+def _solicitations(facts: Facts) -> _Unheard | None:
+    said = [m for m in facts.traffic.icmp if m.family == 6]
+    own = [m.at for m in said if m.type == ROUTER_SOLICITATION and m.at.smac == facts.mac]
+    counted = facts.counted(own, ROUTER_WAIT_S)
+    served = _served_router(facts, said)
+    answered = any(
+        m.type == ROUTER_ADVERTISEMENT and 0 <= m.at.time_ns - p.time_ns <= PROMPT_NS for p in own for m in said
+    )
+    return (
+        _Unheard(f"{len(counted)} router solicitations", tuple(counted), served)
+        if counted and served is not None and not answered
+        else None
+    )
+
+
+def _served_router(facts: Facts, said: Sequence[IcmpMessage]) -> Packet | None:
+    """A router advertisement that answers another host's solicitation at once."""
+    asked: int | None = None
+    for m in said:
+        if m.type == ROUTER_SOLICITATION and m.at.smac != facts.mac:
+            asked = m.at.time_ns
+        elif (
+            m.type == ROUTER_ADVERTISEMENT
+            and asked is not None
+            and m.at.time_ns - asked <= PROMPT_NS
+            and _is_same_wire(facts, m.at)
+        ):
+            return m.at
+    return None

@@ -1,0 +1,183 @@
+"""RETURN: lines that lose packets, and sides that do not read what they are sent."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.rules.udp import datagram_attempts
+from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
+from pcapaudit.model.events import Packet
+from pcapaudit.model.times import duration
+from pcapaudit.model.words import Outcome, Stage
+
+LOSS_SHARE, MIN_LOST, MIN_SEGMENTS = 0.02, 5, 50
+SPREAD_NS, MIN_WINDOWS = ns(10), 3
+"""Losses must fall into several windows of this length to count as spread over time."""
+UDP_LOSS_SHARE, MIN_UDP_LOST = 0.10, 3
+CLOSED_S = 10.0
+
+
+@rule("PATH-LOSS", stage=Stage.RETURN, outcomes="d", evidence=Evidence.STATISTICAL)
+def path_loss(facts: Facts) -> Iterator[Fired]:
+    """The line loses packets.
+
+    **Seen**: more than two in a hundred data segments are repeated, spread over time and connections; or
+    over UDP three or more requests and a tenth of all stay without reply between answered ones.
+
+    **Means**: a bad line, a duplex mismatch, poor radio, congestion.
+
+    **Not this rule**: the mirror copies frames (CAP-DUP); the capture itself lost them (CAP-LOSS): then
+    the receiver acknowledges what seems missing; one connection that is stuck (TCP-DATA-BLACKHOLE).
+
+    **Ask the network team**: cable, duplex, radio and load of the line.
+    """
+    if facts.is_duplicated:
+        return
+    needed = [a for a in facts.attempts if a.need.required and a.need.direction == "out"]
+    flows = [a.flow for a in needed if a.transport == "tcp" and a.flow.is_established]
+    for who, sides in (("device", [f.sent_data for f in flows]), ("server", [f.received_data for f in flows])):
+        lost = [p for f, data in zip(flows, sides, strict=True) for p in _repaired(f, data)]
+        total = sum(len(data) for data in sides)
+        if (
+            total >= MIN_SEGMENTS
+            and len(lost) >= MIN_LOST
+            and len(lost) > LOSS_SHARE * total
+            and _is_spread(lost, flows)
+        ):
+            yield _loss(facts, lost, f"{len(lost)} of {total} data segments of the {who} had to be sent again")
+            return
+    if not facts.is_lossy and facts.sees_inbound:
+        yield from _datagram_loss(facts)
+
+
+def _repaired(flow: Flow, data: Sequence[Packet]) -> list[Packet]:
+    """Repeats of one side on a flow that went on afterwards: loss, not an end."""
+    repeats = flow.retransmissions(data)
+    return [p for p in repeats if any(q.frame > p.frame and q.seq != p.seq for q in data[-3:])]
+
+
+def _is_spread(lost: Sequence[Packet], flows: Sequence[Flow]) -> bool:
+    """Whether losses fall into several moments, and on several flows where there are several."""
+    windows = {p.time_ns // SPREAD_NS for p in lost}
+    hit = {frozenset({(p.src, p.sport), (p.dst, p.dport)}) for p in lost}
+    busy = [f for f in flows if len(f.sent_data) + len(f.received_data) >= MIN_SEGMENTS // 2]
+    return len(windows) >= MIN_WINDOWS and len(hit) >= min(2, len(busy))
+
+
+def _loss(facts: Facts, lost: Sequence[Packet], text: str) -> Fired:
+    return facts.finding(
+        "PATH-LOSS",
+        Stage.RETURN,
+        text,
+        lost,
+        outcome=Outcome.DEGRADED,
+        independent=len(lost),
+        causes=[Cause("packet loss on the line", 30, text, "loss")],
+        adjust=-20 if facts.is_lossy else 0,
+    )
+
+
+def _datagram_loss(facts: Facts) -> Iterator[Fired]:
+    """Requests over UDP without a reply between answered ones to the same server."""
+    for need in facts.needs:
+        attempts = datagram_attempts(facts, need) if need.required else []
+        for address in dict.fromkeys(a.address for a in attempts):
+            own = [a for a in attempts if a.address == address]
+            lost, total = _lost_requests(own)
+            if len(lost) >= MIN_UDP_LOST and len(lost) >= UDP_LOSS_SHARE * total:
+                yield _loss(
+                    facts,
+                    lost,
+                    f"{len(lost)} of {total} requests to {where(own[0])} stay without reply between answered ones",
+                )
+
+
+def _lost_requests(attempts: Sequence[Attempt]) -> tuple[list[Packet], int]:
+    """Requests that the next request follows without a reply in between, and how many requests there were.
+
+    Only those between the first and the last reply count: silence at either end is no loss. A service
+    that answers fewer than two thirds of its requests has another rhythm than question and answer.
+    """
+    packets = sorted((p for a in attempts for p in a.flow.packets), key=lambda p: p.frame)
+    asked = {p.frame for a in attempts for p in a.tries}
+    replies = [i for i, p in enumerate(packets) if p.frame not in asked]
+    if not replies:
+        return [], 0
+    inside = packets[replies[0] : replies[-1] + 1]
+    total = sum(1 for p in inside if p.frame in asked)
+    lost = [p for p, q in itertools.pairwise(inside) if p.frame in asked and q.frame in asked]
+    return (lost, total) if len(lost) * 3 < total else ([], total)
+
+
+# --- closed window ------------------------------------------------------------------------------------------
+
+
+@rule("TCP-ZERO-WINDOW", stage=Stage.RETURN, outcomes="d", evidence=Evidence.STATISTICAL)
+def zero_window(facts: Facts) -> Iterator[Fired]:
+    """One side does not read what it is sent.
+
+    **Seen**: a window of 0 is announced for more than ten seconds.
+
+    **Means**: the application on that side is stuck: the device needs a restart or new firmware, or the
+    server is overloaded.
+
+    **Not this rule**: resets, which carry window 0 as well; a side that has already closed.
+
+    **Ask the network team**: nothing; restart the device, or tell the vendor.
+    """
+    for attempt in facts.attempts:
+        if attempt.transport != "tcp":
+            continue
+        flow = attempt.flow
+        sides = (
+            (("device", flow.sent), ("server", flow.received))
+            if attempt.need.direction == "out"
+            else (("device", flow.received), ("peer", flow.sent))
+        )
+        for who, packets in sides:
+            closed = closed_window(packets)
+            if closed is None:
+                continue
+            first, last = closed
+            span = (last.time_ns - first.time_ns) / 1e9
+            kind = "device" if who == "device" else "server"
+            yield facts.finding(
+                "TCP-ZERO-WINDOW",
+                Stage.RETURN,
+                f"the {who} takes no data for {duration(span)} on the connection to {where(attempt)}",
+                [first, last],
+                outcome=Outcome.DEGRADED,
+                attempts=[attempt],
+                independent=2,
+                causes=[
+                    Cause(f"the {who}'s application does not read", 30, f"window 0 from frame {first.frame} on", kind)
+                ],
+            )
+            break
+
+
+def closed_window(packets: Sequence[Packet]) -> tuple[Packet, Packet] | None:
+    """First and last packet of one side that show its window closed for more than ten seconds.
+
+    The last is the one that opens it again, or the last seen with window 0.
+    """
+    first: Packet | None = None
+    for p in packets:
+        if p.flags & (SYN | RST) or not p.flags & ACK:
+            continue
+        if p.flags & FIN:
+            return None
+        if first is None:
+            first = p if p.window == 0 else None
+        elif p.time_ns - first.time_ns > ns(CLOSED_S):
+            return first, p
+        elif p.window:
+            first = None
+    return None

@@ -1,0 +1,466 @@
+"""PERSIST: connections that do not last, are forgotten when idle, or are reset in the middle."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.resets import POSSIBLE, ResetVerdict, judge_reset
+from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.flows.flow import FIN, RST, SYN, Flow
+from pcapaudit.flows.streams import distance
+from pcapaudit.model.events import Packet, TlsAlert, TlsClientHello, TlsRecords
+from pcapaudit.model.times import duration
+from pcapaudit.model.words import Outcome, Stage
+
+MIN_REPEATS = 3
+RECONNECT_S = 120.0
+"""How soon a new connection must work to show that the path is fine and only the state was lost."""
+SURE_IDLE_S = 30.0
+"""Below this an idle time must be lost twice (catalogue, parameter idle_gap)."""
+LIKE = 0.2
+"""Idle times and lifetimes that differ by no more than this share are alike."""
+PROMPT_S = 2.0
+"""A reset within this time answers the packet before it."""
+MIN_FLAPS = 3
+STABLE_S = 60.0
+"""A later connection that was answered for this long ends a series of short ones."""
+MIN_RESETS = 2
+REPEAT_NS = ns(0.2)
+MIN_REPORTS = 5
+"""Reports needed before their interval is believed."""
+SILENT_FACTOR = 3
+
+
+def lasting_attempts(facts: Facts, need: Need) -> list[Attempt]:
+    """TCP connections to a need that the device began and that were established."""
+    attempts = facts.attempts_of(need) if need.direction == "out" else []
+    return [a for a in attempts if a.transport == "tcp" and a.flow.is_established]
+
+
+# --- forgotten when idle ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class IdleLoss:
+    """One connection that was lost after an idle time: how long, the packets that show it, the new connection."""
+
+    attempt: Attempt
+    gap_ns: int
+    packets: list[Packet]
+    renewed: Attempt
+
+
+@dataclass(slots=True)
+class IdleTimes:
+    """Idle times of one need: the longest that was survived, and the losses."""
+
+    survived_ns: int = 0
+    losses: list[IdleLoss] = field(default_factory=list)
+
+
+def idle_times(facts: Facts, need: Need) -> IdleTimes:
+    """Idle times that connections of a need survived, and those after which they were dead.
+
+    Args:
+        facts: The device.
+        need: The need whose TCP connections are looked at.
+    """
+    attempts = lasting_attempts(facts, need)
+    result = IdleTimes()
+    for attempt in attempts:
+        loss, survived = _idle_of(facts, attempt)
+        result.survived_ns = max(result.survived_ns, survived)
+        renewed = _renewed(attempts, attempt, loss[1][-1].time_ns) if loss is not None else None
+        if loss is not None and renewed is not None:
+            result.losses.append(IdleLoss(attempt, loss[0], loss[1], renewed))
+    result.losses = [
+        x for x in result.losses if x.gap_ns > result.survived_ns and x.gap_ns >= ns(facts.params.idle_gap)
+    ]
+    return result
+
+
+def _idle_of(facts: Facts, attempt: Attempt) -> tuple[tuple[int, list[Packet]] | None, int]:
+    """(idle time, packets) after which the flow was dead, and the longest idle time that it survived."""
+    flow = attempt.flow
+    dead = _dead_end(flow) or _near_reset(facts, flow)
+    end = dead[0].frame if dead else None
+    alive = [p for p in flow.packets if end is None or p.frame < end]
+    pauses = [b.time_ns - a.time_ns for a, b in itertools.pairwise(alive) if _was_answered(flow, b)]
+    survived = max(pauses, default=0)
+    return ((dead[0].time_ns - alive[-1].time_ns, dead) if dead and alive else None), survived
+
+
+def _was_answered(flow: Flow, packet: Packet) -> bool:
+    """Whether the flow lived on at this packet: the far side sent it, or it did not stay the last word."""
+    if not flow.is_from_orig(packet):
+        return not packet.flags & RST
+    return any(p.frame > packet.frame and not p.flags & RST for p in flow.received[-1:]) or not flow.received
+
+
+def _dead_end(flow: Flow) -> list[Packet] | None:
+    """The originator's packet after which nothing came back, with three or more repeats of it.
+
+    A keep-alive probe (sequence number one below the next, length 0 or 1, RFC 9293, 3.8.4) counts like data.
+    """
+    last_in = flow.received[-1].frame if flow.received else 0
+    tail = [p for p in flow.sent if p.frame > last_in and not p.flags & (SYN | RST | FIN)]
+    probes = [p for p in tail if p.payload_len or _is_probe(flow, p)]
+    if not flow.received:
+        # One direction only: the first packet that is repeated three times marks the end.
+        probes = _repeated(probes)
+    if not probes:
+        return None
+    first = probes[0]
+    sends = [first]
+    for p in probes[1:]:
+        if p.seq == first.seq and p.time_ns - sends[-1].time_ns >= REPEAT_NS:
+            sends.append(p)
+    return sends if len(sends) > MIN_REPEATS else None
+
+
+def _repeated(packets: Sequence[Packet]) -> list[Packet]:
+    counts: dict[int, int] = {}
+    for p in packets:
+        counts[p.seq] = counts.get(p.seq, 0) + 1
+    return [p for p in packets if counts[p.seq] > MIN_REPEATS]
+
+
+def _is_probe(flow: Flow, packet: Packet) -> bool:
+    """An empty segment below what was already sent: a keep-alive probe."""
+    sent = [p for p in flow.sent if p.frame < packet.frame and p.payload_len]
+    if not sent or packet.payload_len:
+        return False
+    end = (sent[-1].seq + sent[-1].payload_len) % (1 << 32)
+    return distance(packet.seq, end) == -1
+
+
+def _near_reset(facts: Facts, flow: Flow) -> list[Packet] | None:
+    """A packet of the device and the prompt reset of a box that is not the server."""
+    reset = _server_reset(flow)
+    if reset is None:
+        return None
+    asked = next((p for p in reversed(flow.sent) if p.frame < reset.frame), None)
+    if asked is None or reset.time_ns - asked.time_ns > ns(PROMPT_S):
+        return None
+    return [asked, reset] if judge_reset(facts, flow, reset).score >= POSSIBLE else None
+
+
+def _renewed(attempts: Sequence[Attempt], lost: Attempt, since_ns: int) -> Attempt | None:
+    """The next connection, when it works at once: then the path is fine and only the state was gone."""
+    later = [
+        a
+        for a in attempts
+        if a is not lost and a.began_ns > since_ns - ns(RECONNECT_S) and a.began_ns > lost.began_ns and a.flow.syns
+    ]
+    after = [a for a in later if a.began_ns >= since_ns or a.began_ns > lost.flow.last_ns - ns(RECONNECT_S)]
+    first = after[0] if after else None
+    works = first is not None and first.has(Stage.RETURN) and first.began_ns - since_ns <= ns(RECONNECT_S)
+    return first if works else None
+
+
+@rule("NAT-IDLE-TIMEOUT", stage=Stage.PERSIST, outcomes="Fd", evidence=Evidence.STATISTICAL)
+def nat_idle_timeout(facts: Facts) -> Iterator[Fired]:
+    """A box on the way forgets the connection while it is idle.
+
+    **Seen**: after an idle time longer than any that this service survived, the device's next packet is
+    repeated three times or more without acknowledgment (or a near box resets it at once), and a new
+    connection works at once.
+
+    **Means**: a firewall or address translator drops idle connections from its table too soon.
+
+    **Not this rule**: the server closes the connection itself; the new connection fails too: then the
+    path is down; an idle time as long was survived before.
+
+    **Ask the network team**: raise the idle time-out for TCP above the device's reporting interval
+    (RFC 5382 asks for two hours and four minutes), or shorten the device's keep-alive.
+    """
+    for need in facts.needs:
+        losses = idle_times(facts, need).losses
+        longest = max((x.gap_ns for x in losses), default=0)
+        is_repeated = _are_alike([x.gap_ns for x in losses])
+        if not losses or (longest < ns(SURE_IDLE_S) and not is_repeated):
+            continue
+        attempts = [x.attempt for x in losses]
+        gaps = " and ".join(dict.fromkeys(duration(x.gap_ns / 1e9) for x in losses[:3]))
+        times = "once" if len(losses) == 1 else f"{len(losses)} times"
+        yield facts.finding(
+            "NAT-IDLE-TIMEOUT",
+            Stage.PERSIST,
+            f"the connection to {where(attempts[0])} is dead after {gaps} without traffic ({times}), "
+            "a new one works at once",
+            [p for x in losses for p in (*x.packets, x.renewed.flow.packets[0])],
+            outcome=Outcome.FAILED if is_repeated and need.persistent else Outcome.DEGRADED,
+            attempts=attempts,
+            decisive=[n for x in losses for n in (x.packets[0].frame, x.renewed.flow.first_frame)],
+            tries=sum(len(x.packets) for x in losses),
+            causes=[
+                Cause(
+                    "a firewall or translator drops idle connections from its table",
+                    35,
+                    f"idle for {gaps}",
+                    "middlebox",
+                )
+            ],
+            adjust=10 if longest >= ns(SURE_IDLE_S) else 0,
+            facts={"idle_s": [round(x.gap_ns / 1e9, 1) for x in losses[:10]]},
+        )
+
+
+def _are_alike(spans_ns: Sequence[int]) -> bool:
+    """Whether two or more spans have like length."""
+    ordered = sorted(spans_ns)
+    return any(b - a <= LIKE * b for a, b in itertools.pairwise(ordered))
+
+
+# --- short lives --------------------------------------------------------------------------------------------
+
+
+@rule("CONN-FLAP", stage=Stage.PERSIST, outcomes="Fd", evidence=Evidence.STATISTICAL)
+def conn_flap(facts: Facts) -> Iterator[Fired]:
+    """The connection that should last is lost again and again.
+
+    **Seen**: three or more connections in a row to a persistent service end within seconds, or after
+    the same lifetime. If none carried an answer the service fails; else it works with interruptions.
+
+    **Means**: who ends them tells: the server (overload, refusal inside), a timer of a box on the way, or
+    the device.
+
+    **Not this rule**: a device that restarts (DEV-REBOOT-LOOP); connections forgotten when idle
+    (NAT-IDLE-TIMEOUT); a device that closes by itself after each answered request; a stable connection
+    follows.
+
+    **Ask the network team**: time-outs of the firewall or proxy, if a timer shows; else the vendor.
+    """
+    for need in facts.needs:
+        if not need.persistent:
+            continue
+        run = _short_run(facts, need)
+        if not run:
+            continue
+        lives = [_life_ns(a) for a in run]
+        answered = any(a.flow.answered_bytes for a in run)
+        yield facts.finding(
+            "CONN-FLAP",
+            Stage.PERSIST,
+            f"{len(run)} connections to {where(run[0])} ended after {_lives(lives)}, {_closers(run)} first",
+            [p for a in run for p in (a.flow.packets[0], a.flow.closed_at) if p is not None],
+            outcome=Outcome.DEGRADED if answered else Outcome.FAILED,
+            attempts=run,
+            is_agreed=_are_equal(lives),
+            causes=_flap_causes(run, lives),
+            facts={"lifetimes_s": [round(x / 1e9, 1) for x in lives[:10]]},
+        )
+
+
+def _short_run(facts: Facts, need: Need) -> list[Attempt]:
+    """The last connections in a row that were short or lived equally long; [] when a stable one follows."""
+    idle = [x.attempt for x in idle_times(facts, need).losses]
+    attempts = [a for a in lasting_attempts(facts, need) if a.flow.syns and a not in idle]
+    run: list[Attempt] = []
+    best: list[Attempt] = []
+    for attempt in attempts:
+        if attempt.flow.closed_at is None or _is_own_way(attempt):
+            stable = attempt.answered_ns is not None and attempt.answered_ns - attempt.began_ns >= ns(STABLE_S)
+            run, best = ([], []) if stable else (run, best)
+            continue
+        run = [*run, attempt]
+        best = run if _is_flapping(facts, run) else best
+        if not _is_short(facts, attempt) and not _are_equal([_life_ns(a) for a in run]):
+            run = [attempt]
+    return best
+
+
+def _is_flapping(facts: Facts, run: Sequence[Attempt]) -> bool:
+    if len(run) < MIN_FLAPS:
+        return False
+    return all(_is_short(facts, a) for a in run) or _are_equal([_life_ns(a) for a in run])
+
+
+def _is_short(facts: Facts, attempt: Attempt) -> bool:
+    return _life_ns(attempt) < ns(facts.params.short_conn)
+
+
+def _life_ns(attempt: Attempt) -> int:
+    end = attempt.flow.closed_at
+    return end.time_ns - attempt.began_ns if end is not None else attempt.flow.last_ns - attempt.began_ns
+
+
+def _are_equal(lives: Sequence[int]) -> bool:
+    """Whether lifetimes differ by no more than a second or a twentieth: a timer ends them."""
+    return len(lives) >= MIN_FLAPS and max(lives) - min(lives) <= max(ns(1.0), max(lives) // 20)
+
+
+def _is_own_way(attempt: Attempt) -> bool:
+    """Whether the device closed the connection after its requests were answered: that is how it works."""
+    end = attempt.flow.closed_at
+    return end is not None and attempt.flow.is_from_orig(end) and _is_complete(attempt)
+
+
+def _is_complete(attempt: Attempt) -> bool:
+    """Whether the last request of the device was answered before the end."""
+    flow = attempt.flow
+    if not flow.answered_bytes or not flow.sent_data:
+        return False
+    end = flow.closed_at
+    asked = [p for p in flow.sent_data if end is None or p.frame < end.frame]
+    last = flow.received_data[-1] if flow.received_data else flow.last_answer
+    return bool(asked) and last is not None and last.frame > asked[-1].frame
+
+
+def _lives(lives: Sequence[int]) -> str:
+    low, high = duration(min(lives) / 1e9), duration(max(lives) / 1e9)
+    return low if low == high else f"{low} to {high}"
+
+
+def _closers(run: Sequence[Attempt]) -> str:
+    """Who ended most of the connections, for a sentence."""
+    own = sum(1 for a in run if a.flow.closed_at is not None and a.flow.is_from_orig(a.flow.closed_at))
+    return "the device closes" if own * 2 > len(run) else "the far side closes"
+
+
+def _flap_causes(run: Sequence[Attempt], lives: Sequence[int]) -> list[Cause]:
+    if _closers(run) == "the device closes":
+        return [Cause("the device ends the connection", 20, "the first FIN or RST is its own", "device")]
+    if _are_equal(lives) and max(lives) >= ns(10):
+        return [
+            Cause(
+                "a timer on the way or at the server", 30, f"every connection ends after {_lives(lives)}", "middlebox"
+            )
+        ]
+    return [Cause("the server ends the connection", 20, "the first FIN or RST comes from its side", "server")]
+
+
+# --- resets -------------------------------------------------------------------------------------------------
+
+
+@rule("TCP-RST-MIDSTREAM", stage=Stage.PERSIST, outcomes="Fdn", evidence=Evidence.STATISTICAL)
+def rst_midstream(facts: Facts) -> Iterator[Fired]:
+    """A working connection is reset.
+
+    **Seen**: a reset from the server's side on an established connection, before either side closed it.
+    Twice or more: degraded while the service still answers afterwards, failed if it does not.
+
+    **Means**: the server restarted, a translator lost its table, or a box on the way interferes; TTL and
+    timing of the reset tell which is likelier.
+
+    **Not this rule**: resets after a FIN, or by the device after its request was answered: many stacks
+    close so; a reset right after a TLS hello (TLS-RST-AFTER-SNI) or after idle time by a near box
+    (NAT-IDLE-TIMEOUT); one reset and a good reconnect is only a note.
+
+    **Ask the network team**: the log of firewall and intrusion prevention at these times; else the vendor.
+    """
+    for need in facts.needs:
+        idle = [x.attempt for x in idle_times(facts, need).losses]
+        broken = [
+            (a, r)
+            for a in lasting_attempts(facts, need)
+            if a not in idle
+            for r in (_unwanted_reset(a, need),)
+            if r is not None
+        ]
+        if not broken:
+            continue
+        verdicts = [judge_reset(facts, a.flow, r) for a, r in broken]
+        worst = max(verdicts, key=lambda v: v.score)
+        attempts = [a for a, _ in broken]
+        times = "once" if len(broken) == 1 else f"{len(broken)} times"
+        maker = "possibly by a box on the way" if worst.score >= POSSIBLE else "by the server's side"
+        yield facts.finding(
+            "TCP-RST-MIDSTREAM",
+            Stage.PERSIST,
+            f"the established connection to {where(attempts[0])} is reset {times}, {maker}",
+            [p for a, r in broken for p in (a.flow.packets[0], r)],
+            outcome=_reset_outcome(facts, need, [r for _, r in broken]),
+            attempts=attempts,
+            decisive=[r.frame for _, r in broken],
+            has_contrast=False,
+            causes=_reset_causes(worst),
+            facts={"score": worst.score},
+        )
+
+
+def _server_reset(flow: Flow) -> Packet | None:
+    """The responder's reset that ended an established flow, before any FIN."""
+    reset = next((p for p in flow.received if p.flags & RST), None)
+    if reset is None or flow.closed_at is not reset or not flow.is_established:
+        return None
+    return reset
+
+
+def _unwanted_reset(attempt: Attempt, need: Need) -> Packet | None:
+    """The server side's reset, unless another rule owns it or it only ends a finished exchange."""
+    reset = _server_reset(attempt.flow)
+    if reset is None or not attempt.flow.sent_data:
+        return None
+    if attempt.of(TlsClientHello) and not attempt.has(Stage.RETURN):
+        return None
+    said_goodbye = any(e.encrypted_alerts for e in attempt.events if isinstance(e, TlsRecords)) or bool(
+        attempt.of(TlsAlert)
+    )
+    is_finished = not need.persistent and _is_complete(attempt)
+    return None if said_goodbye or is_finished else reset
+
+
+def _reset_outcome(facts: Facts, need: Need, resets: Sequence[Packet]) -> Outcome:
+    if len(resets) < MIN_RESETS:
+        return Outcome.NOTE
+    last = resets[-1].time_ns
+    answers = [a.flow.last_answer for a in facts.attempts_of(need) if a.answered_ns is not None]
+    works = any(p is not None and p.time_ns > last for p in answers)
+    return Outcome.DEGRADED if works or not facts.has_waited(last, SURE_IDLE_S) else Outcome.FAILED
+
+
+def _reset_causes(verdict: ResetVerdict) -> list[Cause]:
+    if verdict.score >= POSSIBLE:
+        return list(verdict.causes)
+    return [Cause("the server or its load balancer resets the connection", 20, verdict.why, "server")]
+
+
+# --- silence ------------------------------------------------------------------------------------------------
+
+
+@rule("SILENT-AFTER-OK", stage=Stage.PERSIST, outcomes="?", evidence=Evidence.ABSENCE)
+def silent_after_ok(facts: Facts) -> Iterator[Fired]:
+    """A device that reported regularly falls silent.
+
+    **Seen**: answered reports at a regular interval, then nothing of the device for more than three
+    intervals, while other hosts go on.
+
+    **Means**: the interval was changed, the device is off, or it has moved to another network (TEK-34);
+    the capture cannot tell which.
+
+    **Not this rule**: the capture ends within the interval; the device still speaks, in vain.
+
+    **Ask the network team**: nothing; look at the device.
+    """
+    answered = [a for a in facts.attempts if a.answered_ns is not None]
+    reports = sorted((p for a in answered for p in a.flow.sent_data), key=lambda p: p.time_ns)
+    starts = [
+        p
+        for prev, p in zip([None, *reports], reports, strict=False)
+        if prev is None or p.time_ns - prev.time_ns > ns(1.0)
+    ]
+    pauses = [b.time_ns - a.time_ns for a, b in itertools.pairwise(starts)]
+    if len(starts) < MIN_REPORTS or max(pauses) > (1 + LIKE) * min(pauses):
+        return
+    quiet_ns = facts.end_ns - facts.host.last_ns
+    witness = max((h.last_ns for h in facts.hosts if h is not facts.host), default=0)
+    if quiet_ns <= SILENT_FACTOR * max(pauses) or witness - facts.host.last_ns <= SILENT_FACTOR * max(pauses):
+        return
+    yield facts.finding(
+        "SILENT-AFTER-OK",
+        Stage.PERSIST,
+        f"reports every {duration(max(pauses) / 1e9)}, "
+        f"then silence for {duration(quiet_ns / 1e9)} until the end of the capture",
+        [starts[0], starts[-1]],
+        outcome=Outcome.UNDECIDABLE,
+        independent=len(starts),
+    )

@@ -1,0 +1,332 @@
+"""RETURN: the way back. Data that nobody acknowledges, answers that never come or never arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.causes import silence_causes
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.rules.udp import datagram_attempts
+from pcapaudit.diagnose.stuck import (
+    MIN_REPEATS,
+    REPEAT_NS,
+    WRAP,
+    Stuck,
+    is_first_after_change,
+    is_first_data,
+    is_unanswered_start,
+    size_limit,
+    stopped_stage,
+    stuck_segment,
+    tcp_attempts,
+)
+from pcapaudit.diagnose.vantage import vantage_of
+from pcapaudit.flows.flow import ACK, FIN, RST, Flow
+from pcapaudit.flows.streams import distance
+from pcapaudit.model.events import Packet, TlsClientHello
+from pcapaudit.model.words import STAGES, Outcome, Stage, Vantage
+
+MIN_GIVEN_UP = 2
+"""Connections that must have ended unanswered where the device repeats less often than that."""
+ANSWER_WAIT_S = 30.0
+"""How long a server that took the data is given to answer (catalogue, RETURN-ACK-ONLY)."""
+OWN_RULES = frozenset({"ftp", "postgres"})
+"""Applications whose missing first answer has a rule of its own."""
+MIN_IGNORED = 3
+"""Answers that the device must have ignored before the way behind the mirror is blamed."""
+MIN_SERVERS, MIN_SERVERS_OUTSIDE = 2, 3
+"""Outside a router several devices may share the address, so a walk must be longer to be one."""
+
+
+@rule("TCP-DATA-BLACKHOLE", stage=Stage.RETURN, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def data_blackhole(facts: Facts) -> Iterator[Fired]:
+    """The connection stands, and the first data disappears.
+
+    **Seen**: handshake complete, the device's first payload (or its first one after a change of protocol)
+    is repeated three times or more without acknowledgment or reset.
+
+    **Means**: a firewall waits for content and then drops (application control), a proxy accepts and
+    cannot reach the server, or the server hangs.
+
+    **Not this rule**: the server has closed its window; the loss comes later on a connection that worked
+    (NAT-IDLE-TIMEOUT, MTU-BLACKHOLE); only large segments vanish (MTU-BLACKHOLE).
+
+    **Ask the network team**: exempt the device from application control and content inspection.
+    """
+    for need in facts.needs:
+        swallowed = swallowed_starts(facts, need)
+        if not any(s.repeats >= MIN_REPEATS for _, s in swallowed) or size_limit(facts, need) is not None:
+            continue
+        attempts = [a for a, _ in swallowed]
+        causes = silence_causes(facts, attempts)
+        worst = max((s for _, s in swallowed), key=lambda s: s.repeats)
+        yield facts.finding(
+            "TCP-DATA-BLACKHOLE",
+            max((stopped_stage(a) for a in attempts), key=STAGES.index),
+            f"{where(attempts[0])} accepts the connection, then {worst.first.payload_len} bytes of data are repeated "
+            f"{worst.repeats} times without acknowledgment",
+            [p for _, s in swallowed for p in s.sends],
+            attempts=attempts,
+            causes=_with(_CONTENT, causes.ranked),
+            has_contrast=causes.has_contrast,
+            decisive=[s.sends[-1].frame for _, s in swallowed],
+            tries=sum(len(s.sends) for _, s in swallowed),
+        )
+
+
+_CONTENT = Cause(
+    "application control that drops after it has seen content",
+    25,
+    "the handshake passes, the first data does not",
+    "filter",
+)
+_BACK = Cause(
+    "a firewall drops the packets that come back", 25, "the handshake passes, data is never acknowledged", "filter"
+)
+
+
+def _with(cause: Cause, causes: Sequence[Cause]) -> list[Cause]:
+    """The causes with one more, heaviest first."""
+    return sorted([cause, *causes], key=lambda c: -c.weight)
+
+
+def swallowed_starts(facts: Facts, need: Need) -> list[tuple[Attempt, Stuck]]:
+    """Connections whose first data (or first after a change of protocol) was repeated in vain."""
+    found = [(a, s) for a in tcp_attempts(facts, need) for s in (stuck_segment(a.flow),) if s is not None and s.repeats]
+    return [(a, s) for a, s in found if _is_start(a, s.first) and not any(p.flags & RST for p in a.flow.received)]
+
+
+def _is_start(attempt: Attempt, segment: Packet) -> bool:
+    is_first = is_first_data(attempt.flow, segment) and is_unanswered_start(attempt)
+    return is_first or is_first_after_change(attempt, segment)
+
+
+@rule("RETURN-MISSING", stage=Stage.RETURN, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def return_missing(facts: Facts) -> Iterator[Fired]:
+    """Data leaves, and nothing ever comes back.
+
+    **Seen**: on two or more connections the device's data stays without acknowledgment, its own ACK number
+    never moves beyond the handshake, it repeats the data and gives up.
+
+    **Means**: a stateful rule lets the connection out but not its return packets, or the way back takes
+    another road.
+
+    **Not this rule**: a one-sided capture in which the device's ACK number advances: then answers came;
+    the data is repeated three times or more on one connection (TCP-DATA-BLACKHOLE); the server
+    acknowledges but never answers (RETURN-ACK-ONLY).
+
+    **Ask the network team**: the return rule of the firewall (SEN-23), asymmetric routes.
+    """
+    for need in facts.needs:
+        everything = tcp_attempts(facts, need)
+        lost = [(a, s) for a, s in swallowed_starts(facts, need) if _gives_up(a, everything)]
+        if len(lost) < MIN_GIVEN_UP or any(s.repeats >= MIN_REPEATS for _, s in lost):
+            continue
+        if size_limit(facts, need) is not None:
+            continue
+        attempts = [a for a, _ in lost]
+        causes = silence_causes(facts, attempts)
+        yield facts.finding(
+            "RETURN-MISSING",
+            Stage.RETURN,
+            f"data to {where(attempts[0])} goes unacknowledged on {len(attempts)} connections, "
+            "nothing comes back after the handshake",
+            [p for _, s in lost for p in s.sends],
+            attempts=attempts,
+            causes=_with(_BACK, causes.ranked),
+            has_contrast=causes.has_contrast,
+            tries=sum(len(s.sends) for _, s in lost),
+        )
+
+
+def _gives_up(attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
+    """Whether the device ended the connection or began another one."""
+    ended = any(p.flags & (FIN | RST) for p in attempt.flow.sent)
+    return ended or any(a.began_ns > attempt.flow.sent_data[-1].time_ns for a in attempts)
+
+
+@rule("RETURN-ACK-ONLY", stage=Stage.RETURN, outcomes="Fd", evidence=Evidence.ABSENCE)
+def ack_only(facts: Facts) -> Iterator[Fired]:
+    """The server takes the data and never answers.
+
+    **Seen**: the server acknowledges the device's payload and sends none of its own, on every connection
+    of a service that should answer (SEN-08); two connections, or one with half a minute of patience.
+
+    **Means**: the server's application is down or does not know the device.
+
+    **Not this rule**: the capture ends too early; TLS, FTP and PostgreSQL, whose missing first answer has
+    rules of its own.
+
+    **Ask the network team**: nothing; give the vendor the times.
+    """
+    for need in facts.needs:
+        if not need.expects_answer:
+            continue
+        attempts = [a for a in tcp_attempts(facts, need) if a.flow.is_established and a.flow.sent_data and _is_plain(a)]
+        mute = [a for a in attempts if _is_mute(facts, a)]
+        patient = [a for a in mute if facts.has_waited(_acked_at(a).time_ns, ANSWER_WAIT_S)]
+        if len(mute) < 2 and not patient:
+            continue
+        answered = [a for a in facts.attempts_of(need) if a.answered_ns is not None]
+        if not answered and len(mute) < len(attempts) - len(_too_young(facts, attempts)):
+            continue
+        acked = sum(1 for a in mute for _ in a.flow.sent_data)
+        yield facts.finding(
+            "RETURN-ACK-ONLY",
+            Stage.RETURN,
+            f"{where(mute[0])} acknowledges {acked} data segments on {len(mute)} "
+            f"connection{'s' if len(mute) > 1 else ''} and never answers",
+            [p for a in mute for p in (a.flow.sent_data[0], _acked_at(a))],
+            outcome=Outcome.DEGRADED if answered else Outcome.FAILED,
+            attempts=mute,
+            causes=[
+                Cause("the server's application does not answer", 30, "its machine acknowledges every byte", "server")
+            ],
+        )
+
+
+def _is_plain(attempt: Attempt) -> bool:
+    return not attempt.of(TlsClientHello) and attempt.endpoint.app not in OWN_RULES
+
+
+def _is_mute(facts: Facts, attempt: Attempt) -> bool:
+    """Whether the server acknowledged all data, said nothing, and had the time to."""
+    flow = attempt.flow
+    if flow.answered_bytes or flow.received_data or flow.unacked_data or flow.acked_sent is None:
+        return False
+    if any(p.flags & RST for p in flow.received):
+        return False
+    return flow.closed_at is not None or facts.has_waited(_acked_at(attempt).time_ns, ANSWER_WAIT_S)
+
+
+def _too_young(facts: Facts, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Connections whose answer may still come after the capture's end."""
+    return [
+        a
+        for a in attempts
+        if a.flow.closed_at is None and not facts.has_waited(a.flow.sent_data[0].time_ns, ANSWER_WAIT_S)
+    ]
+
+
+def _acked_at(attempt: Attempt) -> Packet:
+    """The server's first acknowledgment of data; the first data itself when it is not seen."""
+    first = attempt.flow.sent_data[0]
+    return next((p for p in attempt.flow.received if p.flags & ACK and distance(p.ack, first.seq) > 0), first)
+
+
+# --- answers that do not arrive ---------------------------------------------------------------------------
+
+
+@rule("RETURN-NOT-DELIVERED", stage=Stage.RETURN, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def not_delivered(facts: Facts) -> Iterator[Fired]:
+    """The answers are in the capture, and the device behaves as if it had none.
+
+    **Seen**: the device goes on along its server list although every request was answered in time; or it
+    repeats data that was acknowledged long before.
+
+    **Means**: the answers reach the mirror point and get lost between there and the device: return rule,
+    translation time-out or asymmetric route in the box between.
+
+    **Not this rule**: answers that came after the device had already moved on; the answer is in no frame
+    (RETURN-MISSING, UDP-SERVER-WALK).
+
+    **Ask the network team**: capture on the device's side of that box; compare.
+    """
+    for need in facts.needs:
+        walk = _ignored_walk(facts, datagram_attempts(facts, need))
+        if walk:
+            yield _undelivered_walk(facts, walk)
+        deaf = [(a, d) for a in tcp_attempts(facts, need) for d in (_deaf_repeats(a.flow),) if len(d) >= MIN_REPEATS]
+        if deaf:
+            attempts = [a for a, _ in deaf]
+            yield facts.finding(
+                "RETURN-NOT-DELIVERED",
+                Stage.RETURN,
+                f"{where(attempts[0])} acknowledges, yet the device repeats the same data {len(deaf[0][1])} times",
+                [p for _, repeats in deaf for p in repeats],
+                attempts=attempts,
+                is_agreed=len(deaf) > 1,
+                causes=[_between(facts)],
+                tries=sum(len(repeats) for _, repeats in deaf),
+            )
+
+
+def _undelivered_walk(facts: Facts, walk: Sequence[Attempt]) -> Fired:
+    servers = list(dict.fromkeys(a.address for a in walk))
+    replies = [a.flow.received[0] for a in walk]
+    return facts.finding(
+        "RETURN-NOT-DELIVERED",
+        Stage.RETURN,
+        f"{len(replies)} requests to {len(servers)} servers on UDP {walk[0].port} were each answered, "
+        "yet the device goes on to the next server",
+        [*(a.tries[0] for a in walk), *replies],
+        attempts=walk,
+        target=Target(None, None, "udp", walk[0].port),
+        decisive=[p.frame for p in replies],
+        causes=[_between(facts)],
+        tries=len(replies),
+    )
+
+
+def _between(facts: Facts) -> Cause:
+    if vantage_of(facts) is Vantage.WAN:
+        text = "the frames were taken outside the router, answers included"
+        return Cause("the router or firewall inside the mirror point drops the replies", 35, text, "filter")
+    text = "the frames at the mirror point include the answers"
+    return Cause("the replies get lost between the mirror point and the device", 30, text, "device_filter")
+
+
+def _ignored_walk(facts: Facts, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The last attempts in a row of which each was answered and left at once for another server."""
+    if facts.signature is None or not facts.signature.walks_servers:
+        return []
+    walk: list[Attempt] = []
+    for attempt, following in zip_longest(attempts, attempts[1:]):
+        if not _is_answered_once(attempt):
+            walk = []
+        elif following is None or _moves_on(attempt, following):
+            walk.append(attempt)
+        else:
+            walk = []
+    is_outside = vantage_of(facts) is Vantage.WAN
+    needed = MIN_SERVERS_OUTSIDE if is_outside else MIN_SERVERS
+    return walk if len(walk) >= MIN_IGNORED and len({a.address for a in walk}) >= needed else []
+
+
+def _is_answered_once(attempt: Attempt) -> bool:
+    """Whether a reply came and the device asked nothing more from that port: no session began."""
+    received = attempt.flow.received
+    return bool(received) and attempt.last_try_ns < received[0].time_ns
+
+
+def _moves_on(attempt: Attempt, following: Attempt) -> bool:
+    """Whether the device left for another server after the answer had come."""
+    return following.address != attempt.address and following.began_ns > attempt.flow.received[0].time_ns
+
+
+def _deaf_repeats(flow: Flow) -> list[Packet]:
+    """Data that the originator repeats although its acknowledgment passed the mirror point before.
+
+    Only segments sent again 200 ms or more after that acknowledgment count; less may have crossed it.
+    """
+    highest: int | None = None
+    seen_ns = 0
+    repeats: list[Packet] = []
+    for p in flow.packets:
+        if not flow.is_from_orig(p):
+            if p.flags & ACK and not p.flags & RST and (highest is None or distance(p.ack, highest) > 0):
+                highest, seen_ns = p.ack, p.time_ns
+        elif highest is not None and p.time_ns - seen_ns >= REPEAT_NS and _is_below(p, highest):
+            repeats.append(p)
+    return repeats
+
+
+def _is_below(packet: Packet, ack: int) -> bool:
+    """Whether a data segment was acknowledged whole; keep-alive probes of one byte are no data."""
+    return packet.payload_len > 1 and distance((packet.seq + packet.payload_len) % WRAP, ack) <= 0

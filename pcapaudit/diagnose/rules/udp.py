@@ -1,0 +1,303 @@
+"""CONNECT over UDP: silence, walks along a server list, replies from elsewhere, datagrams of another shape.
+
+UDP has no handshake: the first reply proves connection and way back at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.causes import silence_causes
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.vantage import vantage_of
+from pcapaudit.flows.flow import TCP, UDP, Flow
+from pcapaudit.model.addresses import ip_text, is_unicast
+from pcapaudit.model.events import Packet
+from pcapaudit.model.times import duration
+from pcapaudit.model.words import Outcome, Stage, Vantage
+
+MIN_SERVERS = 2
+MAX_STRAYS = 500
+"""Flows of the device that are searched for replies from elsewhere."""
+
+
+def datagram_attempts(facts: Facts, need: Need) -> list[Attempt]:
+    """Attempts over UDP that the device began and that ask for an answer."""
+    attempts = facts.attempts_of(need) if need.direction == "out" and need.expects_answer else []
+    return [a for a in attempts if a.transport == "udp" and a.tries]
+
+
+def silent_runs(facts: Facts, attempts: Sequence[Attempt]) -> list[list[Attempt]]:
+    """Attempts in a row without any reply or ICMP error; an answered one in between ends the run.
+
+    The second element of a run that an answer ended is followed by success, so it says less.
+    """
+    runs: list[list[Attempt]] = [[]]
+    for attempt in attempts:
+        if attempt.flow.received or facts.errors_about(attempt):
+            runs.append([])
+        else:
+            runs[-1].append(attempt)
+    return [r for r in runs if r]
+
+
+def _counted(facts: Facts, run: Sequence[Attempt], everything: Sequence[Attempt]) -> tuple[list[Packet], list[Attempt]]:
+    """Datagrams that count as unanswered (G3), and the attempts they belong to."""
+    newest = max(a.last_try_ns for a in everything)
+    tries = sorted((p for a in run for p in a.tries), key=lambda p: p.frame)
+    counted = facts.counted(tries, facts.params.udp_wait, last_activity_ns=newest)
+    frames = {p.frame for p in counted}
+    return counted, [a for a in run if frames & set(a.frames)]
+
+
+def _span(packets: Sequence[Packet]) -> str:
+    return duration((packets[-1].time_ns - packets[0].time_ns) / 1e9)
+
+
+# --- silence ----------------------------------------------------------------------------------------
+
+
+@rule("UDP-SERVER-WALK", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def server_walk(facts: Facts) -> Iterator[Fired]:
+    """The device walks along its list of servers, and none replies.
+
+    **Seen**: datagrams to two or more servers of the list, each time from a new source port, and no reply
+    to any of them since. That the device moves on is its own word that it got nothing.
+
+    **Means**: a filter or the uplink: all servers cannot be down at once. A server that does not accept
+    the device stays silent as well (TEK-19).
+
+    **Not this rule**: one server replied: that ends the walk; replies arrive where the frames were taken
+    and the walk goes on all the same (RETURN-NOT-DELIVERED); an ICMP error says who refuses.
+
+    **Ask the network team**: allow the device out on this UDP port to any address, with the replies.
+    """
+    for need in facts.needs:
+        run = _walk(facts, need)
+        if not run:
+            continue
+        counted, attempts = _counted(facts, run, datagram_attempts(facts, need))
+        if len(counted) < facts.params.udp_min_tries or not _is_walk(attempts):
+            continue
+        causes = silence_causes(facts, attempts)
+        yield facts.finding(
+            "UDP-SERVER-WALK",
+            Stage.CONNECT,
+            f"{len(attempts)} attempts at {_servers(attempts)} on UDP {attempts[0].port} "
+            f"in {_span(counted)}, no reply to any",
+            counted,
+            attempts=attempts,
+            target=Target(None, None, "udp", attempts[0].port),
+            causes=causes.ranked,
+            has_contrast=causes.has_contrast,
+            decisive=causes.frames,
+            tries=len(counted),
+            facts={"servers": len(_names(attempts)), "wraps": attempts[-1].address == attempts[0].address},
+        )
+
+
+def _walk(facts: Facts, need: Need) -> list[Attempt]:
+    """The silent attempts since the last reply, of a product that walks along a list (TEK-04)."""
+    if facts.signature is None or not facts.signature.walks_servers:
+        return []
+    attempts = datagram_attempts(facts, need)
+    runs = silent_runs(facts, attempts)
+    if not runs or attempts[-1] not in runs[-1] or _strays(facts, runs[-1]):
+        return []
+    return runs[-1]
+
+
+def _is_walk(attempts: Sequence[Attempt]) -> bool:
+    """Whether the attempts went to several servers from several ports."""
+    ports = {a.flow.orig[1] for a in attempts}
+    return len(_names(attempts)) >= MIN_SERVERS and len(ports) >= MIN_SERVERS
+
+
+def _names(attempts: Sequence[Attempt]) -> list[str]:
+    """The servers: addresses, or names where several lead to fewer addresses."""
+    addresses = list(dict.fromkeys(ip_text(a.address) for a in attempts))
+    hosts = list(dict.fromkeys(a.host for a in attempts if a.host))
+    return hosts if len(hosts) > len(addresses) else addresses
+
+
+def _servers(attempts: Sequence[Attempt]) -> str:
+    names = _names(attempts)
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"{len(names)} servers ({shown})"
+
+
+@rule("UDP-NO-REPLY", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.ABSENCE)
+def no_reply(facts: Facts) -> Iterator[Fired]:
+    """The service never replies to the device's datagrams.
+
+    **Seen**: two or more datagrams to one server and port, none back, time left for a reply, and frames
+    to the device visible.
+
+    **Means**: blocked on the way, or the server does not accept this device (TEK-19): both look the same.
+
+    **Not this rule**: the device moves on to other servers (UDP-SERVER-WALK); an ICMP error comes back;
+    only one direction is in the capture; datagrams that expect no answer.
+
+    **Ask the network team**: allow this UDP port out, with its replies; then ask the vendor whether the
+    device is registered.
+    """
+    if not facts.sees_inbound:
+        return
+    for need in facts.needs:
+        attempts = datagram_attempts(facts, need)
+        walked = _walk(facts, need)
+        if walked and _is_walk(_counted(facts, walked, attempts)[1]):
+            attempts = [a for a in attempts if a not in walked]
+        for key in dict.fromkeys(a.key for a in attempts):
+            yield from _silent_server(facts, [a for a in attempts if a.key == key], attempts)
+
+
+def _silent_server(facts: Facts, series: Sequence[Attempt], everything: Sequence[Attempt]) -> Iterator[Fired]:
+    for run in silent_runs(facts, series):
+        counted, attempts = _counted(facts, run, everything)
+        if len(counted) < facts.params.udp_min_tries or _strays(facts, attempts):
+            continue
+        causes = silence_causes(facts, attempts)
+        yield facts.finding(
+            "UDP-NO-REPLY",
+            Stage.CONNECT,
+            f"{len(counted)} datagrams to {where(attempts[0])} in {_span(counted)}, no reply",
+            counted,
+            attempts=attempts,
+            causes=causes.ranked,
+            has_contrast=causes.has_contrast,
+            decisive=causes.frames,
+            tries=len(counted),
+        )
+
+
+# --- replies from elsewhere -------------------------------------------------------------------------
+
+
+@rule("UDP-WRONG-SOURCE", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.HEURISTIC)
+def wrong_source(facts: Facts) -> Iterator[Fired]:
+    """The reply comes from an address or port that the device did not ask.
+
+    **Seen**: after a datagram that stays unanswered, another endpoint sends to exactly its source port.
+
+    **Means**: broken address translation, or a load balancer that answers in its own name; the device
+    throws such replies away.
+
+    **Not this rule**: multicast, or a conversation of its own that the device takes part in.
+
+    **Ask the network team**: the translation rule of the firewall; else the vendor's load balancer.
+    """
+    for need in facts.needs:
+        silent = [a for a in datagram_attempts(facts, need) if not a.flow.received and not facts.errors_about(a)]
+        strays = _strays(facts, silent)
+        if not strays:
+            continue
+        attempts = [a for a in silent if any(p.dport == a.flow.orig[1] for p in strays)]
+        first = strays[0]
+        yield facts.finding(
+            "UDP-WRONG-SOURCE",
+            Stage.CONNECT,
+            f"{where(attempts[0])} was asked, "
+            f"{ip_text(first.src)} port {first.sport} replies ({len(strays)} datagrams)",
+            [*(a.tries[0] for a in attempts), *strays],
+            attempts=attempts,
+            decisive=[p.frame for p in strays],
+            is_agreed=any(
+                m.quoted is not None and m.quoted.src == first.src and m.at.src in facts.addresses
+                for m in facts.traffic.icmp
+            ),
+            causes=[
+                Cause(
+                    "address translation or a load balancer changes the source", 30, f"frame {first.frame}", "middlebox"
+                )
+            ],
+        )
+
+
+def _strays(facts: Facts, attempts: Sequence[Attempt]) -> list[Packet]:
+    """Datagrams from elsewhere to the source port of a silent attempt, soon after one of its tries."""
+    by_port = {a.flow.orig[1]: a for a in attempts if not a.flow.received}
+    found: list[Packet] = []
+    if not by_port:
+        return found
+    for flow in _one_sided(facts)[:MAX_STRAYS]:
+        for packet in flow.packets:
+            asked = by_port.get(packet.dport)
+            if asked is not None and _is_reply_like(packet, asked, ns(facts.params.udp_wait)):
+                found.append(packet)
+    return found
+
+
+def _is_reply_like(packet: Packet, asked: Attempt, wait_ns: int) -> bool:
+    is_new = (packet.src, packet.sport) != asked.flow.resp and is_unicast(packet.dst)
+    alike = packet.src == asked.flow.resp[0] or packet.sport == asked.flow.resp[1]
+    return is_new and alike and any(0 <= packet.time_ns - t.time_ns <= wait_ns for t in asked.tries)
+
+
+def _one_sided(facts: Facts) -> list[Flow]:
+    """UDP flows in which only the far side speaks to the device."""
+    flows = (facts.traffic.flow(i) for i in facts.flows if facts.traffic.ends(i)[4] == UDP)
+    return [f for f in flows if f.packets and all(p.dst in facts.addresses for p in f.packets)]
+
+
+# --- shape --------------------------------------------------------------------------------------------
+
+
+@rule("UDP-SHAPE", stage=Stage.CONNECT, outcomes="n", evidence=Evidence.HEURISTIC)
+def shape(facts: Facts) -> Iterator[Fired]:
+    """Some traffic does not look like this product's.
+
+    **Seen**: a datagram size or source port outside the vendor's range (TEK-12, TEK-14), or a transport
+    that the product never uses (TEK-10).
+
+    **Means**: perhaps another program on the same port, or not the device that it is taken for.
+
+    **Not this rule**: frames taken outside an address translation, which chooses its own ports.
+
+    **Ask the network team**: nothing; check again which device this is.
+    """
+    signature = facts.signature
+    if signature is None or vantage_of(facts) is not Vantage.LAN or facts.host.behind_router:
+        return
+    odd = [_odd_datagram(need, a) for need in facts.needs for a in datagram_attempts(facts, need)]
+    wrong = [pair for pair in odd if pair is not None]
+    forbidden = {TCP if f.transport == "tcp" else UDP for f in signature.forbids}
+    strangers = [f for f in facts.outward_flows if f.proto in forbidden and f.sent]
+    if not wrong and not strangers:
+        return
+    texts = list(dict.fromkeys(text for _, text in wrong))
+    if strangers:
+        first = strangers[0]
+        texts.append(
+            f"{'TCP' if first.proto == TCP else 'UDP'} to {ip_text(first.resp[0])}:{first.resp[1]}, "
+            "which this product never uses"
+        )
+    packets = [p for p, _ in wrong] + [f.sent[0] for f in strangers]
+    yield facts.finding(
+        "UDP-SHAPE",
+        Stage.CONNECT,
+        "; ".join(texts[:3]),
+        packets,
+        outcome=Outcome.NOTE,
+        target=Target(None, packets[0].dst, "tcp" if packets[0].proto == TCP else "udp", packets[0].dport),
+        causes=[Cause("another device or program than the one it is taken for", 15, texts[0], "device")],
+    )
+
+
+def _odd_datagram(need: Need, attempt: Attempt) -> tuple[Packet, str] | None:
+    """The first datagram of an attempt that is out of the need's ranges, and why."""
+    ports, sizes = need.source_ports, need.payload
+    first = attempt.tries[0]
+    if ports is not None and not ports.low <= attempt.flow.orig[1] <= ports.high:
+        return first, f"source port {attempt.flow.orig[1]} is outside {ports.low}-{ports.high}"
+    if sizes is None:
+        return None
+    # The paper does not say whether the 8-byte UDP header counts (X-21): both readings are allowed.
+    odd = next((p for p in attempt.tries if not sizes.low - 8 <= p.payload_len <= sizes.high), None)
+    return None if odd is None else (odd, f"a datagram of {odd.payload_len} bytes is outside {sizes.low}-{sizes.high}")

@@ -1,0 +1,89 @@
+"""The sentences over a device: its verdict in one line, what to do when undecided, LED against capture."""
+
+from __future__ import annotations
+
+from pcapaudit.diagnose.verdict import Diagnosis
+from pcapaudit.model.addresses import ip_text
+from pcapaudit.model.report import IndicatorState, Said
+from pcapaudit.model.times import readable
+from pcapaudit.model.words import Identification, Outcome, Stage, State, Verdict
+
+CONFLICTS = {
+    # Said LED or log (lower case, contained) -> stages of which one must have failed (catalogue, section 14.5).
+    "solid red": (Stage.LINK, Stage.DHCP),
+    "blinking red": (Stage.GATEWAY, Stage.DNS, Stage.CONNECT, Stage.TLS, Stage.APP, Stage.RETURN),
+    "could not resolve host": (Stage.DNS,),
+    "waiting for network connection": (Stage.GATEWAY,),
+}
+
+
+def headline(d: Diagnosis) -> str:
+    """The verdict in one sentence."""
+    if d.verdict is Verdict.HEALTHY:
+        return _healthy(d)
+    if d.verdict is Verdict.UNDECIDED:
+        return "No fault seen; " + (_open(d) or "the capture does not show whether its service works") + "."
+    if d.root is None:
+        return "A required service does not work."
+    text = d.root.fired.summary.rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _healthy(d: Diagnosis) -> str:
+    working = [n for n in d.needs if n.need.required and n.answered_ns is not None]
+    if not working:
+        return "The network answers this device."
+    last = max(working, key=lambda n: n.answered_ns or 0)
+    where = last.attempts[-1]
+    return f"Its service answers: {where.host or ip_text(where.address)}, {where.transport.upper()} {where.port}."
+
+
+def _open(d: Diagnosis) -> str:
+    missing = [n.need.what for n in d.needs if n.need.required and n.state in (State.NOT_OBSERVED, State.NOT_REACHED)]
+    return f"not observed: {', '.join(dict.fromkeys(missing))}" if missing else ""
+
+
+def next_step(d: Diagnosis) -> str | None:
+    """What to capture, or which option to give; only for an undecided device."""
+    if d.verdict is not Verdict.UNDECIDED:
+        return None
+    facts = d.facts
+    if facts.visibility.missing == "inbound":
+        return "Only one direction was captured: mirror both directions (rx and tx) of the device's port."
+    if facts.identification == Identification.ADDRESS or facts.signature is None:
+        return "This may be the device: say its MAC or vendor (--device, --signature)."
+    if any(n.attempts and not n.failing for n in d.needs if n.state is State.NOT_OBSERVED):
+        return "The capture sees too little to decide an attempt: capture 10 minutes and power-cycle the device."
+    silent = [f for w in d.findings if w.outcome is Outcome.UNDECIDABLE for f in (w.fired,)]
+    if silent:
+        return f"{silent[0].summary.rstrip('.')}: capture 10 minutes, power-cycle the device after starting."
+    tried = any(n.attempts for n in d.needs)
+    if not tried:
+        return "The device tried nothing while captured: start the capture, power-cycle the device, wait 10 minutes."
+    return "Start the capture, then power-cycle the device, wait 10 minutes."
+
+
+def said_note(d: Diagnosis, shown: IndicatorState | None, said: Said) -> str | None:
+    """What the engineer's statement says against the capture; None when nothing was said or they agree."""
+    text = " ".join(t for t in (said.led, said.log) if t).lower()
+    if not text:
+        return None
+    if "green" in text:
+        return _green_note(d)
+    expected = next((stages for words, stages in CONFLICTS.items() if words in text), None)
+    if expected is None:
+        return None
+    failed = [s for s, p in d.stages.items() if p.state is State.FAILED]
+    if any(s in expected for s in failed):
+        return None
+    if failed:
+        led = f"; the LED must be {shown.state}" if shown else ""
+        return f"The capture says {failed[0]} failed, which is another picture than the one reported{led}."
+    return "The capture shows no such fault: it was taken after recovery, at another time, or of another device."
+
+
+def _green_note(d: Diagnosis) -> str | None:
+    if d.verdict is not Verdict.FAILED:
+        return None
+    since = f" since {readable(d.since_ns)}" if d.since_ns is not None else ""
+    return f"A green LED was reported, but the capture shows a failure{since}: the LED was read at another time."

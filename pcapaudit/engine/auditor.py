@@ -1,0 +1,86 @@
+"""The auditor: fed with batches and ticks, it can say at any time what it knows.
+
+It opens nothing, sleeps never and knows no clock but the frames' and the ticks'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcapaudit.diagnose.analysis import CaptureAnalysis, Request, analyse
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
+from pcapaudit.scan import Scanner
+
+
+class Auditor:
+    """One capture on its way to a diagnosis.
+
+    Args:
+        request: What is asked of the capture: signatures, device, thresholds, what the engineer saw.
+        notes: What the reader learns of the capture while it reads.
+        since_ns, until_ns: Frames outside are left out, their numbers kept.
+    """
+
+    def __init__(
+        self, request: Request, notes: CaptureNotes, *, since_ns: int | None = None, until_ns: int | None = None
+    ) -> None:
+        self._request = request
+        self._notes = notes
+        self._since_ns = since_ns
+        self._until_ns = until_ns
+        self._scanner = Scanner()
+        self._now_ns: int | None = None
+
+    def feed(self, item: FrameBatch | Tick) -> None:
+        """Take the next frames, or the news that time has passed in silence."""
+        if isinstance(item, Tick):
+            self._now_ns = item.now_ns
+            return
+        if self._until_ns is not None and len(item):
+            # Frames behind the window are not looked at, but show that the wire was watched until then.
+            self._now_ns = max(self._now_ns or 0, *item.time_ns)
+        for part in self._inside(item):
+            self._scanner.feed(part)
+
+    def traffic(self) -> Traffic:
+        """What was on the wire so far."""
+        return Traffic(self._scanner.result(), self._notes, now_ns=self._now_ns, until_ns=self._until_ns)
+
+    def snapshot(self, capture: int = 0) -> CaptureAnalysis:
+        """The diagnosis of what was fed so far; feeding may go on after it.
+
+        Args:
+            capture: Index of this capture in the report.
+        """
+        return analyse(self.traffic(), self._request, capture)
+
+    def _inside(self, batch: FrameBatch) -> Iterator[FrameBatch]:
+        """The runs of frames inside the time window."""
+        if self._since_ns is None and self._until_ns is None:
+            yield batch
+            return
+        low = self._since_ns if self._since_ns is not None else -(1 << 63)
+        high = self._until_ns if self._until_ns is not None else (1 << 63) - 1
+        start: int | None = None
+        for index, time_ns in enumerate(batch.time_ns):
+            if low <= time_ns <= high:
+                start = index if start is None else start
+            elif start is not None:
+                yield _cut(batch, start, index)
+                start = None
+        if start is not None:
+            yield _cut(batch, start, len(batch))
+
+
+def _cut(batch: FrameBatch, start: int, stop: int) -> FrameBatch:
+    """Frames ``start`` to ``stop`` of a batch, numbers kept."""
+    return FrameBatch(
+        data=batch.data,
+        first_frame=batch.first_frame + start,
+        offset=batch.offset[start:stop],
+        captured=batch.captured[start:stop],
+        wire=batch.wire[start:stop],
+        time_ns=batch.time_ns[start:stop],
+        link=batch.link[start:stop],
+    )

@@ -1,0 +1,30 @@
+"""What the caller wants of an audit beside the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """Options of ``pcapaudit audit``.
+
+    ``signature`` is ``vendor/product``; ``device`` a MAC or IP address as text; ``params`` the
+    values for a signature's parameters as text; ``thresholds`` override the catalogue's waits
+    and counts; ``led`` and ``log`` are what the engineer saw; ``since_ns`` and ``until_ns`` bound
+    the frames that are looked at (ns UTC, both inclusive).
+    """
+
+    signature: str | None = None
+    device: str | None = None
+    all_devices: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    led: str | None = None
+    log: str | None = None
+    signatures_dir: Path | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    separate: bool = False

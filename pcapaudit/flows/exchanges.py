@@ -1,0 +1,278 @@
+"""Questions and their answers: DNS lookups, NTP polls, DHCP cycles, ARP and ping, host by host."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pcapaudit.model.events import ArpMessage, DhcpMessage, DnsMessage, IcmpMessage, NtpMessage, Packet
+
+A, CNAME, AAAA = 1, 5, 28
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+
+
+@dataclass(slots=True)
+class DnsQuery:
+    """One question to one resolver: its transmissions and what came back.
+
+    Transmissions share resolver, client port, id, name and type: a stub repeats with the same
+    id (catalogue, M9). Another id or port is another ``DnsQuery`` of the same ``Lookup``.
+    """
+
+    resolver: bytes
+    name: str
+    kind: int
+    sent: list[DnsMessage] = field(default_factory=list)
+    answers: list[DnsMessage] = field(default_factory=list)
+
+    @property
+    def began_ns(self) -> int:
+        """Time of the first transmission (of the first answer when no query was seen)."""
+        return (self.sent or self.answers)[0].at.time_ns
+
+    @property
+    def addresses(self) -> tuple[bytes, ...]:
+        """Addresses of the type asked, in the order of the answers."""
+        found = (r.data for m in self.answers for r in m.answers if r.kind in (A, AAAA) and isinstance(r.data, bytes))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def rcode(self) -> int | None:
+        """Response code of the last answer; None while unanswered."""
+        return self.answers[-1].rcode if self.answers else None
+
+    @property
+    def frames(self) -> list[int]:
+        """Frames of the query and its answers, ascending."""
+        return sorted(m.at.frame for m in (*self.sent, *self.answers))
+
+
+@dataclass(slots=True)
+class Lookup:
+    """All questions one host asked for one name and type, to whatever resolver."""
+
+    name: str
+    kind: int
+    queries: list[DnsQuery] = field(default_factory=list)
+
+    @property
+    def resolved(self) -> list[DnsQuery]:
+        """Questions that got at least one address."""
+        return [q for q in self.queries if q.addresses]
+
+    @property
+    def sent(self) -> list[DnsMessage]:
+        """Every transmission in frame order."""
+        return sorted((m for q in self.queries for m in q.sent), key=lambda m: m.at.frame)
+
+    @property
+    def answers(self) -> list[DnsMessage]:
+        """Every answer in frame order."""
+        return sorted((m for q in self.queries for m in q.answers), key=lambda m: m.at.frame)
+
+
+def pair_dns(messages: Iterable[DnsMessage], addresses: frozenset[bytes]) -> list[Lookup]:
+    """The lookups of the host that owns the addresses, in order of their first message.
+
+    Args:
+        messages: All DNS messages in frame order, duplicates left out.
+        addresses: Packed addresses of the host.
+
+    A query counts as answered by a packet with the same id, ports, name (case folded) and
+    type (RFC 1035, section 7.3). An answer without a visible query makes a query of its own.
+    Messages that ask no question of this kind (NOTIFY, UPDATE) are left out.
+    """
+    lookups: dict[tuple[str, int], Lookup] = {}
+    open_queries: dict[tuple[bytes, int, int, str, int, str], DnsQuery] = {}
+    for m in messages:
+        own, resolver, port = (m.at.dst, m.at.src, m.at.dport) if m.is_response else (m.at.src, m.at.dst, m.at.sport)
+        if own not in addresses or m.opcode != 0:
+            continue
+        name, kind = m.question or "", m.kind
+        key = (resolver, port, m.id, name, kind, m.transport)
+        query = open_queries.get(key)
+        if query is None or (not m.is_response and query.answers):
+            query = open_queries[key] = DnsQuery(resolver, name, kind)
+            lookups.setdefault((name, kind), Lookup(name, kind)).queries.append(query)
+        (query.answers if m.is_response else query.sent).append(m)
+    return list(lookups.values())
+
+
+@dataclass(slots=True)
+class NtpPoll:
+    """One client packet (mode 3) and the answer to it."""
+
+    query: NtpMessage
+    answer: NtpMessage | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the answer echoes the query's transmit time stamp (RFC 5905, section 8)."""
+        return self.answer is not None and self.answer.origin_raw == self.query.transmit_raw
+
+    @property
+    def server(self) -> bytes:
+        """Address asked."""
+        return self.query.at.dst
+
+
+def pair_ntp(messages: Iterable[NtpMessage], addresses: frozenset[bytes]) -> list[NtpPoll]:
+    """The polls that a host sent, each with its answer where one came.
+
+    The answer belongs to the poll whose transmit time stamp it echoes; one that echoes none belongs
+    to the latest poll of that server and port, where it counts as not valid.
+    """
+    polls: list[NtpPoll] = []
+    latest: dict[tuple[bytes, int], NtpPoll] = {}
+    by_stamp: dict[tuple[bytes, int, int], NtpPoll] = {}
+    for m in messages:
+        if m.mode == 3 and m.at.src in addresses:
+            poll = NtpPoll(m)
+            polls.append(poll)
+            latest[(m.at.dst, m.at.sport)] = by_stamp[(m.at.dst, m.at.sport, m.transmit_raw)] = poll
+        elif m.mode == 4 and m.at.dst in addresses:
+            key = (m.at.src, m.at.dport)
+            found = by_stamp.get((*key, m.origin_raw)) or latest.get(key)
+            if found is not None and found.answer is None:
+                found.answer = m
+    return polls
+
+
+@dataclass(slots=True)
+class DhcpCycle:
+    """One attempt of a client to get or keep its address: from DISCOVER (or a first REQUEST) to
+    ACK, NAK or giving up. A new cycle begins with a DISCOVER after an ACK or NAK, or with a
+    REQUEST that follows none.
+    """
+
+    messages: list[DhcpMessage] = field(default_factory=list)
+
+    def of_kind(self, kind: int) -> list[DhcpMessage]:
+        """Messages with this option 53 value."""
+        return [m for m in self.messages if m.kind == kind]
+
+    @property
+    def discovers(self) -> list[DhcpMessage]:
+        """DISCOVERs."""
+        return self.of_kind(1)
+
+    @property
+    def offers(self) -> list[DhcpMessage]:
+        """OFFERs."""
+        return self.of_kind(2)
+
+    @property
+    def requests(self) -> list[DhcpMessage]:
+        """REQUESTs."""
+        return self.of_kind(3)
+
+    @property
+    def ack(self) -> DhcpMessage | None:
+        """The ACK that gave the address."""
+        return next(iter(self.of_kind(5)), None)
+
+    @property
+    def naks(self) -> list[DhcpMessage]:
+        """NAKs."""
+        return self.of_kind(6)
+
+    @property
+    def is_renewal(self) -> bool:
+        """Whether the client asked to keep an address it was already using (ciaddr set)."""
+        return not self.discovers and any(m.ciaddr != bytes(4) for m in self.requests)
+
+
+def dhcp_cycles(messages: Sequence[DhcpMessage], mac: bytes) -> list[DhcpCycle]:
+    """The DHCP cycles of one client, relayed copies (hops > 0) left out.
+
+    What belongs to an INFORM is left out, too: its ACK gives no address (RFC 2131, section 4.3.5).
+
+    Args:
+        messages: All DHCP messages in frame order, duplicates left out.
+        mac: The client's hardware address (chaddr).
+    """
+    cycles: list[DhcpCycle] = []
+    for m in messages:
+        if m.chaddr != mac or (m.hops and m.giaddr != bytes(4)) or _is_about_inform(m):
+            continue
+        if not cycles or _starts_cycle(m, cycles[-1]):
+            cycles.append(DhcpCycle())
+        cycles[-1].messages.append(m)
+    return cycles
+
+
+def _is_about_inform(message: DhcpMessage) -> bool:
+    return message.kind == 8 or (message.kind == 5 and message.yiaddr == bytes(4))
+
+
+def _starts_cycle(message: DhcpMessage, cycle: DhcpCycle) -> bool:
+    is_over = cycle.ack is not None or bool(cycle.naks) or bool(cycle.of_kind(4)) or bool(cycle.of_kind(7))
+    known = {m.xid for m in cycle.messages}
+    if message.kind == 1:
+        return is_over
+    return message.kind == 3 and is_over and (message.xid not in known or message.ciaddr != bytes(4))
+
+
+@dataclass(slots=True)
+class ArpQuestion:
+    """A host's requests for one address and the replies to them."""
+
+    target: bytes
+    requests: list[ArpMessage] = field(default_factory=list)
+    replies: list[ArpMessage] = field(default_factory=list)
+
+
+def pair_arp(messages: Iterable[ArpMessage], mac: bytes) -> list[ArpQuestion]:
+    """What a host asked by ARP, one entry an address; probes and announcements left out.
+
+    A reply counts when it answers for the address to this host, or when the address shows
+    itself in a request or an announcement (RFC 826 lets every ARP packet teach).
+    """
+    questions: dict[bytes, ArpQuestion] = {}
+    for m in messages:
+        if m.op == 1 and m.sender_mac == mac and m.sender_ip != m.target_ip and m.sender_ip != bytes(4):
+            questions.setdefault(m.target_ip, ArpQuestion(m.target_ip)).requests.append(m)
+        elif m.sender_ip in questions and m.sender_mac != mac and _teaches(m, mac):
+            questions[m.sender_ip].replies.append(m)
+    return list(questions.values())
+
+
+def _teaches(message: ArpMessage, mac: bytes) -> bool:
+    return message.op == 1 or message.target_mac == mac or message.sender_ip == message.target_ip
+
+
+@dataclass(slots=True)
+class Ping:
+    """One echo request and its reply."""
+
+    request: IcmpMessage
+    reply: IcmpMessage | None = None
+
+
+def pair_pings(messages: Iterable[IcmpMessage], addresses: frozenset[bytes]) -> list[Ping]:
+    """Echo requests that a host sent, each with its reply where one came (RFC 792, RFC 4443)."""
+    pings: list[Ping] = []
+    waiting: dict[tuple[bytes, int | None, int | None], Ping] = {}
+    for m in messages:
+        if m.type in (8, 128) and m.at.src in addresses:
+            ping = Ping(m)
+            pings.append(ping)
+            waiting[(m.at.dst, m.id, m.sequence)] = ping
+        elif m.type in (0, 129) and m.at.dst in addresses:
+            found = waiting.pop((m.at.src, m.id, m.sequence), None)
+            if found is not None:
+                found.reply = m
+    return pings
+
+
+def names_by_address(lookups: Iterable[Lookup]) -> dict[bytes, list[tuple[str, Packet]]]:
+    """Address -> the names that resolved to it for this host, with the answer's packet."""
+    table: dict[bytes, list[tuple[str, Packet]]] = defaultdict(list)
+    for lookup in lookups:
+        for query in lookup.queries:
+            for message in query.answers:
+                for record in message.answers:
+                    if isinstance(record.data, bytes):
+                        table[record.data].append((lookup.name, message.at))
+    return table

@@ -1,0 +1,286 @@
+"""Who is on the wire: hosts by MAC, or by address where a router stands between.
+
+A host is what may turn out to be a device. Routers are recognised by the many addresses
+behind their MAC; the addresses behind them become hosts of their own, without a MAC.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from pcapaudit.flows.traffic import Traffic, packed_address, packed_mac
+from pcapaudit.model.addresses import ANY_V4, is_group_mac, is_link_local, is_public, is_unicast
+from pcapaudit.scan.columns import NO_VLAN
+
+INITIAL_TTLS = frozenset({30, 32, 60, 64, 128, 255})
+"""TTLs that stacks start with; any other was decremented by a router on the way."""
+TRACED_TTLS = range(1, 33)
+"""TTLs that a host counts through to find its routers, or sends for the link alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One source address seen behind one source MAC (``None`` on link types without MACs)."""
+
+    mac: bytes | None
+    address: bytes
+    frames: int
+    first_ns: int
+    last_ns: int
+    first_frame: int
+    last_frame: int
+    ttl_max: int
+    ttl_min: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One box as the capture shows it.
+
+    ``mac`` is None when a router or the link type hides it. ``addresses`` are those it used,
+    in order of first use; link-local ones last. ``frames`` counts what it sent.
+    """
+
+    mac: bytes | None
+    addresses: tuple[bytes, ...]
+    frames: int
+    first_ns: int
+    last_ns: int
+    first_frame: int
+    last_frame: int
+    vlan: int | None = None
+    behind_router: bool = False
+    is_router: bool = False
+    only_destination: bool = False
+
+    @property
+    def key(self) -> str:
+        """Stable name of the host inside one capture."""
+        if self.mac is not None:
+            return self.mac.hex(":")
+        return self.addresses[0].hex() if self.addresses else "?"
+
+
+def find_bindings(traffic: Traffic) -> list[Binding]:
+    """Source addresses behind source MACs, unspecified and group addresses left out."""
+    found = []
+    for r in traffic.result.bindings:
+        address = packed_address(int(r["family"]), int(r["hi"]), int(r["lo"]))
+        if address and is_unicast(address):
+            found.append(
+                Binding(
+                    packed_mac(int(r["smac"])),
+                    address,
+                    int(r["frames"]),
+                    int(r["first_ns"]),
+                    int(r["last_ns"]),
+                    int(r["first_frame"]),
+                    int(r["last_frame"]),
+                    int(r["ttl_max"]),
+                    int(r["ttl_min"]),
+                )
+            )
+    return sorted(found, key=lambda b: b.first_frame)
+
+
+def find_hosts(traffic: Traffic) -> list[Host]:
+    """All hosts that sent or should have received a unicast frame, in order of first appearance.
+
+    An address that a box on the link uses is not listed once more behind a router: a mirror of both
+    sides of a router shows its packets twice.
+    """
+    by_mac: dict[bytes | None, list[Binding]] = defaultdict(list)
+    for binding in find_bindings(traffic):
+        by_mac[binding.mac].append(binding)
+    hosts: list[Host] = []
+    forwarded: list[Binding] = []
+    for mac, bindings in by_mac.items():
+        own, beyond = _split(mac, bindings, traffic)
+        forwarded.extend(beyond)
+        if mac is not None and (own or claims_of(traffic, mac)):
+            hosts.append(_merged(mac, own, traffic, is_router=bool(beyond)))
+    hosts.extend(_behind_routers(forwarded, {a for h in hosts for a in h.addresses}))
+    hosts.extend(_silent_macs(traffic, set(by_mac)))
+    routers = {b.mac for b in forwarded} | {h.mac for h in hosts if h.is_router}
+    unseen = _destinations_only(traffic, {a for h in hosts for a in h.addresses}, routers)
+    return sorted(_with_destinations(hosts, unseen), key=lambda h: (h.first_frame, h.key))
+
+
+def _with_destinations(hosts: Sequence[Host], unseen: Iterable[Host]) -> list[Host]:
+    """Addresses that only receive, given to the host whose MAC they were sent to, else hosts of their own."""
+    by_mac = {h.mac: h for h in hosts if h.mac is not None and not h.is_router}
+    alone: list[Host] = []
+    for host in unseen:
+        if host.mac is None or host.mac not in by_mac:
+            alone.append(host)
+        else:
+            owner = by_mac[host.mac]
+            by_mac[host.mac] = replace(owner, addresses=(*owner.addresses, *host.addresses))
+    kept = [by_mac[h.mac] if h.mac in by_mac and not h.is_router else h for h in hosts]
+    return [*kept, *alone]
+
+
+def claims_of(traffic: Traffic, mac: bytes) -> frozenset[bytes]:
+    """Addresses that a MAC says by ARP are its own (RFC 826)."""
+    table: dict[bytes, set[bytes]] | None = traffic.memo.get("claims")
+    if table is None:
+        table = defaultdict(set)
+        for m in traffic.arp:
+            if m.sender_ip != ANY_V4:
+                table[m.sender_mac].add(m.sender_ip)
+        traffic.memo["claims"] = table
+    return frozenset(table.get(mac, ()))
+
+
+def _split(mac: bytes | None, bindings: list[Binding], traffic: Traffic) -> tuple[list[Binding], list[Binding]]:
+    """What a MAC sent in its own name, and what it forwarded for hosts beyond it."""
+    if mac is None:
+        return [], bindings
+    claimed = claims_of(traffic, mac)
+    usual = [b for b in bindings if not is_link_local(b.address)]
+    forwards = bool(claimed) and any(_is_from_beyond(b) for b in usual if b.address not in claimed)
+    if not (forwards or _is_router(usual)):
+        return ([], bindings) if _is_hidden(mac, usual, claimed, traffic) else (bindings, [])
+    own = [b for b in bindings if b.address in claimed or is_link_local(b.address)]
+    if not own:
+        own = [b for b in bindings if not (is_public(b.address) or _is_decremented(b))]
+    kept = {b.address for b in own}
+    return own, [b for b in bindings if b.address not in kept]
+
+
+def _is_from_beyond(binding: Binding) -> bool:
+    """Whether an address that its MAC does not claim must lie behind it."""
+    return _is_decremented(binding) or (len(binding.address) == 4 and is_public(binding.address))
+
+
+def _is_hidden(mac: bytes, usual: Sequence[Binding], claimed: frozenset[bytes], traffic: Traffic) -> bool:
+    """Whether the MAC is that of a router, which shows nothing of its own.
+
+    A public source with a lowered TTL is an address translator's, even where that box answers ARP for it.
+    """
+    if not usual:
+        return False
+    if all(is_public(b.address) and (_is_decremented(b) or _has_decremented(b)) for b in usual):
+        return True
+    is_client = any(m.chaddr == mac == m.at.smac for m in traffic.dhcp)
+    return all(_is_decremented(b) for b in usual) and not claimed and not is_client
+
+
+def _is_router(own: Sequence[Binding]) -> bool:
+    """Several addresses at the same time of which one lies outside the site, or more than a multi-homed box has."""
+    v4 = [b for b in own if len(b.address) == 4]
+    if len(v4) < 2:
+        return len([b for b in own if is_public(b.address) and _is_decremented(b)]) > 1
+    public = [b for b in v4 if is_public(b.address)]
+    if public and len(v4) > len(public):
+        return True
+    if len(public) > 1:
+        return True
+    return not _are_sequential(v4) and (len(v4) > 3 or all(_is_decremented(b) for b in v4))
+
+
+def _are_sequential(bindings: Sequence[Binding]) -> bool:
+    ordered = sorted(bindings, key=lambda b: b.first_ns)
+    return all(a.last_ns <= b.first_ns for a, b in pairwise(ordered))
+
+
+def _is_decremented(binding: Binding) -> bool:
+    return binding.ttl_max not in INITIAL_TTLS and binding.ttl_max > 0
+
+
+def _has_decremented(binding: Binding) -> bool:
+    """Whether some packets came over a router; the low TTLs of traceroute and of link protocols do not count."""
+    return binding.ttl_min > max(TRACED_TTLS) and binding.ttl_min not in INITIAL_TTLS
+
+
+def _behind_routers(bindings: Iterable[Binding], known: set[bytes]) -> Iterable[Host]:
+    """One host an address, whatever routers it was seen behind."""
+    table: dict[bytes, list[Binding]] = defaultdict(list)
+    for b in bindings:
+        if b.address not in known:
+            table[b.address].append(b)
+    for address, group in table.items():
+        first, last = min(group, key=lambda b: b.first_frame), max(group, key=lambda b: b.last_frame)
+        frames = sum(b.frames for b in group)
+        moments = (first.first_ns, last.last_ns, first.first_frame, last.last_frame)
+        yield Host(None, (address,), frames, *moments, behind_router=True)
+
+
+def _merged(mac: bytes, own: Sequence[Binding], traffic: Traffic, *, is_router: bool) -> Host:
+    """The box behind a MAC. A router owns what it claims; it may have sent nothing but others' packets."""
+    ordered = sorted(own, key=lambda b: (is_link_local(b.address), len(b.address), b.first_frame))
+    claimed = sorted(claims_of(traffic, mac)) if is_router else []
+    frames, first, last, vlan = _sent_by(traffic)[mac]
+    return Host(
+        mac=mac,
+        addresses=tuple(dict.fromkeys([*claimed, *(b.address for b in ordered)])),
+        frames=frames,
+        first_ns=first[1],
+        last_ns=last[1],
+        first_frame=first[0],
+        last_frame=last[0],
+        vlan=vlan,
+        is_router=is_router,
+    )
+
+
+_Sent = dict[bytes, tuple[int, tuple[int, int], tuple[int, int], int | None]]
+
+
+def _sent_by(traffic: Traffic) -> _Sent:
+    """Per source MAC: frames, (frame, time) of the first and of the last, VLAN of the first."""
+    cached: _Sent | None = traffic.memo.get("sent_by")
+    if cached is not None:
+        return cached
+    table: _Sent = {}
+    for r in traffic.result.pairs:
+        mac = packed_mac(int(r["smac"]))
+        if mac is None:
+            continue
+        first = (int(r["first_frame"]), int(r["first_ns"]))
+        last = (int(r["last_frame"]), int(r["last_ns"]))
+        vlan = None if int(r["vlan"]) == NO_VLAN else int(r["vlan"])
+        if mac in table:
+            frames, f, la, v = table[mac]
+            table[mac] = (frames + int(r["frames"]), min(f, first), max(la, last), v if f <= first else vlan)
+        else:
+            table[mac] = (int(r["frames"]), first, last, vlan)
+    traffic.memo["sent_by"] = table
+    return table
+
+
+def _silent_macs(traffic: Traffic, known: set[bytes | None]) -> Iterable[Host]:
+    """MACs that sent frames but never from an address: devices without a lease."""
+    for mac, (frames, first, last, vlan) in _sent_by(traffic).items():
+        if mac not in known and not is_group_mac(mac):
+            yield Host(mac, (), frames, first[1], last[1], first[0], last[0], vlan)
+
+
+def _destinations_only(traffic: Traffic, known: set[bytes], routers: set[bytes | None]) -> Iterable[Host]:
+    """Addresses that others send to and that never send: one-sided mirrors show a device so."""
+    found: dict[bytes, list[int]] = defaultdict(list)
+    flows = traffic.result.flows
+    for index in ((flows["b_pkts"] == 0) & (flows["a_pkts"] > 0)).nonzero()[0].tolist():
+        destination = traffic.ends(index)[2]
+        if destination and destination not in known and is_unicast(destination) and not is_public(destination):
+            found[destination].append(index)
+    for address, indices in found.items():
+        first, last = indices[0], indices[-1]
+        packets = traffic.packets(first)
+        mac = packets[0].dmac if packets else None
+        is_own = mac is not None and not is_group_mac(mac) and mac not in routers
+        row, end = flows[first], flows[last]
+        yield Host(
+            mac if is_own else None,
+            (address,),
+            0,
+            int(row["first_ns"]),
+            int(end["last_ns"]),
+            int(row["first_frame"]),
+            int(end["last_frame"]),
+            behind_router=mac is not None and mac in routers,
+            only_destination=True,
+        )

@@ -1,0 +1,144 @@
+"""Numbers that the scan's modules share: protocols, table layouts, bounds.
+
+They stand a second time in ``layout.pxd``, as C constants for the compiled modules, which never
+load this file; a test holds the two lists against each other. A name that ends in 8 or 4 counts
+words of so many bytes: in a flow's words the parts that each packet touches lie side by side,
+because memory is what the loop waits for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What a decoding step found, or what comes next: an Ethernet type, or a number of ours above them.
+NOTHING: Final = 0
+IP_PACKET: Final = 1
+ARP_PACKET: Final = 2
+IPV4: Final = 0x0800
+ARP: Final = 0x0806
+IPV6: Final = 0x86DD
+ETHERNET: Final = 0x10001
+LLC: Final = 0x10002
+PPP: Final = 0x10003
+NIBBLE: Final = 0x10004
+
+# ``columns.Kind``.
+DNS: Final = 1
+DHCP4: Final = 2
+DHCP6: Final = 3
+NTP: Final = 4
+ICMP: Final = 5
+ICMP6: Final = 6
+FRAGMENT: Final = 7
+TCP: Final = 8
+EAPOL: Final = 9
+LLDP: Final = 10
+CDP: Final = 11
+STP: Final = 12
+
+# ``columns.Tunnel``.
+T_PPPOE: Final = 1
+T_MPLS: Final = 2
+T_GRE: Final = 4
+T_ERSPAN: Final = 8
+T_VXLAN: Final = 16
+T_GENEVE: Final = 32
+T_IP: Final = 64
+T_WIRE: Final = 128
+
+# ``columns.Oddity``, and behind it two things that are counted the same way.
+LINK_SHORT: Final = 0
+IP_SHORT: Final = 1
+IP_VERSION: Final = 2
+IP_HEADER_LENGTH: Final = 3
+IP_TOTAL_LENGTH: Final = 4
+IP_BEYOND_FRAME: Final = 5
+IP6_EXTENSIONS: Final = 6
+TCP_HEADER_LENGTH: Final = 7
+UDP_LENGTH: Final = 8
+TRANSPORT_SHORT: Final = 9
+ARP_FORM: Final = 10
+TOO_DEEP: Final = 11
+SEEN_TSO: Final = 12
+SEEN_OVERSIZE: Final = 13
+
+# Words per entry of each table.
+ROW8: Final = 9
+HANDED8: Final = 3
+ARP8: Final = 10
+PAIR8: Final = 9
+BINDING8: Final = 11
+RING8: Final = 9
+SEEN8: Final = 6
+OUTER8: Final = 7
+LINK8: Final = 3
+COPY8: Final = 11
+
+# A flow's 8-byte words: a_hi, a_lo, b_hi, b_lo, key, first_ns, last_ns, (free), then for each side
+# bytes, payload, first MAC, latest MAC, last_ns.
+FLOW8: Final = 18
+KEY8: Final = 4
+FIRST8: Final = 5
+LAST8: Final = 6
+SIDES8: Final = 8
+SIDE8: Final = 5
+
+# A flow's 4-byte words, then those of a side, which begin with its packets.
+FLOW4: Final = 34
+LAST4: Final = 1
+KEY_FLOW4: Final = 2
+ROWS4: Final = 3
+LEFT4: Final = 4
+STATE4: Final = 5
+SIDES4: Final = 6
+SIDE4: Final = 14
+DATA4: Final = 1
+RETRANS4: Final = 2
+UNSEEN4: Final = 3
+ISN4: Final = 4
+NEXT4: Final = 5
+ACK4: Final = 6
+SEEN4: Final = 7
+FLAGS4: Final = 8
+TTL_MIN4: Final = 9
+TTL_MAX4: Final = 10
+MOVES4: Final = 11
+HANDED4: Final = 12
+HANDED_BYTES4: Final = 13
+
+# Bits above the TCP flags of a side: its sequence number is known, its acknowledgement number is. And
+# one above vlan (16 bits) and tunnel (8 bits) in a flow's state.
+NEXT_KNOWN: Final = 0x10000
+ACK_KNOWN: Final = 0x20000
+MIDSTREAM: Final = 0x1000000
+
+# Bounds of the loops: tunnels, wrappings, IPv6 extension headers, labels; and of the small tables.
+DEEPEST: Final = 8
+MAX_SHIMS: Final = 64
+MAX_EXTENSIONS: Final = 256
+MAX_LABELS: Final = 16
+MAX_SMALL: Final = 64
+
+# CAP-DUP: equal packets are copies inside this time; those without IP identification nearer, and only
+# after so many other copies proved that the mirror makes some (CAP-DUP-ID0). The look-back is a ring.
+COPY_WINDOW_NS: Final = 50_000_000
+ATOMIC_WINDOW_NS: Final = 5_000_000
+COPY_PROOFS: Final = 20
+COPY_STEPS: Final = 16
+HASHED_BYTES: Final = 256
+RING: Final = 8192
+BUCKETS: Final = 16_384
+
+# ``columns.Copy``, and what may become one of them.
+SAME_COPY: Final = 1
+ROUTED_COPY: Final = 2
+ATOMIC_COPY: Final = 3
+
+# The packet log of a flow, and of all link-layer frames together; a pause that a flow's log keeps.
+SILENCE_S: Final = 5
+FLOW_FIRST_ROWS: Final = 300
+FLOW_MAX_ROWS: Final = 2000
+LINK_MAX_ROWS: Final = 100_000
+
+# No VLAN tag.
+NO_VLAN: Final = 0xFFFF

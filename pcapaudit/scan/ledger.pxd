@@ -1,0 +1,37 @@
+# C types of ledger.py.
+
+from pcapaudit.scan.layout cimport *
+from pcapaudit.scan.octets cimport mix, raw64, stir
+from pcapaudit.scan.packet cimport PacketReader
+
+
+cdef class Ledger(PacketReader):
+    cdef unsigned long long seed
+    cdef dict pair_of, binding_of, recent, older
+    cdef long long *pairs
+    cdef long long *bindings
+    cdef long long *ring
+    cdef long long *buckets
+    cdef long long *copies
+    cdef long long *outer
+    cdef long long *tunnels
+    cdef unsigned int *pair_slots
+    cdef unsigned int *binding_slots
+    cdef unsigned long long pair_mask, binding_mask
+    cdef long long max_pairs, max_bindings
+    cdef long long n_pairs, n_bindings, n_ring, n_outer
+    cdef long long left_pairs, left_bindings
+    cdef long long copy_proofs
+    cdef long long ns, pair, dup_of, dup_kind
+    cdef void _note_tunnels(self) noexcept
+    cdef void _note_pair(self) noexcept
+    cdef long long _find_pair(self) noexcept
+    cdef void _note_binding(self) noexcept
+    cdef long long _find_binding(self) noexcept
+    cdef long long _hash(self, long long at, long long end) noexcept
+    cdef long long _hash_words(self, long long at, long long stop) noexcept
+    cdef void _find_copy(self, long long key) noexcept
+    cdef long long _search_ring(self, long long key, long long size) noexcept
+    cdef long long _judge_copy(self, long long ns, long long smac, long long dmac, long long ttl, long long vlan) noexcept
+    cdef long long _settle_copy(self) noexcept
+    cdef void _note_copy(self, long long origin) noexcept

@@ -1,0 +1,117 @@
+"""What a scan gives: tables, counters and what was odd, as one frozen record.
+
+Column meanings stand in ``columns``. A result is a picture of the moment it was taken: its
+arrays are read-only and do not change while the scanner is fed on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pcapaudit.scan.columns import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large the tables may grow; what goes beyond is counted in ``ScanResult.left_out``."""
+
+    max_flows: int = 2_000_000
+    max_rows: int = 12_000_000
+    max_handed_bytes: int = 256 << 20
+    max_pairs: int = 65_536
+    max_bindings: int = 65_536
+    max_arps: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How often something was met, and the first frames (at most five)."""
+
+    count: int = 0
+    frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Packets marked as copies of one kind; ``pairs`` are (first copy, this copy), at most five."""
+
+    count: int = 0
+    pairs: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OuterPair:
+    """One pair of tunnel ends: the outermost IP packet around what was decoded.
+
+    ``source`` and ``target`` are packed addresses, ``kind`` is a ``Tunnel`` bit.
+    """
+
+    kind: int
+    source: bytes
+    target: bytes
+    frames: int
+    first_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Oddities:
+    """What the frames say of the capture itself; input of the CAP-* rules."""
+
+    backward: Seen = Seen()
+    """Time stamps before their predecessor's (CAP-TIME-DISORDER)."""
+    largest_back_ns: int = 0
+    """Largest step back, as a positive number of ns."""
+    backward_over_1ms: int = 0
+    forward_hour: Seen = Seen()
+    """Steps of more than an hour ahead (CAP-CLOCK-JUMP)."""
+    same: Copies = Copies()
+    """CAP-DUP."""
+    routed: Copies = Copies()
+    """CAP-DUP-ROUTED."""
+    total_length_zero: Seen = Seen()
+    """IP length 0: handed to the network card in one piece (CAP-OFFLOAD-BIG)."""
+    oversize: dict[int, int] = field(default_factory=dict)
+    """Source MAC -> Ethernet frames with an IP length over 1500; at most 1,024 addresses."""
+    oversize_frames: Seen = Seen()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """One capture's packets, as tables.
+
+    ``counters`` follow the report's counting rules; ``arp + ipv4 + ipv6 + no_ip = frames`` and
+    ``tcp + udp + icmp + other = ipv4 + ipv6``. Undecoded frames are among ``no_ip``.
+    """
+
+    counters: dict[str, int]
+    flows: Table
+    rows: Table
+    handed: Table
+    blob: bytes
+    """Bytes handed over, see ``payload``."""
+    arps: Table
+    pairs: Table
+    bindings: Table
+    first_ns: int | None
+    """Earliest time stamp; None without a frame."""
+    last_ns: int | None
+    """Latest time stamp; None without a frame."""
+    tunnels: dict[int, int]
+    """``Tunnel`` bit -> frames."""
+    outer_pairs: tuple[OuterPair, ...]
+    """At most 64 pairs of tunnel ends, in order of their first frame."""
+    undecoded_links: dict[int, tuple[int, int]]
+    """Link type number -> (frames, first frame); at most 64 numbers."""
+    malformed: dict[str, Seen]
+    """Reason (``columns.REASONS``) -> how often, first frames."""
+    oddities: Oddities
+    tables_full: dict[str, bool]
+    """Table name (flows, rows, handed, arps, pairs, bindings) -> its bound was reached."""
+    left_out: dict[str, int]
+    """Table name -> entries that no longer fitted because of the table's bound."""
+
+    def payload(self, index: int) -> bytes:
+        """Give the bytes of one entry of ``handed``."""
+        entry = self.handed[index]
+        start = int(entry["start"])
+        return self.blob[start : start + int(entry["length"])]

@@ -1,0 +1,194 @@
+"""The picture of a scan: from the loop's raw words to the tables of ``columns``.
+
+Logs only ever grow at their end, so the packet log and the list of what was handed over are
+shown where they lie, without a copy; tables whose rows still change are copied.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pcapaudit.scan.columns import (
+    ARP_DTYPE,
+    BINDING_DTYPE,
+    FLOW_DTYPE,
+    HANDED_DTYPE,
+    PAIR_DTYPE,
+    REASONS,
+    ROW_DTYPE,
+    Copy,
+    Table,
+)
+from pcapaudit.scan.memory import Clock
+from pcapaudit.scan.result import Copies, Oddities, OuterPair, ScanResult, Seen
+
+Words = npt.NDArray[Any]
+
+_MAX_OVERSIZE: Final = 1024
+_SIDE_FIELDS4: Final = (
+    "pkts", "data", "retrans", "unseen_acks", "isn", "next", "ack", "last_frame",
+    "flags", "ttl_min", "ttl_max", "mac_changes",
+)  # fmt: skip
+"""What the first words of a side are, in the order of core's 4-byte layout."""
+
+
+def take_snapshot(
+    arrays: dict[str, Words], sizes: dict[str, int], counters: dict[str, int], left_out: dict[str, int], clock: Clock
+) -> ScanResult:
+    """Make a result of the loop's arrays.
+
+    Args:
+        arrays: Raw words by table name, longer than what is used.
+        sizes: Entries used of each.
+        counters: The loop's own counters.
+        left_out: Entries that a bound kept out, by table name.
+        clock: What the time stamps showed.
+    """
+    return ScanResult(
+        counters=_all_counters(counters, clock),
+        flows=_flows(arrays, sizes["flows"]),
+        rows=_shown(arrays["rows"], sizes["rows"], ROW_DTYPE),
+        handed=_shown(arrays["handed"], sizes["handed"], HANDED_DTYPE),
+        blob=arrays["blob"][: sizes["blob"]].tobytes(),
+        arps=_arps(_records(arrays["arps"], sizes["arps"], 10)),
+        pairs=_pairs(_records(arrays["pairs"], sizes["pairs"], 9)),
+        bindings=_bindings(_records(arrays["bindings"], sizes["bindings"], 11)),
+        first_ns=clock.first_ns,
+        last_ns=clock.last_ns,
+        tunnels={1 << bit: int(count) for bit, count in enumerate(arrays["tunnels"]) if count},
+        outer_pairs=_outer_pairs(_records(arrays["outer"], sizes["outer"], 7)),
+        undecoded_links={int(n): (int(c), int(f)) for n, c, f in _records(arrays["links"], sizes["links"], 3)},
+        malformed=_malformed(arrays["seen"]),
+        oddities=_oddities(arrays, sizes, clock),
+        tables_full={name: count > 0 for name, count in left_out.items()},
+        left_out=left_out,
+    )
+
+
+def _all_counters(counters: dict[str, int], clock: Clock) -> dict[str, int]:
+    return {
+        "frames": counters["frames"],
+        "captured_bytes": clock.captured,
+        "wire_bytes": clock.wire,
+        "truncated_frames": clock.cut,
+        **counters,
+    }
+
+
+def _records(words: Words, count: int, width: int) -> Words:
+    return words[: count * width].reshape(count, width)
+
+
+def _shown(words: Words, count: int, dtype: np.dtype[np.void]) -> Table:
+    """Look at the first ``count`` entries where they lie."""
+    return _sealed(words[: count * dtype.itemsize // 8].view(dtype))
+
+
+def _sealed(table: Table) -> Table:
+    table.flags.writeable = False
+    return table
+
+
+def _flows(arrays: dict[str, Words], count: int) -> Table:
+    eight = _records(arrays["flow8"], count, 18)
+    four = _records(arrays["flow4"], count, 34)
+    table: Table = np.zeros(count, FLOW_DTYPE)
+    for index, name in enumerate(("a_hi", "a_lo", "b_hi", "b_lo")):
+        table[name] = eight[:, index].view(np.uint64)
+    key = eight[:, 4]
+    table["b_port"], table["a_port"] = key & 0xFFFF, (key >> 16) & 0xFFFF
+    table["proto"], table["family"], table["portless"] = (key >> 32) & 0xFF, (key >> 40) & 0xFF, (key >> 48) & 1
+    table["first_ns"], table["last_ns"] = eight[:, 5], eight[:, 6]
+    for index, name in enumerate(("first_frame", "last_frame", "key_flow", "rows", "rows_left_out")):
+        table[name] = four[:, index]
+    state = four[:, 5]
+    table["vlan"], table["tunnel"], table["midstream"] = state & 0xFFFF, (state >> 16) & 0xFF, (state >> 24) & 1
+    for side, at8, at4 in (("a", 8, 6), ("b", 13, 20)):
+        for index, name in enumerate(_SIDE_FIELDS4):
+            table[f"{side}_{name}"] = four[:, at4 + index] & 0xFF if name == "flags" else four[:, at4 + index]
+        table[f"{side}_bytes"], table[f"{side}_payload"] = eight[:, at8], eight[:, at8 + 1]
+        table[f"{side}_mac"], table[f"{side}_last_ns"] = eight[:, at8 + 2], eight[:, at8 + 4]
+    return _sealed(table)
+
+
+def _arps(records: Words) -> Table:
+    table: Table = np.zeros(len(records), ARP_DTYPE)
+    table["time_ns"], table["frame"] = records[:, 0], records[:, 1]
+    table["op"], table["vlan"] = records[:, 2] & 0xFFFF, records[:, 2] >> 16
+    for index, name in enumerate(("smac", "dmac", "sender_mac", "target_mac", "sender_ip", "target_ip", "dup_of")):
+        table[name] = records[:, 3 + index]
+    return _sealed(table)
+
+
+def _pairs(records: Words) -> Table:
+    names = ("smac", "dmac", "vlan", "frames", "first_ns", "last_ns", "first_frame", "last_frame")
+    return _filled(records, PAIR_DTYPE, names)
+
+
+def _bindings(records: Words) -> Table:
+    names = ("smac", "family", "hi", "lo", "frames", "first_ns", "last_ns", "first_frame", "last_frame")
+    return _filled(records, BINDING_DTYPE, (*names, "ttl_min", "ttl_max"))
+
+
+def _filled(records: Words, dtype: np.dtype[np.void], names: tuple[str, ...]) -> Table:
+    table: Table = np.zeros(len(records), dtype)
+    for index, name in enumerate(names):
+        table[name] = records[:, index].view(np.uint64) if dtype[name] == np.uint64 else records[:, index]
+    return _sealed(table)
+
+
+def _seen(words: Words, which: int) -> Seen:
+    count, *frames = (int(word) for word in words[which * 6 : which * 6 + 6])
+    return Seen(count, tuple(frames[: min(count, 5)]))
+
+
+def _malformed(words: Words) -> dict[str, Seen]:
+    found = {reason: _seen(words, index) for index, reason in enumerate(REASONS)}
+    return {reason: seen for reason, seen in found.items() if seen.count}
+
+
+def _outer_pairs(records: Words) -> tuple[OuterPair, ...]:
+    pairs = []
+    for head, *halves, frames, first_frame in records.tolist():
+        family = head >> 16
+        source, target = _packed(family, halves[0], halves[1]), _packed(family, halves[2], halves[3])
+        pairs.append(OuterPair(head & 0xFFFF, source, target, frames, first_frame))
+    return tuple(pairs)
+
+
+def _packed(family: int, hi: int, lo: int) -> bytes:
+    """Join the two halves of an address, which the loop keeps as signed numbers."""
+    whole = hi.to_bytes(8, "big", signed=True) + lo.to_bytes(8, "big", signed=True)
+    return whole[12:] if family == 4 else whole
+
+
+def _copies(words: Words, kind: Copy) -> Copies:
+    count, *frames = (int(word) for word in words[kind * 11 : kind * 11 + 11])
+    pairs = zip(frames[0::2], frames[1::2], strict=True)
+    return Copies(count, tuple(pair for pair in pairs if pair[1]))
+
+
+def _oversize(records: Words) -> dict[int, int]:
+    """Sum the oversized frames of each sender over its pairs."""
+    found: dict[int, int] = {}
+    for smac, count in records[records[:, 8] > 0][:, (0, 8)].tolist():
+        if smac in found or len(found) < _MAX_OVERSIZE:
+            found[smac] = found.get(smac, 0) + count
+    return found
+
+
+def _oddities(arrays: dict[str, Words], sizes: dict[str, int], clock: Clock) -> Oddities:
+    return Oddities(
+        backward=clock.backward,
+        largest_back_ns=clock.largest_back_ns,
+        backward_over_1ms=clock.backward_over_1ms,
+        forward_hour=clock.forward_hour,
+        same=_copies(arrays["copies"], Copy.SAME),
+        routed=_copies(arrays["copies"], Copy.ROUTED),
+        total_length_zero=_seen(arrays["seen"], len(REASONS)),
+        oversize=_oversize(_records(arrays["pairs"], sizes["pairs"], 9)),
+        oversize_frames=_seen(arrays["seen"], len(REASONS) + 1),
+    )
