@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product as pairs
 from typing import TypeAlias
 
 from pydantic_core import PydanticCustomError
@@ -63,6 +64,7 @@ THRESHOLDS = (
 def find_contradictions(parsed: form.SignatureForm) -> Iterator[Complaint]:
     """Faults between the parts of a file that are well-formed each for itself."""
     yield from _check_needs(parsed)
+    yield from _find_shared_services(parsed)
     for name in parsed.params:
         if not re.fullmatch(PARAM_NAME, name):
             yield ("params", name), f"{name!r} is no name of a parameter", "write lower-case letters, digits and _"
@@ -94,6 +96,23 @@ def _check_needs(parsed: form.SignatureForm) -> Iterator[Complaint]:
                 f"no endpoint uses the parameter {name!r}",
                 f"write {{tcp: {name}}} where it belongs",
             )
+
+
+def _find_shared_services(parsed: form.SignatureForm) -> Iterator[Complaint]:
+    """One host on one port belongs to one need: papers name some twice, a report must not. Source: Y-10."""
+    owners: dict[tuple[str, str, str, str], str] = {}
+    for index, need in enumerate(parsed.needs):
+        for host, (transport, word) in pairs(need.hosts, _words(need)):
+            owner = owners.setdefault((need.direction, host.text, transport, word), need.id)
+            if owner != need.id:
+                message = f"{host.text} on {transport} {word} belongs to the need {owner} already"
+                yield ("needs", index, "hosts"), message, "name each host and port under one need"
+
+
+def _words(need: form.NeedForm) -> list[tuple[str, str]]:
+    """Transport and port, as written, of each endpoint of a need."""
+    endpoints = need.any_of or need.all_of or ()
+    return [(t, word) for e in endpoints for t, words in (("tcp", e.tcp), ("udp", e.udp)) for word in words]
 
 
 def _check_port(word: str, path: Path, params: Mapping[str, form.ParamForm]) -> Iterator[Complaint]:

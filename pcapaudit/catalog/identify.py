@@ -155,20 +155,18 @@ def _find_gap(signature: Signature, traits: Traits, evidence: Sequence[Evidence]
     """What is missing for a recognition; None when the signs are enough."""
     if points >= ENOUGH:
         return None
-    if any(e.is_complete or _is_devoted(signature, traits, e) for e in evidence):
+    if any(e.is_complete or (e.is_said and _is_devoted(signature, traits, e)) for e in evidence):
         return None
     return "one sign more"
 
 
 def _is_devoted(signature: Signature, traits: Traits, evidence: Evidence) -> bool:
     """Whether the host does little else than using this name of the vendor, or insists on it."""
-    if evidence.name is None:
-        return False
     others = count_other_domains(traits, tuple(signature.host_patterns()))
     if others <= FEW_DOMAINS:
         return True
     may_insist = others < BROWSER_DOMAINS or signature.identify.among_others
-    return may_insist and traits.query_counts.get(evidence.name, 0) >= REPEATED
+    return may_insist and traits.query_counts.get(evidence.name or "", 0) >= REPEATED
 
 
 def count_other_domains(traits: Traits, known: Sequence[HostPattern]) -> int:

@@ -25,13 +25,19 @@ KEY = "[key]"
 
 def complain_about(error: ValidationError, form: type[BaseModel], document: Document) -> None:
     """Note every fault of a file in its document, in the order of the file's lines."""
-    for detail in error.errors():
+    for detail in _without_echoes(error.errors()):
         path: Path = tuple(part for part in detail["loc"] if part != KEY)
         is_about_key = detail["type"] == "extra_forbidden" or KEY in detail["loc"]
         place = document.place_of_key(path) if is_about_key else document.place_of(path)
         message, hint = _say(detail, path, form)
         document.complain(place, message, hint)
     document.problems.sort(key=lambda problem: (problem.line, problem.column))
+
+
+def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short where that is so only because its entries are faulty."""
+    faulty = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
+    return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in faulty]
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

@@ -26,14 +26,14 @@ class Evidence:
         by: For people: what shows it, by the frame that does.
         is_complete: An address together with a port; it may identify a device alone, as a guess.
         name: The name that was asked or said; None without one.
-        is_query: A DNS query alone: the host asked, but was not seen to go anywhere.
+        is_said: The host's own words alone, in DNS, SNI or Host; it need not have got anywhere.
     """
 
     kind: Identification
     by: Mapping[int, str]
     is_complete: bool = False
     name: str | None = None
-    is_query: bool = False
+    is_said: bool = False
 
 
 def find_evidence(sign: Sign, traits: Traits, known: Iterable[HostPattern] = ()) -> Evidence | None:
@@ -81,7 +81,7 @@ def _find_name(patterns: tuple[HostPattern, ...], names: Mapping[str, int], word
     if not found:
         return None
     frame, name = min(found)
-    return Evidence(Identification.NAME, {frame: f"{word} {name}{_at(frame)}"}, name=name, is_query=word == "dns")
+    return Evidence(Identification.NAME, {frame: f"{word} {name}{_at(frame)}"}, name=name, is_said=True)
 
 
 def _find_visit(sign: Sign, traits: Traits) -> Evidence | None:

@@ -166,7 +166,9 @@ def _is_listed(d: Diagnosis, c: _Candidate, request: Request) -> bool:
         return d.facts.signature is not None and d.facts.signature.id == request.signature
     if d.facts.signature is not None or c.is_named or request.all_devices:
         return True
-    return d.verdict is Verdict.FAILED and d.facts.mac is not None and d.root is not None and _has_no_network(d.root.fired)
+    if d.verdict is not Verdict.FAILED or d.facts.mac is None or d.root is None:
+        return False
+    return _has_no_network(d.root.fired)
 
 
 def _has_no_network(fired: Fired) -> bool:

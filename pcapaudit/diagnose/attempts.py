@@ -25,9 +25,9 @@ SPECIAL_APPS = frozenset({"dns", "ntp"})
 """Needs judged by the exchanges of their own stage, not by attempts."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Attempt:
-    """One try to use a service: a TCP connection, or one UDP source port.
+    """One try to use a service: a TCP connection, or one UDP source port. Each is equal to itself alone.
 
     Attributes:
         member: Which endpoint entry of the need it belongs to (any-of and all-of groups).

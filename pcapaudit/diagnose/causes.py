@@ -63,10 +63,10 @@ def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
 
 def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Another host of the LAN reaches the same server and port."""
-    for a in attempts:
-        contrast = facts.reached_by_others(a.address, a.transport, a.port)
+    for address, transport, port in dict.fromkeys((a.address, a.transport, a.port) for a in attempts):
+        contrast = facts.reached_by_others(address, transport, port)
         if contrast is not None:
-            text = f"{ip_text(contrast.address)} reaches {ip_text(a.address)}:{a.port} (frame {contrast.frame})"
+            text = f"{ip_text(contrast.address)} reaches {ip_text(address)}:{port} (frame {contrast.frame})"
             yield (
                 Cause("a filter on this device (MAC, address or VLAN policy)", 35, text, "device_filter"),
                 [contrast.frame],
@@ -77,9 +77,9 @@ def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
 
 def _other_hosts_fail(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Another host fails on the same server and port, too."""
-    for a in attempts:
-        for flow in _foreign_flows(facts, a.address):
-            if flow.proto == TCP and flow.resp == (a.address, a.port) and flow.syns and not flow.received:
+    for address, port in dict.fromkeys((a.address, a.port) for a in attempts):
+        for flow in _foreign_flows(facts, address):
+            if flow.proto == TCP and flow.resp == (address, port) and flow.syns and not flow.received:
                 text = f"{ip_text(flow.orig[0])} gets no answer there either (frame {flow.first_frame})"
                 yield Cause("the server is down, or a filter for the whole site", 15, text, "server"), [], False
                 return

@@ -188,6 +188,7 @@ def _finding(w: Weighed, d: Diagnosis, capture: int) -> FindingReport:
         facts=_facts(w),
         remedies=advice.remedies if advice else (),
         cites=advice.cites if advice else (),
+        detail=fired.detail,
     )
 
 

@@ -92,6 +92,7 @@ class Details(TypedDict, total=False):
     need: Need | None
     facts: Mapping[str, object]
     adjust: int
+    detail: str | None
 
 
 class Facts:
@@ -256,21 +257,30 @@ class Facts:
 
     def _quoted_flow(self, quoted: QuotedPacket, time_ns: int) -> int | None:
         """The latest flow before the error that the quoted packet belongs to."""
-        wanted = {(quoted.src, quoted.sport or 0), (quoted.dst, quoted.dport or 0)}
-        match = None
-        for index in self.traffic.flows_by_address.get(quoted.src, ()):
+        ends = frozenset({(quoted.src, quoted.sport or 0), (quoted.dst, quoted.dport or 0)})
+        found = self._flows_by_ends.get((quoted.proto, ends), ())
+        return next((i for i in reversed(found) if self.traffic.flow(i).first_ns <= time_ns), None)
+
+    @cached_property
+    def _flows_by_ends(self) -> dict[tuple[int, frozenset[tuple[bytes, int]]], list[int]]:
+        """Protocol and both endpoints -> the device's flows between them, in order."""
+        table: dict[tuple[int, frozenset[tuple[bytes, int]]], list[int]] = {}
+        for index in sorted({i for a in self.addresses for i in self.traffic.flows_by_address.get(a, ())}):
             a, a_port, b, b_port, proto = self.traffic.ends(index)
-            if (
-                proto == quoted.proto
-                and {(a, a_port), (b, b_port)} == wanted
-                and self.traffic.flow(index).first_ns <= time_ns
-            ):
-                match = index
-        return match
+            table.setdefault((proto, frozenset({(a, a_port), (b, b_port)})), []).append(index)
+        return table
 
     def errors_about(self, attempt: Attempt) -> list[IcmpError]:
         """ICMP errors about one attempt."""
-        return [e for e in self.icmp_errors if e.flow == attempt.flow.index]
+        return self._errors_by_flow.get(attempt.flow.index, [])
+
+    @cached_property
+    def _errors_by_flow(self) -> dict[int, list[IcmpError]]:
+        table: dict[int, list[IcmpError]] = {}
+        for error in self.icmp_errors:
+            if error.flow is not None:
+                table.setdefault(error.flow, []).append(error)
+        return table
 
     # --- the network around ------------------------------------------------------------------------
 
@@ -453,6 +463,7 @@ class Facts:
             is_optional=details.get("is_optional", False),
             causes=list(details.get("causes", ())),
             facts=dict(details.get("facts", {})),
+            detail=details.get("detail"),
             filter=self._filter(target, attempts),
             adjust=details.get("adjust", 0),
         )
@@ -468,7 +479,8 @@ class Facts:
             parts.append(f"{'ip' if len(target.address) == 4 else 'ipv6'}.addr == {ip_text(target.address)}")
         ports = sorted({a.port for a in attempts} or {target.port or 0} - {0})
         if ports and target.transport in ("tcp", "udp"):
-            parts.append(f"{target.transport}.port in {{{', '.join(map(str, ports))}}}")
+            wanted = f"== {ports[0]}" if len(ports) == 1 else f"in {{{', '.join(map(str, ports))}}}"
+            parts.append(f"{target.transport}.port {wanted}")
         return " && ".join(parts)
 
 

@@ -75,6 +75,8 @@ class Fired:
     is_optional: bool = False
     causes: list[Cause] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
+    detail: str | None = None
+    """More than the summary says, for the line that proves it: spacing of the tries, time left after the last."""
     filter: str = ""
     adjust: int = 0
     """Change of the confidence that the rule's own row of the catalogue states."""

@@ -212,7 +212,8 @@ def _result(judged: NeedJudgement) -> str:
 
 def result_of(failing: Sequence[Attempt], fired: Sequence[Fired]) -> str:
     """One word for failing attempts: the furthest way they failed, from the rules that explain them."""
-    explaining = [f for f in fired if f.outcome is Outcome.FAILED and any(a in failing for a in f.attempts)]
+    wanted = set(failing)
+    explaining = [f for f in fired if f.outcome is Outcome.FAILED and not wanted.isdisjoint(f.attempts)]
     words = [RULE_RESULTS.get(f.rule) for f in explaining]
     for word in RESULT_ORDER:
         if word in words:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts, IcmpError
@@ -11,29 +12,54 @@ from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import IcmpMessage
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What the device sent on one flow: first frame of each sequence number and of each IP identification."""
+
+    sequences: Mapping[int, int]
+    identifications: Mapping[int, int]
+    first_frame: int
+    is_whole: bool
+
+    def holds(self, message: IcmpMessage) -> bool:
+        """Whether one of the packets is the one that an error quotes; addresses and ports are known to fit."""
+        quoted, frame = message.quoted, message.at.frame
+        if quoted is None or self.first_frame >= frame:
+            return False
+        if quoted.tcp_seq is not None and self.sequences.get(quoted.tcp_seq, frame) < frame:
+            return True
+        has_no_mark = len(quoted.src) == 16 and quoted.tcp_seq is None
+        return not self.is_whole or has_no_mark or self.identifications.get(quoted.ip_id, frame) < frame
+
+
 def matched_errors(facts: Facts) -> list[IcmpError]:
     """Errors that quote a packet of the device which is in the file (catalogue, section 4: validation)."""
-    return [
-        e
-        for e in facts.icmp_errors
-        if e.flow is not None and e.message.at.src not in facts.addresses and _quotes_packet(facts, e)
-    ]
+    sent: dict[int, _Sent] = {}
+    found = []
+    for error in facts.icmp_errors:
+        if error.flow is None or error.message.at.src in facts.addresses:
+            continue
+        if error.flow not in sent:
+            sent[error.flow] = _sent_on(facts, error.flow)
+        if sent[error.flow].holds(error.message):
+            found.append(error)
+    return found
 
 
-def _quotes_packet(facts: Facts, error: IcmpError) -> bool:
-    """Whether IP ID or TCP sequence number is that of a packet seen; the addresses and ports are."""
-    quoted = error.message.quoted
-    if quoted is None or error.flow is None:
-        return False
-    flow = facts.traffic.flow(error.flow)
-    own = [p for p in flow.packets if p.src == quoted.src and p.frame < error.message.at.frame]
-    if flow.left_out:
-        return bool(own)
-    if quoted.tcp_seq is not None and any(p.seq == quoted.tcp_seq for p in own):
-        return True
-    if len(quoted.src) == 16 and quoted.tcp_seq is None:
-        return bool(own)
-    return any(p.ip_id == quoted.ip_id for p in own)
+def _sent_on(facts: Facts, index: int) -> _Sent:
+    flow = facts.traffic.flow(index)
+    own = [p for p in reversed(flow.packets) if p.src in facts.addresses]
+    first = own[-1].frame if own else flow.last_frame + 1
+    return _Sent({p.seq: p.frame for p in own}, {p.ip_id: p.frame for p in own}, first, not flow.left_out)
+
+
+def errors_by_flow(errors: Iterable[IcmpError]) -> dict[int, list[IcmpError]]:
+    """Errors of each flow, in frame order."""
+    table: dict[int, list[IcmpError]] = {}
+    for error in errors:
+        if error.flow is not None:
+            table.setdefault(error.flow, []).append(error)
+    return table
 
 
 def is_stopped(attempt: Attempt, errors: Sequence[IcmpError]) -> bool:
@@ -47,9 +73,9 @@ def is_stopped(attempt: Attempt, errors: Sequence[IcmpError]) -> bool:
 
 
 def has_foreign_ttl(facts: Facts, message: IcmpMessage) -> bool:
-    """Whether all other packets of the sender's address came from another distance."""
+    """Whether all TCP and UDP packets of the sender's address came from another distance."""
     flows = [facts.traffic.flow(i) for i in facts.traffic.flows_by_address.get(message.at.src, [])[:50]]
-    ttls = [p.ttl for f in flows for p in f.packets if p.src == message.at.src and p.ttl]
+    ttls = [p.ttl for f in flows for p in f.packets if p.src == message.at.src and p.proto in (TCP, UDP)]
     return bool(ttls) and all(abs(t - message.at.ttl) >= facts.params.ttl_delta for t in ttls)
 
 

@@ -39,7 +39,7 @@ def advise(facts: Facts, fired: Fired) -> Advice:
     own, cites = _vendor_words(facts, fired)
     filled = [Remedy(to, form(facts, fired)) for to, form in _forms(fired)]
     if own and filled:
-        filled[0] = Remedy(filled[0].to, f"{filled[0].text} {own}")
+        filled[0] = Remedy(filled[0].to, f"{own} {filled[0].text}")
     elif own:
         filled = [Remedy(_addressee(fired), own)]
     return Advice(tuple(filled), cites)
@@ -52,9 +52,7 @@ def _vendor_words(facts: Facts, fired: Fired) -> tuple[str, tuple[str, ...]]:
     remedy = facts.signature.remedies.get(fired.rule) or facts.signature.remedies.get(str(fired.stage))
     if remedy is None:
         return "", ()
-    return f"{remedy.text.strip()} ({', '.join(remedy.source)})" if remedy.source else remedy.text.strip(), tuple(
-        remedy.source
-    )
+    return remedy.text.strip(), tuple(remedy.source)
 
 
 def _addressee(fired: Fired) -> Addressee:
@@ -103,7 +101,8 @@ def lan_form(facts: Facts, fired: Fired) -> str:
     """Check the port, the VLAN and the address server."""
     return (
         f"For device {_device(facts)}{_switch_words(facts)}: {fired.summary}, from {_window(fired)} "
-        f"(frames {_frames(fired)}). Please check for this port and MAC: access VLAN, 802.1X and MAC authentication, port security, DHCP snooping trust, free leases, MAC filter, helper address."
+        f"(frames {_frames(fired)}). Please check for this port and MAC: access VLAN, 802.1X and MAC "
+        f"authentication, port security, DHCP snooping trust, free leases, MAC filter, helper address."
     )
 
 
@@ -131,7 +130,8 @@ def vendor_form(facts: Facts, fired: Fired) -> str:
     """Ask the vendor about its side."""
     return (
         f"Device {_device(facts)}, {_window(fired)}: the network is good up to the stage before {fired.stage}; "
-        f"{_destination(fired)}: {fired.summary} (frames {_frames(fired)}). Is the device registered, and was there maintenance?"
+        f"{_destination(fired)}: {fired.summary} (frames {_frames(fired)}). Is the device registered, "
+        f"and was there maintenance?"
     )
 
 

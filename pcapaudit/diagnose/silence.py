@@ -23,13 +23,17 @@ def by_service(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
 def first_answer_after(flow: Flow, since: Packet) -> Packet | None:
     """The responder's first payload after a packet; None when it sent none that anybody noticed.
 
-    Where the payload itself is not in the capture, the originator's acknowledgment of it
-    stands for it: an acknowledgment is the device's own word (ground rule G1).
+    Where the payload itself is not in the capture, or comes late, the originator's
+    acknowledgment of it stands for it (ground rule G1), or a segment of the responder whose
+    sequence number lies behind it.
     """
     seen = next((p for p in flow.received_data if p.frame > since.frame), None)
-    noticed = _first_advance_after(flow, since)
-    found = [p for p in (seen, noticed) if p is not None]
-    return min(found, key=lambda p: p.frame) if found else None
+    return _earliest(seen, _first_advance_after(flow, since), _first_beyond(flow, since))
+
+
+def _first_beyond(flow: Flow, since: Packet) -> Packet | None:
+    later = (p for p in flow.received if p.frame > since.frame and not p.flags & (RST | SYN))
+    return next((p for p in later if distance(p.seq, since.ack) > 0), None)
 
 
 def _first_advance_after(flow: Flow, since: Packet) -> Packet | None:

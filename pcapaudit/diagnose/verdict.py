@@ -149,7 +149,7 @@ def _is_overruled(need: NeedJudgement, fired: Fired) -> bool:
     if need.state in WORKING:
         return True
     if need.state is State.DEGRADED and fired.attempts:
-        return not any(a in need.failing for a in fired.attempts)
+        return set(need.failing).isdisjoint(fired.attempts)
     return fired.stage is Stage.DNS and need.stages.get(Stage.DNS, Proof(State.NOT_OBSERVED, "")).state in WORKING
 
 

@@ -14,7 +14,7 @@ from pcapaudit.diagnose.analysis import CaptureAnalysis, Request
 from pcapaudit.diagnose.params import Params
 from pcapaudit.engine.auditor import Auditor
 from pcapaudit.engine.options import AuditOptions
-from pcapaudit.flows.zeek import flow_record
+from pcapaudit.flows import zeek
 from pcapaudit.model.errors import CaptureError, UsageError
 from pcapaudit.model.frames import CaptureNotes, FileNote, FrameBatch
 from pcapaudit.model.report import Generator, Report, Said, Settings, SignatureUse, UnreadSource
@@ -97,9 +97,7 @@ def flow_records(sources: Sequence[str], progress: Progress | None = None) -> It
         auditor = Auditor(make_request(options), notes)
         for batch in read_ring(ring, notes, progress=report_progress):
             auditor.feed(batch)
-        traffic = auditor.traffic()
-        for index in range(len(traffic.result.flows)):
-            yield flow_record(traffic.flow(index))
+        yield from zeek.flow_records(auditor.traffic())
     if unread:
         raise CaptureError(unread[0].reason, path=unread[0].source, offset=unread[0].offset)
 

@@ -165,7 +165,7 @@ def _is_hidden(mac: bytes, usual: Sequence[Binding], claimed: frozenset[bytes], 
         return False
     if all(is_public(b.address) and (_is_decremented(b) or _has_decremented(b)) for b in usual):
         return True
-    is_client = any(m.chaddr == mac == m.at.smac for m in traffic.dhcp)
+    is_client = any(m.at.smac == mac for m in traffic.dhcp_by_client.get(mac, ()))
     return all(_is_decremented(b) for b in usual) and not claimed and not is_client
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -78,28 +78,26 @@ def judge_visibility(
 
 
 def _unicast_counts(traffic: Traffic, host: Host, flows: Sequence[int]) -> tuple[int, int]:
-    if host.mac is None:
-        return _flow_counts(traffic, host, flows)
-    sent, received = _unicast_frames(traffic)
-    return sent[host.mac], received[host.mac]
+    """Unicast frames from and to a host; by its flows where the link layer shows no destination (cooked captures)."""
+    table = traffic.memo.get("unicast")
+    if table is None:
+        table = traffic.memo["unicast"] = _count_unicast(traffic)
+    sent, received, blind = table.get(host.mac, (0, 0, 0)) if host.mac is not None else (0, 0, 1)
+    return _flow_counts(traffic, host, flows) if blind else (sent, received)
 
 
-def _unicast_frames(traffic: Traffic) -> tuple[Counter[bytes], Counter[bytes]]:
-    """Unicast frames by source MAC and by destination MAC, counted once a capture."""
-    known: tuple[Counter[bytes], Counter[bytes]] | None = traffic.memo.get("unicast_frames")
-    if known is not None:
-        return known
-    sent: Counter[bytes] = Counter()
-    received: Counter[bytes] = Counter()
+def _count_unicast(traffic: Traffic) -> dict[bytes, tuple[int, int, int]]:
+    """MAC -> unicast frames sent and received, and frames it sent that show no destination."""
+    table: dict[bytes, list[int]] = defaultdict(lambda: [0, 0, 0])
     for r in traffic.result.pairs:
-        smac, dmac = packed_mac(int(r["smac"])), packed_mac(int(r["dmac"]))
-        if dmac is None or is_group_mac(dmac):
-            continue
-        received[dmac] += int(r["frames"])
-        if smac is not None:
-            sent[smac] += int(r["frames"])
-    traffic.memo["unicast_frames"] = (sent, received)
-    return sent, received
+        smac, dmac, frames = packed_mac(int(r["smac"])), packed_mac(int(r["dmac"])), int(r["frames"])
+        if smac is not None and dmac is None:
+            table[smac][2] += frames
+        elif dmac is not None and not is_group_mac(dmac):
+            table[dmac][1] += frames
+            if smac is not None:
+                table[smac][0] += frames
+    return {mac: (sent, received, blind) for mac, (sent, received, blind) in table.items()}
 
 
 def _flow_counts(traffic: Traffic, host: Host, flows: Sequence[int]) -> tuple[int, int]:
@@ -114,14 +112,17 @@ def _flow_counts(traffic: Traffic, host: Host, flows: Sequence[int]) -> tuple[in
     return sent, received
 
 
-def _tcp(traffic: Traffic, flows: Sequence[int]) -> Iterable[Flow]:
-    return (traffic.flow(i) for i in flows if traffic.ends(i)[4] == TCP)
+def _one_sided_tcp(traffic: Traffic, flows: Sequence[int]) -> Iterable[Flow]:
+    """TCP flows of which only one side was seen; no others are opened."""
+    table = traffic.result.flows
+    lone = (i for i in flows if traffic.ends(i)[4] == TCP and not (table[i]["a_pkts"] and table[i]["b_pkts"]))
+    return (traffic.flow(i) for i in lone)
 
 
 def _acks_of_unseen(traffic: Traffic, host: Host, flows: Sequence[int]) -> Iterable[int]:
     """Frames in which the host acknowledges a responder of whom nothing was seen."""
     own = set(host.addresses)
-    for flow in _tcp(traffic, flows):
+    for flow in _one_sided_tcp(traffic, flows):
         if flow.orig[0] in own and not flow.received and flow.syns:
             yield from [p.frame for p in flow.sent if p.flags & ACK and not p.flags & (SYN | RST)][:3]
 

@@ -95,7 +95,55 @@ NAMES: Mapping[int, str] = {
 }
 """Number -> name without the LINKTYPE_ in front. 12 and 14 are what some systems write for RAW (101)."""
 
+CAPINFOS_NAMES: Mapping[int, str] = {
+    0: "null",
+    1: "ether",
+    2: "xeth",
+    6: "tr",
+    8: "slip",
+    9: "ppp",
+    10: "fddi-swapped",
+    12: "rawip",
+    14: "rawip",
+    50: "ppp",
+    101: "rawip",
+    104: "chdlc",
+    105: "ieee-802-11",
+    107: "frelay",
+    108: "loop",
+    113: "linux-sll",
+    119: "ieee-802-11-prism",
+    127: "ieee-802-11-radiotap",
+    163: "ieee-802-11-avs",
+    228: "rawip4",
+    229: "rawip6",
+    239: "nflog",
+    253: "netlink",
+    276: "linux-sll2",
+}
+"""Number -> what ``capinfos -E`` calls it (Wireshark's "encapsulation")."""
+
 
 def name_of(link: int) -> str:
     """Give a link type's name, such as ``ETHERNET``; ``LINKTYPE_<n>`` for a number without one."""
     return NAMES.get(link, f"LINKTYPE_{link}")
+
+
+def numbers_of(name: str) -> tuple[int, ...]:
+    """Give the numbers that bear a name, of either kind, smallest first; empty for an unknown name."""
+    written = _read_number(name)
+    if written is not None:
+        return (written,)
+    return tuple(link for table in (NAMES, CAPINFOS_NAMES) for link, known in table.items() if known == name)
+
+
+def _read_number(name: str) -> int | None:
+    head, _, digits = name.partition("_")
+    if head != "LINKTYPE" or not (digits.isascii() and digits.isdigit()) or len(digits) > 5:
+        return None
+    return int(digits) if int(digits) <= 0xFFFF else None
+
+
+def capinfos_name(link: int) -> str:
+    """Give the name that capinfos prints for a link type; ``unknown`` where we know none."""
+    return CAPINFOS_NAMES.get(link, "unknown")

@@ -296,6 +296,8 @@ class FindingReport:
     """All remedies, the likelier addressee first."""
     cites: tuple[str, ...] = ()
     """Vendor fact ids the remedy rests on."""
+    detail: str | None = None
+    """What the evidence shows in more words than ``summary``; None where that says it all."""
 
 
 @dataclass(frozen=True, slots=True)

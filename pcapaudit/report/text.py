@@ -197,7 +197,7 @@ def _write_root(device: DeviceReport, capture: CaptureInfo, page: _Page) -> Iter
 
 
 def _write_proof(label: str, finding: FindingReport, capture: CaptureInfo, page: _Page) -> Iterator[str]:
-    yield from page.entry(label, finding.summary)
+    yield from page.entry(label, finding.detail or finding.summary)
     yield from page.entry("", phrases.say_certainty(finding))
     yield from page.entry("", phrases.say_frames(finding.evidence.frames, capture))
     if finding.evidence.display_filter:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 NO_FLOW: Final = 0xFFFFFFFF
-"""``rows.flow`` of a link-layer frame, and of a packet whose flow no longer fitted."""
+"""``rows.flow`` of a link-layer frame."""
 
 NO_VLAN: Final = 0xFFFF
 """``vlan`` of an untagged frame; a priority tag (VLAN 0) counts as untagged."""

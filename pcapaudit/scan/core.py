@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, infer_types=True
-# ruff: noqa: FURB136, PLR1730 - min() and max() are calls when interpreted, and this runs for every packet
+# ruff: noqa: PLR1730 - min() and max() are calls when interpreted, and this runs for every packet
 """The scan: one pass over the frames of a capture, compiled where a compiler was at hand.
 
 The class is built in layers, a file each: ``link``, ``packet``, ``ledger``, ``connections`` and, here, the
@@ -36,13 +36,13 @@ else:
 if not cython.compiled:
     from pcapaudit.scan.layout import (
         ARP8,
-        ARP_FORM,
         ARP_PACKET,
         BINDING8,
         DEEPEST,
         DHCP4,
         DHCP6,
         DNS,
+        FIN,
         FLOW4,
         FLOW8,
         FLOW_FIRST_ROWS,
@@ -54,7 +54,6 @@ if not cython.compiled:
         ICMP,
         ICMP6,
         IP_PACKET,
-        IPV4,
         LAST4,
         LAST8,
         LEFT4,
@@ -63,6 +62,7 @@ if not cython.compiled:
         PAIR8,
         ROW8,
         ROWS4,
+        RST,
         SEEN_OVERSIZE,
         SEEN_TSO,
         SIDE4,
@@ -70,9 +70,10 @@ if not cython.compiled:
         SIDES4,
         SIDES8,
         SILENCE_S,
+        SYN,
         TCP,
     )
-    from pcapaudit.scan.octets import low32, u16, u32, u48
+    from pcapaudit.scan.octets import gap, low32
 
 
 def is_compiled() -> bool:
@@ -117,9 +118,10 @@ class Scanner(Connections):
         limits = bounds or Bounds()
         self.max_flows, self.max_rows, self.max_blob = limits.max_flows, limits.max_rows, limits.max_handed_bytes
         self.max_pairs, self.max_bindings, self.max_arps = limits.max_pairs, limits.max_bindings, limits.max_arps
-        self.n_rows = self.n_link_rows = self.n_handed = self.n_blob = self.n_arps = 0
-        self.left_rows = self.left_handed = self.left_arps = 0
-        self.c_frames = self.c_arp = self.c_ipv4 = self.c_ipv6 = self.c_no_ip = 0
+        self.n_rows = self.n_link_rows = self.n_handed = self.n_blob = 0
+        self.before_ns = self.is_again = 0
+        self.left_rows = self.left_handed = 0
+        self.c_frames = self.c_ipv4 = self.c_ipv6 = self.c_no_ip = 0
         self.c_tcp = self.c_udp = self.c_icmp = self.c_other = 0
         self.clock = Clock()
         self.arrays: dict[str, Words] = make_arrays(limits)
@@ -269,38 +271,6 @@ class Scanner(Connections):
             self._decode(link, at, at + captured)
             self._take_packet()
 
-    def _take_arp(self) -> cython.void:
-        """RFC 826, for Ethernet and IPv4; other kinds are counted only."""
-        p = self.data
-        at: cython.longlong = self.at
-        i: cython.longlong
-        self.c_arp += 1
-        self._note_tunnels()
-        self._note_pair()
-        if u16(p, at + 2) != IPV4 or p[at + 4] != 6 or p[at + 5] != 4:
-            return
-        if self.end - at < 28:
-            self._spoil(ARP_FORM)
-            return
-        self.family = 0
-        self.ttl = 0
-        self._find_copy(self._hash(self.start, self.end))
-        if self.n_arps >= self.max_arps:
-            self.left_arps += 1
-            return
-        i = self.n_arps * ARP8
-        self.n_arps += 1
-        self.arps[i] = self.ns
-        self.arps[i + 1] = self.frame
-        self.arps[i + 2] = u16(p, at + 6) | (self.vlan << 16)
-        self.arps[i + 3] = self.smac
-        self.arps[i + 4] = self.dmac
-        self.arps[i + 5] = u48(p, at + 8)
-        self.arps[i + 6] = u48(p, at + 18)
-        self.arps[i + 7] = u32(p, at + 14)
-        self.arps[i + 8] = u32(p, at + 24)
-        self.arps[i + 9] = self.dup_of
-
     def _take_link_frame(self) -> cython.void:
         """Log and hand over a frame that speaks of the link itself."""
         self._note_pair()
@@ -364,52 +334,54 @@ class Scanner(Connections):
                 self.pairs[self.pair + 8] += 1
         if found < 0:
             self.left_flows += 1
-            self.left_rows += 1
             return
-        flow: cython.longlong = found >> 1
         side: cython.longlong = found & 1
-        f8: cython.longlong = flow * FLOW8
-        f4: cython.longlong = flow * FLOW4
-        before: cython.longlong = self.flow8[f8 + LAST8]
-        again: cython.int = 0
+        f8: cython.longlong = (found >> 1) * FLOW8
+        f4: cython.longlong = (found >> 1) * FLOW4
+        mine: cython.longlong = f4 + SIDES4 + side * SIDE4
+        self.before_ns = self.flow8[f8 + LAST8]
         self.flow8[f8 + LAST8] = self.ns
         self.flow4[f4 + LAST4] = self.frame
-        self._take_side(f8 + SIDES8 + side * SIDE8, f4 + SIDES4 + side * SIDE4)
-        if self.has_seq:
-            again: cython.int = self._follow(f4 + SIDES4 + side * SIDE4, f4 + SIDES4 + (1 - side) * SIDE4)
-            if again or self.flags & 7 or (self.window == 0 and self.ip_end - self.l4 >= 16):
-                notable = 1
-        self._log(flow, side, f4, notable)
+        self._take_side(f8 + SIDES8 + side * SIDE8, mine)
+        self.is_again = self._follow(mine, f4 + SIDES4 + (1 - side) * SIDE4) if self.has_seq else 0
+        self._log(found, f4, mine)
 
-    def _log(
-        self, flow: cython.longlong, side: cython.longlong, f4: cython.longlong, notable: cython.int
-    ) -> cython.void:
-        """Keep the packet's row if it is among the first, or says something; see ``columns``."""
+    def _log(self, found: cython.longlong, f4: cython.longlong, mine: cython.longlong) -> cython.void:
+        """Keep the packet's row if it is among the first, is handed over, or says something."""
         kind: cython.longlong = self._kind_of()
         at: cython.longlong = self.l4 if kind == FRAGMENT else self.payload_at
-        have: cython.longlong = self.ip_end - at
-        taken: cython.longlong = 0
-        if have > self.payload_len and kind != FRAGMENT:
-            have = self.payload_len
+        taken: cython.longlong = self.ip_end - at
         rows: cython.longlong = self.flow4[f4 + ROWS4]
+        if kind == 0:
+            taken = 0
+        elif taken > self.payload_len and kind != FRAGMENT:
+            taken = self.payload_len
         if kind == TCP:
-            taken = self._tcp_share(f4 + SIDES4 + side * SIDE4, have)
-        elif kind:
-            taken = have if have > 0 else 0
-        # DNS and DHCP are counted from what is handed over, so their flows are logged in full.
-        if (rows >= FLOW_MAX_ROWS or (rows >= FLOW_FIRST_ROWS and not notable and not taken)) and not (
-            taken and kind <= DHCP6
-        ):
+            taken = self._tcp_share(mine, taken)
+        if rows >= FLOW_FIRST_ROWS and not self._is_worth_a_row(rows, kind, taken):
             self.flow4[f4 + LEFT4] += 1
             return
         if self.n_rows >= self.max_rows:
             self.flow4[f4 + LEFT4] += 1
             self.left_rows += 1
             return
-        if taken:
+        if taken > 0:
             self._hand(kind, at, taken)
         self.flow4[f4 + ROWS4] = rows + 1
-        self._write_row(flow, side)
+        self._write_row(found >> 1, found & 1)
+
+    def _is_worth_a_row(self, rows: cython.longlong, kind: cython.longlong, taken: cython.longlong) -> cython.longlong:
+        """Judge a packet of a flow that has its first rows already."""
+        # DNS and DHCP are counted from what is handed over, so their flows are logged in full.
+        if taken > 0 and kind <= DHCP6:
+            return 1
+        if rows >= FLOW_MAX_ROWS:
+            return 0
+        if taken > 0 or self.is_again or self.flags & (FIN | SYN | RST):
+            return 1
+        if self.has_seq and self.window == 0 and self.ip_end - self.l4 >= 16:
+            return 1
+        return gap(self.ns, self.before_ns) // 1_000_000_000 >= SILENCE_S
 
     def _kind_of(self) -> cython.longlong:
         """Name the dissector that wants this packet, 0 for none."""

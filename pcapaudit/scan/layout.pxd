@@ -2,8 +2,6 @@
 
 cdef enum:
     NOTHING = 0
-    IP_PACKET = 1
-    ARP_PACKET = 2
     IPV4 = 0x0800
     ARP = 0x0806
     IPV6 = 0x86DD
@@ -11,6 +9,8 @@ cdef enum:
     LLC = 0x10002
     PPP = 0x10003
     NIBBLE = 0x10004
+    IP_PACKET = 0x20000
+    ARP_PACKET = 0x20001
     DNS = 1
     DHCP4 = 2
     DHCP6 = 3
@@ -104,4 +104,8 @@ cdef enum:
     FLOW_FIRST_ROWS = 300
     FLOW_MAX_ROWS = 2000
     LINK_MAX_ROWS = 100_000
+    FIN = 1
+    SYN = 2
+    RST = 4
+    ACK = 16
     NO_VLAN = 0xFFFF

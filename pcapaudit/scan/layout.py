@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-# What a decoding step found, or what comes next: an Ethernet type, or a number of ours above them.
+# What comes next in a frame: an Ethernet type, or a number of ours above the 16 bits that the wire can hold.
 NOTHING: Final = 0
-IP_PACKET: Final = 1
-ARP_PACKET: Final = 2
 IPV4: Final = 0x0800
 ARP: Final = 0x0806
 IPV6: Final = 0x86DD
@@ -21,6 +19,8 @@ ETHERNET: Final = 0x10001
 LLC: Final = 0x10002
 PPP: Final = 0x10003
 NIBBLE: Final = 0x10004
+IP_PACKET: Final = 0x20000
+ARP_PACKET: Final = 0x20001
 
 # ``columns.Kind``.
 DNS: Final = 1
@@ -139,6 +139,12 @@ SILENCE_S: Final = 5
 FLOW_FIRST_ROWS: Final = 300
 FLOW_MAX_ROWS: Final = 2000
 LINK_MAX_ROWS: Final = 100_000
+
+# TCP flags.
+FIN: Final = 1
+SYN: Final = 2
+RST: Final = 4
+ACK: Final = 16
 
 # No VLAN tag.
 NO_VLAN: Final = 0xFFFF

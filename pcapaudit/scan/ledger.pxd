@@ -1,13 +1,14 @@
 # C types of ledger.py.
 
 from pcapaudit.scan.layout cimport *
-from pcapaudit.scan.octets cimport mix, raw64, stir
+from pcapaudit.scan.octets cimport gap, mix, raw64, stir, u16, u32, u48
 from pcapaudit.scan.packet cimport PacketReader
 
 
 cdef class Ledger(PacketReader):
     cdef unsigned long long seed
     cdef dict pair_of, binding_of, recent, older
+    cdef long long *arps
     cdef long long *pairs
     cdef long long *bindings
     cdef long long *ring
@@ -18,9 +19,9 @@ cdef class Ledger(PacketReader):
     cdef unsigned int *pair_slots
     cdef unsigned int *binding_slots
     cdef unsigned long long pair_mask, binding_mask
-    cdef long long max_pairs, max_bindings
-    cdef long long n_pairs, n_bindings, n_ring, n_outer
-    cdef long long left_pairs, left_bindings
+    cdef long long max_arps, max_pairs, max_bindings
+    cdef long long n_arps, n_pairs, n_bindings, n_ring, n_outer
+    cdef long long left_arps, left_pairs, left_bindings, c_arp
     cdef long long copy_proofs
     cdef long long ns, pair, dup_of, dup_kind
     cdef void _note_tunnels(self) noexcept
@@ -28,6 +29,7 @@ cdef class Ledger(PacketReader):
     cdef long long _find_pair(self) noexcept
     cdef void _note_binding(self) noexcept
     cdef long long _find_binding(self) noexcept
+    cdef void _take_arp(self) noexcept
     cdef long long _hash(self, long long at, long long end) noexcept
     cdef long long _hash_words(self, long long at, long long stop) noexcept
     cdef void _find_copy(self, long long key) noexcept

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, infer_types=True
 # ruff: noqa: FURB136, PLR1730 - min() and max() are calls when interpreted, and this runs for every packet
-"""Small tables beside the flows: address pairs, bindings, tunnel ends, and the look-back for copies."""
+"""Small tables beside the flows: address pairs, bindings, ARP, tunnel ends, and the look-back for copies."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ else:
 
 if not cython.compiled:
     from pcapaudit.scan.layout import (
+        ARP8,
+        ARP_FORM,
         ATOMIC_COPY,
         ATOMIC_WINDOW_NS,
         BINDING8,
@@ -29,6 +31,7 @@ if not cython.compiled:
         COPY_STEPS,
         COPY_WINDOW_NS,
         HASHED_BYTES,
+        IPV4,
         MAX_SMALL,
         OUTER8,
         PAIR8,
@@ -37,7 +40,7 @@ if not cython.compiled:
         ROUTED_COPY,
         SAME_COPY,
     )
-    from pcapaudit.scan.octets import mix, raw64, stir
+    from pcapaudit.scan.octets import gap, mix, raw64, stir, u16, u32, u48
 
 
 class Ledger(PacketReader):
@@ -55,12 +58,12 @@ class Ledger(PacketReader):
         self.recent: dict[tuple[int, int], Any] = {}
         self.older: dict[tuple[int, int], Any] = {}
         if not cython.compiled:
-            self.pairs = self.bindings = self.ring = self.buckets = memoryview(b"")
+            self.arps = self.pairs = self.bindings = self.ring = self.buckets = memoryview(b"")
             self.copies = self.outer = self.tunnels = self.pair_slots = self.binding_slots = memoryview(b"")
         self.pair_mask = self.binding_mask = 0
-        self.max_pairs = self.max_bindings = 0
-        self.n_pairs = self.n_bindings = self.n_ring = self.n_outer = 0
-        self.left_pairs = self.left_bindings = 0
+        self.max_arps = self.max_pairs = self.max_bindings = 0
+        self.n_arps = self.n_pairs = self.n_bindings = self.n_ring = self.n_outer = 0
+        self.left_arps = self.left_pairs = self.left_bindings = self.c_arp = 0
         self.copy_proofs = 0
         self.ns = self.pair = self.dup_of = self.dup_kind = 0
 
@@ -114,7 +117,7 @@ class Ledger(PacketReader):
         slot: cython.ulonglong
         i: cython.longlong
         if cython.compiled:
-            slot = mix(mix(self.seed ^ self.smac) + self.dmac + (self.vlan << 48)) & self.pair_mask
+            slot = mix(mix(self.seed ^ self.smac) + self.dmac + self.vlan * 0x1000193) & self.pair_mask
             while self.pair_slots[slot]:
                 i = (self.pair_slots[slot] - 1) * PAIR8
                 if self.pairs[i] == self.smac and self.pairs[i + 1] == self.dmac and self.pairs[i + 2] == self.vlan:
@@ -193,6 +196,38 @@ class Ledger(PacketReader):
         self.bindings[i + 9] = self.ttl
         self.bindings[i + 10] = self.ttl
         return i
+
+    def _take_arp(self) -> cython.void:
+        """RFC 826, for Ethernet and IPv4; other kinds are counted only."""
+        p = self.data
+        at: cython.longlong = self.at
+        i: cython.longlong
+        self.c_arp += 1
+        self._note_tunnels()
+        self._note_pair()
+        if u16(p, at + 2) != IPV4 or p[at + 4] != 6 or p[at + 5] != 4:
+            return
+        if self.end - at < 28:
+            self._spoil(ARP_FORM)
+            return
+        self.family = 0
+        self.ttl = 0
+        self._find_copy(self._hash(self.start, self.end))
+        if self.n_arps >= self.max_arps:
+            self.left_arps += 1
+            return
+        i = self.n_arps * ARP8
+        self.n_arps += 1
+        self.arps[i] = self.ns
+        self.arps[i + 1] = self.frame
+        self.arps[i + 2] = u16(p, at + 6) | (self.vlan << 16)
+        self.arps[i + 3] = self.smac
+        self.arps[i + 4] = self.dmac
+        self.arps[i + 5] = u48(p, at + 8)
+        self.arps[i + 6] = u48(p, at + 18)
+        self.arps[i + 7] = u32(p, at + 14)
+        self.arps[i + 8] = u32(p, at + 24)
+        self.arps[i + 9] = self.dup_of
 
     def _hash(self, at: cython.longlong, end: cython.longlong) -> cython.longlong:
         """Hash a datagram without hop limit and header checksum (family 0: a whole frame)."""

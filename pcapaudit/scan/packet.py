@@ -20,7 +20,6 @@ else:
 
 if not cython.compiled:
     from pcapaudit.scan.layout import (
-        ARP_PACKET,
         DEEPEST,
         ETHERNET,
         IP6_EXTENSIONS,
@@ -90,11 +89,11 @@ class PacketReader(LinkReader):
                 proto = self._ipv4(self.at)
             elif proto == IPV6:
                 proto = self._ipv6(self.at)
-            elif proto > ARP_PACKET:
-                proto = self._shim(proto, self.at)
-            else:
+            elif proto == NOTHING or proto >= IP_PACKET:
                 break
-        return proto if proto <= ARP_PACKET else NOTHING
+            else:
+                proto = self._shim(proto, self.at)
+        return proto if proto >= IP_PACKET else NOTHING
 
     def _ipv4(self, at: cython.longlong) -> cython.longlong:
         """RFC 791, section 3.1. Bytes behind the total length are padding."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from pcapaudit.scan import layout
 from pcapaudit.scan.columns import (
     ARP_DTYPE,
     BINDING_DTYPE,
@@ -53,14 +54,16 @@ def take_snapshot(
         rows=_shown(arrays["rows"], sizes["rows"], ROW_DTYPE),
         handed=_shown(arrays["handed"], sizes["handed"], HANDED_DTYPE),
         blob=arrays["blob"][: sizes["blob"]].tobytes(),
-        arps=_arps(_records(arrays["arps"], sizes["arps"], 10)),
-        pairs=_pairs(_records(arrays["pairs"], sizes["pairs"], 9)),
-        bindings=_bindings(_records(arrays["bindings"], sizes["bindings"], 11)),
+        arps=_arps(_records(arrays["arps"], sizes["arps"], layout.ARP8)),
+        pairs=_pairs(_records(arrays["pairs"], sizes["pairs"], layout.PAIR8)),
+        bindings=_bindings(_records(arrays["bindings"], sizes["bindings"], layout.BINDING8)),
         first_ns=clock.first_ns,
         last_ns=clock.last_ns,
         tunnels={1 << bit: int(count) for bit, count in enumerate(arrays["tunnels"]) if count},
-        outer_pairs=_outer_pairs(_records(arrays["outer"], sizes["outer"], 7)),
-        undecoded_links={int(n): (int(c), int(f)) for n, c, f in _records(arrays["links"], sizes["links"], 3)},
+        outer_pairs=_outer_pairs(_records(arrays["outer"], sizes["outer"], layout.OUTER8)),
+        undecoded_links={
+            int(n): (int(c), int(f)) for n, c, f in _records(arrays["links"], sizes["links"], layout.LINK8)
+        },
         malformed=_malformed(arrays["seen"]),
         oddities=_oddities(arrays, sizes, clock),
         tables_full={name: count > 0 for name, count in left_out.items()},
@@ -93,8 +96,8 @@ def _sealed(table: Table) -> Table:
 
 
 def _flows(arrays: dict[str, Words], count: int) -> Table:
-    eight = _records(arrays["flow8"], count, 18)
-    four = _records(arrays["flow4"], count, 34)
+    eight = _records(arrays["flow8"], count, layout.FLOW8)
+    four = _records(arrays["flow4"], count, layout.FLOW4)
     table: Table = np.zeros(count, FLOW_DTYPE)
     for index, name in enumerate(("a_hi", "a_lo", "b_hi", "b_lo")):
         table[name] = eight[:, index].view(np.uint64)
@@ -106,7 +109,8 @@ def _flows(arrays: dict[str, Words], count: int) -> Table:
         table[name] = four[:, index]
     state = four[:, 5]
     table["vlan"], table["tunnel"], table["midstream"] = state & 0xFFFF, (state >> 16) & 0xFF, (state >> 24) & 1
-    for side, at8, at4 in (("a", 8, 6), ("b", 13, 20)):
+    for side, number in (("a", 0), ("b", 1)):
+        at8, at4 = layout.SIDES8 + number * layout.SIDE8, layout.SIDES4 + number * layout.SIDE4
         for index, name in enumerate(_SIDE_FIELDS4):
             table[f"{side}_{name}"] = four[:, at4 + index] & 0xFF if name == "flags" else four[:, at4 + index]
         table[f"{side}_bytes"], table[f"{side}_payload"] = eight[:, at8], eight[:, at8 + 1]
@@ -141,8 +145,12 @@ def _filled(records: Words, dtype: np.dtype[np.void], names: tuple[str, ...]) ->
 
 
 def _seen(words: Words, which: int) -> Seen:
-    count, *frames = (int(word) for word in words[which * 6 : which * 6 + 6])
+    count, *frames = (int(word) for word in words[which * layout.SEEN8 : (which + 1) * layout.SEEN8])
     return Seen(count, tuple(frames[: min(count, 5)]))
+
+
+def _links(records: Words) -> dict[int, tuple[int, int]]:
+    return {number: (count, first_frame) for number, count, first_frame in records.tolist()}
 
 
 def _malformed(words: Words) -> dict[str, Seen]:
@@ -166,7 +174,7 @@ def _packed(family: int, hi: int, lo: int) -> bytes:
 
 
 def _copies(words: Words, kind: Copy) -> Copies:
-    count, *frames = (int(word) for word in words[kind * 11 : kind * 11 + 11])
+    count, *frames = (int(word) for word in words[kind * layout.COPY8 : (kind + 1) * layout.COPY8])
     pairs = zip(frames[0::2], frames[1::2], strict=True)
     return Copies(count, tuple(pair for pair in pairs if pair[1]))
 
@@ -188,7 +196,7 @@ def _oddities(arrays: dict[str, Words], sizes: dict[str, int], clock: Clock) -> 
         forward_hour=clock.forward_hour,
         same=_copies(arrays["copies"], Copy.SAME),
         routed=_copies(arrays["copies"], Copy.ROUTED),
-        total_length_zero=_seen(arrays["seen"], len(REASONS)),
-        oversize=_oversize(_records(arrays["pairs"], sizes["pairs"], 9)),
-        oversize_frames=_seen(arrays["seen"], len(REASONS) + 1),
+        total_length_zero=_seen(arrays["seen"], layout.SEEN_TSO),
+        oversize=_oversize(_records(arrays["pairs"], sizes["pairs"], layout.PAIR8)),
+        oversize_frames=_seen(arrays["seen"], layout.SEEN_OVERSIZE),
     )

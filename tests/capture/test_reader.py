@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.capture import open_capture, read_ring
-from pcapaudit.capture.linktypes import capinfos_name
+from pcapaudit.model.linktypes import capinfos_name
 from pcapaudit.capture.writer import write_pcap, write_pcapng
 from pcapaudit.model.errors import CaptureError
 from pcapaudit.model.frames import CaptureNotes, FrameBatch

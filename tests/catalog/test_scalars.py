@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -92,7 +93,5 @@ PARSERS = [parse for parse, _, _ in GOOD]
 
 @given(st.sampled_from(PARSERS), st.text(max_size=60))
 def test_any_text_gives_a_value_or_our_own_error(parse: Callable[[object], Any], text: str) -> None:
-    try:
+    with suppress(PydanticCustomError):
         assert parse(text) is not None
-    except PydanticCustomError as error:
-        assert error.type == "signature"

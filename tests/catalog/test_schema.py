@@ -36,7 +36,7 @@ LABELS = st.lists(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=
         ("gk.sensorist.com", "", False),
     ],
 )
-def test_a_pattern_matches_whole_labels_only(pattern: str, name: str, matches: bool) -> None:
+def test_a_pattern_matches_whole_labels_only(pattern: str, name: str, *, matches: bool) -> None:
     assert HostPattern(pattern).matches(name) is matches
 
 
@@ -74,7 +74,7 @@ def test_no_name_from_the_wire_makes_a_pattern_fail(pattern: str, name: str) -> 
     ],
 )
 def test_a_condition_wants_one_of_the_failed_and_all_of_the_working(
-    condition: Condition, states: dict[str, str], holds: bool
+    condition: Condition, states: dict[str, str], *, holds: bool
 ) -> None:
     assert condition.holds(states) is holds
 
@@ -82,7 +82,7 @@ def test_a_condition_wants_one_of_the_failed_and_all_of_the_working(
 @pytest.mark.parametrize(
     ("low", "high", "covered"), [(24, 1024, True), (24, 24, True), (23, 100, False), (24, 1025, False)]
 )
-def test_a_range_covers_what_lies_wholly_inside(low: int, high: int, covered: bool) -> None:
+def test_a_range_covers_what_lies_wholly_inside(low: int, high: int, *, covered: bool) -> None:
     assert Range(24, 1024).covers(low, high) is covered
 
 

@@ -85,7 +85,7 @@ def test_data_after_the_database_accepted_encryption_is_a_new_start() -> None:
         pytest.param(SWALLOWED, Stage.APP, id="before the first answer"),
         pytest.param("0.0 dev > cloud:4321 CONNECT\n0.1 dev > cloud:4321 EXCHANGE 9 9", Stage.RETURN, id="after it"),
         pytest.param(
-            "0.0 dev > cloud:443 CONNECT\n0.1 dev > cloud:443 TLS hello sni=x.example", Stage.TLS, id="greeting"
+            "0.0 dev > cloud:443 CONNECT\n0.1 dev > cloud:443 TLS hello sni=gk.sensorist.com", Stage.TLS, id="greeting"
         ),
     ],
 )

@@ -188,7 +188,7 @@ def test_full_tables_keep_what_they_have_and_count_the_rest() -> None:
     result = many(100)
     assert (len(result.pairs), len(result.bindings), len(result.flows)) == (20, 30, 25)
     assert result.tables_full == {
-        "flows": True, "rows": True, "handed": False, "arps": False, "pairs": True, "bindings": True
+        "flows": True, "rows": False, "handed": False, "arps": False, "pairs": True, "bindings": True
     }  # fmt: skip
     assert (result.left_out["pairs"], result.left_out["bindings"], result.left_out["flows"]) == (80, 70, 75)
     assert result.counters["udp"] == 100

@@ -6,7 +6,7 @@ import pytest
 
 from pcapaudit.scan import ScanResult
 from pcapaudit.scan.columns import NO_FLOW, NO_VLAN, Kind, Tunnel
-from tests.scan.material import DEVICE, GATEWAY, A, eth, ip4, ip6, scan, tag, udp
+from tests.scan.material import DEVICE, GATEWAY, A, batch, eth, ip4, ip6, scan, scan_batches, tag, udp
 
 PACKET4 = ip4(udp())
 PACKET6 = ip6(udp())
@@ -273,6 +273,15 @@ def test_a_frame_that_ends_inside_its_link_header_holds_no_ip(name: str) -> None
     result = scan([frame[:size] for size in range(header)], link=link)
     assert result.counters["no_ip"] == header
     assert result.counters["ipv4"] == 0
+
+
+@pytest.mark.parametrize("proto", [0, 1, 2, 3, 1500])
+def test_a_protocol_number_below_the_ethernet_types_is_no_packet(proto: int) -> None:
+    frames = [cooked(proto, PACKET4), cooked2(proto, PACKET4)]
+    hdlc = b"\x0f\0" + struct.pack(">H", proto) + PACKET4
+    for link, frame in ((113, frames[0]), (276, frames[1]), (104, hdlc), (0, hdlc)):
+        counters = scan([eth(PACKET4), frame], link=link).counters
+        assert (counters["ipv4"], counters["no_ip"]) == (0, 2)
 
 
 def test_a_header_cut_by_the_snap_length_is_no_malformed_packet() -> None:

@@ -23,23 +23,34 @@ def test_loading_it_leaves_the_modules_in_use_alone() -> None:
     assert {name: sys.modules.get(name) for name in loading.LAYERS} == before
 
 
-def test_the_scan_as_imported_is_chosen_where_it_is_whole() -> None:
-    core = loading.choose_core()
-    assert core is sys.modules[loading.LAYERS[-1]]
-
-
-def test_a_scan_of_which_only_a_part_is_compiled_runs_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
-    loading.choose_core()
-    for name in loading.LAYERS:
+def put_in_place(monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> ModuleType:
+    """Pretend that the layers are loaded from these files; gives the stand-in for core."""
+    for name, file in files.items():
         stand_in = ModuleType(name)
-        stand_in.__file__ = "core.py" if name == loading.LAYERS[-1] else "layer.so"
+        stand_in.__file__ = file
         monkeypatch.setitem(sys.modules, name, stand_in)
-    assert not loading.choose_core().is_compiled()
+    return sys.modules[loading.LAYERS[-1]]
+
+
+@pytest.mark.parametrize("suffix", [".py", ".cpython-311-x86_64-linux-gnu.so"])
+def test_a_scan_that_is_all_plain_or_all_compiled_is_taken_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    core = put_in_place(monkeypatch, {name: name + suffix for name in loading.LAYERS})
+    assert loading.choose_core() is core
+
+
+@pytest.mark.parametrize("plain", loading.LAYERS)
+def test_a_scan_of_which_only_a_part_is_compiled_runs_interpreted(monkeypatch: pytest.MonkeyPatch, plain: str) -> None:
+    core = put_in_place(monkeypatch, {name: name + (".py" if name == plain else ".so") for name in loading.LAYERS})
+    chosen = loading.choose_core()
+    assert chosen is not core
+    assert not chosen.is_compiled()
 
 
 def test_a_compiled_scan_that_does_not_import_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str) -> ModuleType:
         raise ValueError(f"{name} changed size")
 
-    monkeypatch.setattr(loading.importlib, "import_module", fail)
+    monkeypatch.setattr("pcapaudit.scan.loading.importlib.import_module", fail)
     assert not loading.choose_core().is_compiled()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def clock_after(*times: int, each: int | None = None) -> Clock:
         {"captured": memoryview(array("I", [1, 2**32 - 1]))},
     ],
 )
-def test_a_batch_that_points_outside_its_bytes_is_refused(broken: dict[str, memoryview]) -> None:
+def test_a_batch_that_points_outside_its_bytes_is_refused(broken: dict[str, Any]) -> None:
     whole: FrameBatch = batch([b"a", b"b"])
     with pytest.raises(ValueError, match="batch"):
         view_columns(replace(whole, **broken))

@@ -47,3 +47,8 @@ def test_mixing_keeps_different_numbers_apart(one: int, other: int) -> None:
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_the_low_half_is_the_number_modulo_two_to_the_32(number: int) -> None:
     assert octets.low32(number) == number % 2**32
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
+def test_the_gap_of_two_times_is_their_difference_as_far_as_63_bits_hold(later: int, earlier: int) -> None:
+    assert octets.gap(later, earlier) == min(max(later - earlier, 1 - 2**63), 2**63 - 1)

@@ -12,6 +12,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.model.addresses import parse_ip
 from tests.support.scene import CLOUD, DEV, devices_of, traffic_of
+from tests.support.world import mac_of
 
 CLOUD_NEED = Need(
     id="SEN-05",
@@ -56,7 +57,8 @@ def facts_of(
 ) -> Facts:
     """The device of a packet script with the address ``judge``, taken for the product."""
     found = devices_of(traffic_of(dedent(script), hosts=hosts), signature, judge)
-    return next(f for f in found if parse_ip(judge) in f.addresses)
+    address = parse_ip(judge)
+    return next(f for f in found if address in f.addresses or f.mac == mac_of(address))
 
 
 def outcomes(check: Callable[[Facts], Iterator[Fired]], facts: Facts) -> list[tuple[str, str, str]]:

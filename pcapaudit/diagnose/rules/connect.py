@@ -17,6 +17,8 @@ from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
+MAX_OFFSETS = 6
+
 
 def where(attempt: Attempt) -> str:
     """``gk.sensorist.com (54.229.203.190) TCP 4321``: an endpoint for a sentence."""
@@ -42,6 +44,14 @@ def counted_syns(facts: Facts, silent: Sequence[Attempt], everything: Sequence[A
     """SYNs that count as unanswered (G3); a later attempt anywhere in the need closes the wait."""
     newest = max(a.last_try_ns for a in everything)
     return facts.counted([p for a in silent for p in a.tries], facts.params.syn_wait, last_activity_ns=newest)
+
+
+def spacing(facts: Facts, tries: Sequence[Packet], last: Packet) -> str:
+    """How a stack spaced its SYNs, and how long the silence after the last one was watched."""
+    first = tries[0].time_ns
+    offsets = ", ".join(f"{(p.time_ns - first) / 1e9:.1f}" for p in tries[:MAX_OFFSETS])
+    rest = duration((facts.end_ns - last.time_ns) / 1e9)
+    return f"SYN at {offsets} s, no SYN-ACK, reset or ICMP error; the capture goes on {rest} after the last one."
 
 
 def _by_name_and_port(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
@@ -104,6 +114,7 @@ def _timeout(facts: Facts, group: Sequence[Attempt], everything: Sequence[Attemp
         has_contrast=causes.has_contrast,
         decisive=causes.frames,
         tries=len(counted),
+        detail=spacing(facts, attempts[0].tries, counted[-1]),
     )
 
 
@@ -280,6 +291,7 @@ def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[
         has_contrast=causes.has_contrast,
         decisive=causes.frames,
         facts={"ports": sorted({a.port for a in attempts})},
+        detail=spacing(facts, max((a.tries for a in attempts), key=len), attempts[-1].tries[-1]),
     )
 
 

@@ -89,9 +89,11 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: allow UDP and TCP 53 to this resolver, or give the device another one.
     """
     silent: dict[bytes, list[tuple[Lookup, DnsQuery]]] = {}
+    spoke = _last_answers(facts)
     for lookup in relevant(facts):
         for query in lookup.queries:
-            if query.sent and not query.answers and not _was_used(facts, query):
+            is_open = query.sent and not query.answers and query.began_ns > spoke.get(query.resolver, 0)
+            if is_open and not _was_used(facts, query):
                 silent.setdefault(query.resolver, []).append((lookup, query))
     newest = max((m.at.time_ns for q in facts.lookups for m in q.sent), default=0)
     for resolver, pairs in silent.items():
@@ -100,6 +102,12 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
         if len(counted) < 2:
             continue
         yield _silent_resolver(facts, resolver, [lookup for lookup, _ in pairs], packets, counted)
+
+
+def _last_answers(facts: Facts) -> dict[bytes, int]:
+    """Resolver -> when it last answered this device: a question before that was lost, not ignored."""
+    answers = sorted((m.at for lookup in facts.lookups for m in lookup.answers), key=lambda p: p.time_ns)
+    return {p.src: p.time_ns for p in answers}
 
 
 def _counted_per_name(facts: Facts, pairs: Sequence[tuple[Lookup, DnsQuery]], newest: int) -> list[Packet]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import registered_domain
-from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.facts import Facts, is_local_address
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.makers import is_near, named_proxy
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -88,38 +88,70 @@ def _attempts(answers: Sequence[Answer]) -> list[Attempt]:
 def captive_portal(facts: Facts) -> Iterator[Fired]:
     """A portal asks for a login where the vendor's server should answer.
 
-    **Seen**: a plain HTTP request to a vendor's host is answered by a redirect (302, 303, 307) to another
-    registered domain or a private address, or by 511.
+    **Seen**: a plain HTTP request to a vendor's host is answered by 511, by a redirect (302, 303, 307) to a
+    bare or private address, or by one to another registered domain, again and again or with a second sign: two
+    of the vendor's hosts lead to the same place, the answer comes from nearby, the lease names a portal.
 
     **Means**: the network lets nobody out before a person has logged in at its portal; a device cannot.
 
-    **Not this rule**: the vendor's own redirect, to HTTPS or within its domains; a proxy's block page
-    (HTTP-BLOCK-PAGE).
+    **Not this rule**: the vendor's own redirect, to HTTPS or within its domains; a single one to a stranger
+    without any second sign; a proxy's block page (HTTP-BLOCK-PAGE).
 
     **Ask the network team**: exempt the device's MAC address from the portal.
     """
-    caught = [(f, _portal(facts, f)) for f in _all_answers(facts)]
-    to_portal = [(f, portal) for f, portal in caught if portal is not None and not _went_on(f)]
-    places: dict[str, set[str | bytes]] = {}
-    for f, portal in to_portal:
-        places.setdefault(portal, set()).add(f.attempt.host or f.attempt.address)
+    everything = _all_answers(facts)
+    caught = [Caught(f, portal) for f in everything for portal in (_portal(facts, f),) if portal and not _went_on(f)]
+    served = {id(f.attempt.need) for f in everything if f.response.status < 300}
+    for answers in _groups([c.answer for c in caught]):
+        part = [c for c in caught if any(c.answer is f for f in answers)]
+        signs = _portal_signs(facts, part[-1], caught)
+        is_steady = len(part) > 1 and id(part[-1].answer.attempt.need) not in served
+        if signs or is_steady:
+            yield _portal_finding(facts, part, signs)
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """An answer that leads away from the vendor, and where to."""
+
+    answer: Answer
+    portal: str
+
+
+def _portal_signs(facts: Facts, caught: Caught, every: Sequence[Caught]) -> list[str]:
+    """What else speaks for a portal than that the answer leads to a stranger."""
+    response, flow = caught.answer.response, caught.answer.attempt.flow
+    hosts = {c.answer.attempt.host or c.answer.attempt.address for c in every if c.portal == caught.portal}
     offered = next((c.ack.portal_uri for c in facts.dhcp if c.ack is not None and c.ack.portal_uri), None)
-    for answers in _groups([f for f, _ in to_portal]):
-        portal = next(p for f, p in to_portal if f is answers[-1])
-        attempts = _attempts(answers)
-        near = is_near(facts, attempts[-1].flow, answers[-1].response.at)
-        yield facts.finding(
-            "CAPTIVE-PORTAL",
-            Stage.APP,
-            f"{where(attempts[0])} is answered by a portal ({answers[-1].response.status}, {portal})",
-            _evidence(answers),
-            attempts=attempts,
-            decisive=[f.response.at.frame for f in (answers[0], answers[-1])],
-            tries=len(answers),
-            is_agreed=len(places[portal]) > 1 or offered is not None,
-            causes=[Cause("a captive portal", 40, near or f"the answer points to {portal}", "middlebox")],
-            facts={"portal": portal},
-        )
+    near = is_near(facts, flow, response.at)
+    address = _as_address(caught.portal)
+    known = [a for a, names in facts.names.items() if caught.portal in names]
+    signs = [
+        ("status 511 says so", response.status == LOGIN_NEEDED),
+        (f"the answer leads to the bare address {caught.portal}", address is not None),
+        (f"{caught.portal} has an address inside the site", any(is_local_address(a) for a in known)),
+        (f"{len(hosts)} hosts lead to {caught.portal}", len(hosts) > 1),
+        (f"the lease names the portal {offered}", offered is not None),
+        (near or "", near is not None),
+    ]
+    return [text for text, holds in signs if holds]
+
+
+def _portal_finding(facts: Facts, part: Sequence[Caught], signs: Sequence[str]) -> Fired:
+    answers = [c.answer for c in part]
+    attempts, portal = _attempts(answers), part[-1].portal
+    return facts.finding(
+        "CAPTIVE-PORTAL",
+        Stage.APP,
+        f"{where(attempts[0])} is answered by a portal (HTTP {answers[-1].response.status}, {portal})",
+        _evidence(answers),
+        attempts=attempts,
+        decisive=[f.response.at.frame for f in (answers[0], answers[-1])],
+        tries=len(answers),
+        is_agreed=len(signs) > 1,
+        causes=[Cause("a captive portal", 40, "; ".join(signs) or f"every answer leads to {portal}", "middlebox")],
+        facts={"portal": portal},
+    )
 
 
 def _went_on(answer: Answer) -> bool:
@@ -169,8 +201,9 @@ def _is_foreign(facts: Facts, asked: str, target: str) -> bool:
             and asked not in facts.names.get(address, ())
             and all(a.address != address for a in facts.attempts)
         )
-    same_owner = registered_domain(target) == registered_domain(asked)
-    return not same_owner and not facts.needs_name(target, required=False)
+    # One owner often holds his name under several suffixes (gk.sensorist.com, gk.sensorist.net).
+    own, other = (registered_domain(n).partition(".")[0] for n in (asked, target))
+    return own != other and not facts.needs_name(target, required=False)
 
 
 def _as_address(host: str) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
@@ -13,6 +13,7 @@ from pcapaudit.diagnose.refusals import (
     count_errors,
     delay_ns,
     describe_errors,
+    errors_by_flow,
     has_foreign_ttl,
     is_stopped,
     matched_errors,
@@ -43,6 +44,7 @@ LATE_S = 2.0
 SETTLE_S = 5.0
 """How long before a refused lookup another resolver may have given the answer."""
 DNS_PORT, NTP_PORT = 53, 123
+MAX_RESOLVERS = 50
 TRACEROUTE = range(33434, 33690)
 """Ports that probes of a route are sent to (RFC 1393 and common tools)."""
 MIN_LOOP, NORMAL_TTL = 3, 30
@@ -96,7 +98,7 @@ def _refusals(facts: Facts, what: _Refusal, is_wanted: Match) -> Iterator[Fired]
     errors = [e for e in matched_errors(facts) if is_wanted(e)]
     if not errors:
         return
-    bound = {e.flow for a in facts.attempts for e in errors if e.flow == a.flow.index}
+    bound = {a.flow.index for a in facts.attempts}
     yield from _of_needs(facts, what, errors)
     names = [e for e in errors if e.flow not in bound and _port(e) == DNS_PORT]
     yield from _of_names(facts, what, names)
@@ -111,10 +113,12 @@ def _port(error: IcmpError) -> int | None:
 
 
 def _of_needs(facts: Facts, what: _Refusal, errors: Sequence[IcmpError]) -> Iterator[Fired]:
+    about = errors_by_flow(errors)
     for need in facts.needs:
-        refused = [a for a in facts.attempts_of(need) if need.direction == "out" and is_stopped(a, errors)]
-        own = [e for e in errors for a in refused if e.flow == a.flow.index]
-        if not refused or not own:
+        tried = [a for a in facts.attempts_of(need) if need.direction == "out"]
+        refused = [a for a in tried if is_stopped(a, about.get(a.flow.index, ()))]
+        own = [e for a in refused for e in about[a.flow.index]]
+        if not refused:
             continue
         contrast = facts.reached_by_others(refused[0].address, refused[0].transport, refused[0].port)
         yield facts.finding(
@@ -138,24 +142,30 @@ def _evidence(attempts: Sequence[Attempt], errors: Sequence[IcmpError]) -> list[
 
 def _of_names(facts: Facts, what: _Refusal, errors: Sequence[IcmpError]) -> Iterator[Fired]:
     """Refused queries, resolver by resolver; harmless when another resolver gives the answer."""
-    for resolver in dict.fromkeys(e.message.quoted.dst for e in errors if e.message.quoted is not None):
-        own = [e for e in errors if e.message.quoted is not None and e.message.quoted.dst == resolver]
-        pairs = [(k, q) for k in facts.lookups for q in k.queries if q.resolver == resolver and _is_refused(q, own)]
-        needed = relevant(facts)
-        failed = [(k, q) for k, q in pairs if k in needed and not _is_resolved(facts, k.name, q.began_ns)]
+    quotes = [(e, e.message.quoted) for e in errors if e.message.quoted is not None]
+    needed = {id(k) for k in relevant(facts)}
+    answered = _last_answers(facts)
+    for resolver in list(dict.fromkeys(q.dst for _, q in quotes))[:MAX_RESOLVERS]:
+        own = [e for e, q in quotes if q.dst == resolver]
+        ports = {q.sport for _, q in quotes if q.dst == resolver}
+        pairs = [(k, q) for k in facts.lookups for q in k.queries if q.resolver == resolver and _is_refused(q, ports)]
+        failed = [(k, q) for k, q in pairs if id(k) in needed and answered.get(k.name, 0) < q.began_ns - ns(SETTLE_S)]
         asked = failed or pairs
         if asked:
             yield _refused_names(facts, what, resolver, asked, own, Outcome.FAILED if failed else Outcome.NOTE)
 
 
-def _is_refused(query: DnsQuery, errors: Sequence[IcmpError]) -> bool:
-    ports = {e.message.quoted.sport for e in errors if e.message.quoted is not None}
+def _is_refused(query: DnsQuery, ports: Container[int | None]) -> bool:
     return bool(query.sent) and not query.answers and query.sent[0].at.sport in ports
 
 
-def _is_resolved(facts: Facts, name: str, since_ns: int) -> bool:
-    answered = [q for k in facts.lookups if k.name == name for q in k.resolved]
-    return any(m.at.time_ns >= since_ns - ns(SETTLE_S) for q in answered for m in q.answers)
+def _last_answers(facts: Facts) -> dict[str, int]:
+    """Name -> when an address for it last came, from whatever resolver."""
+    table: dict[str, int] = {}
+    for lookup in facts.lookups:
+        times = [m.at.time_ns for q in lookup.resolved for m in q.answers]
+        table[lookup.name] = max([table.get(lookup.name, 0), *times])
+    return table
 
 
 def _refused_names(
@@ -365,8 +375,9 @@ def ttl_loop(facts: Facts) -> Iterator[Fired]:
     errors = [e for e in errors if _is_ordinary(facts, e)]
     if len(errors) < MIN_LOOP:
         return
-    lost = [a for a in facts.attempts if a.need.direction == "out" and is_stopped(a, errors)]
-    flows = {e.flow for e in errors}
+    about = errors_by_flow(errors)
+    lost = [a for a in facts.attempts if a.need.direction == "out" and is_stopped(a, about.get(a.flow.index, ()))]
+    flows = set(about)
     works = any(f.received for f in facts.outward_flows if f.index not in flows and facts.is_off_link(f.resp[0]))
     targets = ", ".join(list(dict.fromkeys(name_target(e) for e in errors))[:3])
     # Where other ways out work only the looping services fail; where none does the way out itself is broken.

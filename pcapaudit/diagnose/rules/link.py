@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
@@ -18,6 +19,8 @@ from pcapaudit.model.times import duration
 from pcapaudit.model.words import Identification, Outcome, Stage
 
 MIN_BOOTS = 3
+MAX_STARTS = 50
+"""Starts that are held against every connection; a connection across one of them is enough."""
 LEASE_SHARE = 0.45
 """A client that asks anew at half of its lease or later is no reboot, only a poor client."""
 ALIKE = 0.25
@@ -88,7 +91,7 @@ def reboot_loop(facts: Facts) -> Iterator[Fired]:
     starts = [c.messages[0].at for c in boots]
     if len(boots) < MIN_BOOTS or _goes_on(facts, starts[1:]) or not _works_between(facts, starts):
         return
-    pauses = [b.time_ns - a.time_ns for a, b in itertools.pairwise(starts)]
+    pauses = [b.time_ns - a.time_ns for a, b in pairwise(starts)]
     lease_s = max((c.ack.lease_s or 0 for c in boots if c.ack is not None), default=0)
     if lease_s and min(pauses) >= ns(LEASE_SHARE * lease_s):
         return
@@ -120,15 +123,19 @@ def _is_start(cycle: DhcpCycle) -> bool:
 def _goes_on(facts: Facts, starts: Sequence[Packet]) -> bool:
     """Whether a TCP connection of the device lives on across a start."""
     flows = [f for f in facts.outward_flows if f.proto == TCP and f.sent]
-    return any(f.first_ns < s.time_ns and f.sent[-1].time_ns > s.time_ns + ns(ACROSS_S) for s in starts for f in flows)
+    return any(
+        f.first_ns < s.time_ns and f.sent[-1].time_ns > s.time_ns + ns(ACROSS_S)
+        for s in starts[:MAX_STARTS]
+        for f in flows
+    )
 
 
 def _works_between(facts: Facts, starts: Sequence[Packet]) -> bool:
     """Whether after each start but the last the device did something with its lease."""
     used = [q.began_ns for k in facts.lookups for q in k.queries] + [f.first_ns for f in facts.outward_flows]
     used += [m.at.time_ns for m in facts.traffic.arp if m.sender_mac == facts.mac]
-    pairs = itertools.pairwise(starts)
-    return all(any(a.time_ns < t < b.time_ns for t in used) for a, b in pairs)
+    used.sort()
+    return all(bisect_right(used, a.time_ns) < bisect_left(used, b.time_ns) for a, b in pairwise(starts))
 
 
 # --- 802.1X -------------------------------------------------------------------------------------------------
@@ -289,32 +296,28 @@ def _discovers(facts: Facts) -> _Unheard | None:
 
 
 def _questions(facts: Facts) -> _Unheard | None:
+    served: dict[bytes, Packet] = {}
+    for m in facts.traffic.arp:
+        if m.op == 2 and m.target_mac != facts.mac and _is_same_wire(facts, m.at):
+            served.setdefault(m.sender_ip, m.at)
     for question in facts.arps:
         counted = facts.counted([m.at for m in question.requests], ARP_WAIT_S)
-        replies = (
-            m.at
-            for m in facts.traffic.arp
-            if m.op == 2 and m.sender_ip == question.target and m.target_mac != facts.mac
-        )
-        served = next((at for at in replies if _is_same_wire(facts, at)), None)
-        if counted and not question.replies and served is not None:
-            return _Unheard(f"{len(counted)} ARP for {ip_text(question.target)}", tuple(counted), served)
+        if counted and not question.replies and question.target in served:
+            what = f"{len(counted)} ARP for {ip_text(question.target)}"
+            return _Unheard(what, tuple(counted), served[question.target])
     return None
 
 
 def _solicitations(facts: Facts) -> _Unheard | None:
     said = [m for m in facts.traffic.icmp if m.family == 6]
     own = [m.at for m in said if m.type == ROUTER_SOLICITATION and m.at.smac == facts.mac]
+    told = [m.at.time_ns for m in said if m.type == ROUTER_ADVERTISEMENT]
     counted = facts.counted(own, ROUTER_WAIT_S)
     served = _served_router(facts, said)
-    answered = any(
-        m.type == ROUTER_ADVERTISEMENT and 0 <= m.at.time_ns - p.time_ns <= PROMPT_NS for p in own for m in said
-    )
-    return (
-        _Unheard(f"{len(counted)} router solicitations", tuple(counted), served)
-        if counted and served is not None and not answered
-        else None
-    )
+    answered = any(bisect_left(told, p.time_ns) < bisect_right(told, p.time_ns + PROMPT_NS) for p in own)
+    if not counted or served is None or answered:
+        return None
+    return _Unheard(f"{len(counted)} router solicitations", tuple(counted), served)
 
 
 def _served_router(facts: Facts, said: Sequence[IcmpMessage]) -> Packet | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
@@ -88,8 +88,10 @@ def _datagram_loss(facts: Facts) -> Iterator[Fired]:
     """Requests over UDP without a reply between answered ones to the same server."""
     for need in facts.needs:
         attempts = datagram_attempts(facts, need) if need.required else []
-        for address in dict.fromkeys(a.address for a in attempts):
-            own = [a for a in attempts if a.address == address]
+        by_server: dict[bytes, list[Attempt]] = {}
+        for attempt in attempts:
+            by_server.setdefault(attempt.address, []).append(attempt)
+        for own in by_server.values():
             lost, total = _lost_requests(own)
             if len(lost) >= MIN_UDP_LOST and len(lost) >= UDP_LOSS_SHARE * total:
                 yield _loss(
@@ -112,7 +114,7 @@ def _lost_requests(attempts: Sequence[Attempt]) -> tuple[list[Packet], int]:
         return [], 0
     inside = packets[replies[0] : replies[-1] + 1]
     total = sum(1 for p in inside if p.frame in asked)
-    lost = [p for p, q in itertools.pairwise(inside) if p.frame in asked and q.frame in asked]
+    lost = [p for p, q in pairwise(inside) if p.frame in asked and q.frame in asked]
     return (lost, total) if len(lost) * 3 < total else ([], total)
 
 

@@ -8,6 +8,7 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.refusals import errors_by_flow
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.stuck import MIN_REPEATS, WRAP, Stuck, size_limit, stopped_stage, tcp_attempts
@@ -102,10 +103,11 @@ def _inbound_limit(facts: Facts, holes: Sequence[tuple[Attempt, tuple[Packet, Pa
 
 def _too_big(facts: Facts, need: Need) -> Iterator[Fired]:
     """A router says that packets are too big; whether the device then sends smaller ones decides."""
+    about = errors_by_flow(facts.icmp_errors)
     for attempt in tcp_attempts(facts, need):
         errors = [
             e.message
-            for e in facts.errors_about(attempt)
+            for e in about.get(attempt.flow.index, ())
             if (e.message.family, e.message.type, e.message.code) in ((4, 3, 4), (6, 2, 0))
         ]
         if not errors:

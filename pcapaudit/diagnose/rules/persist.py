@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -21,6 +22,8 @@ from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
 MIN_REPEATS = 3
+MAX_LOSSES = 100
+"""Lost or reset connections that are looked at closely; more say nothing new."""
 RECONNECT_S = 120.0
 """How soon a new connection must work to show that the path is fine and only the state was lost."""
 SURE_IDLE_S = 30.0
@@ -78,6 +81,8 @@ def idle_times(facts: Facts, need: Need) -> IdleTimes:
     for attempt in attempts:
         loss, survived = _idle_of(facts, attempt)
         result.survived_ns = max(result.survived_ns, survived)
+        if len(result.losses) >= MAX_LOSSES:
+            continue
         renewed = _renewed(attempts, attempt, loss[1][-1].time_ns) if loss is not None else None
         if loss is not None and renewed is not None:
             result.losses.append(IdleLoss(attempt, loss[0], loss[1], renewed))
@@ -93,7 +98,7 @@ def _idle_of(facts: Facts, attempt: Attempt) -> tuple[tuple[int, list[Packet]] |
     dead = _dead_end(flow) or _near_reset(facts, flow)
     end = dead[0].frame if dead else None
     alive = [p for p in flow.packets if end is None or p.frame < end]
-    pauses = [b.time_ns - a.time_ns for a, b in itertools.pairwise(alive) if _was_answered(flow, b)]
+    pauses = [b.time_ns - a.time_ns for a, b in pairwise(alive) if _was_answered(flow, b)]
     survived = max(pauses, default=0)
     return ((dead[0].time_ns - alive[-1].time_ns, dead) if dead and alive else None), survived
 
@@ -112,7 +117,7 @@ def _dead_end(flow: Flow) -> list[Packet] | None:
     """
     last_in = flow.received[-1].frame if flow.received else 0
     tail = [p for p in flow.sent if p.frame > last_in and not p.flags & (SYN | RST | FIN)]
-    probes = [p for p in tail if p.payload_len or _is_probe(flow, p)]
+    probes = _probes(flow, {p.frame for p in tail})
     if not flow.received:
         # One direction only: the first packet that is repeated three times marks the end.
         probes = _repeated(probes)
@@ -133,13 +138,20 @@ def _repeated(packets: Sequence[Packet]) -> list[Packet]:
     return [p for p in packets if counts[p.seq] > MIN_REPEATS]
 
 
-def _is_probe(flow: Flow, packet: Packet) -> bool:
-    """An empty segment below what was already sent: a keep-alive probe."""
-    sent = [p for p in flow.sent if p.frame < packet.frame and p.payload_len]
-    if not sent or packet.payload_len:
-        return False
-    end = (sent[-1].seq + sent[-1].payload_len) % (1 << 32)
-    return distance(packet.seq, end) == -1
+def _probes(flow: Flow, frames: Container[int]) -> list[Packet]:
+    """Those of the originator's packets in these frames that ask for an acknowledgment: data and keep-alives.
+
+    A keep-alive probe is an empty segment just below what was already sent (RFC 9293, 3.8.4).
+    """
+    found: list[Packet] = []
+    end: int | None = None
+    for p in flow.sent:
+        is_probe = not p.payload_len and end is not None and distance(p.seq, end) == -1
+        if p.frame in frames and (p.payload_len or is_probe):
+            found.append(p)
+        if p.payload_len:
+            end = (p.seq + p.payload_len) % (1 << 32)
+    return found
 
 
 def _near_reset(facts: Facts, flow: Flow) -> list[Packet] | None:
@@ -148,20 +160,22 @@ def _near_reset(facts: Facts, flow: Flow) -> list[Packet] | None:
     if reset is None:
         return None
     asked = next((p for p in reversed(flow.sent) if p.frame < reset.frame), None)
-    if asked is None or reset.time_ns - asked.time_ns > ns(PROMPT_S):
+    if asked is None or reset.time_ns - asked.time_ns > ns(PROMPT_S) or not _rested(flow, asked, facts.params.idle_gap):
         return None
     return [asked, reset] if judge_reset(facts, flow, reset).score >= POSSIBLE else None
 
 
+def _rested(flow: Flow, packet: Packet, least_s: float) -> bool:
+    """Whether the flow was idle for so long before a packet; only then is the reset worth a judgement."""
+    before = bisect_left(flow.packets, packet.frame, key=lambda p: p.frame)
+    return before > 0 and packet.time_ns - flow.packets[before - 1].time_ns >= ns(least_s)
+
+
 def _renewed(attempts: Sequence[Attempt], lost: Attempt, since_ns: int) -> Attempt | None:
     """The next connection, when it works at once: then the path is fine and only the state was gone."""
-    later = [
-        a
-        for a in attempts
-        if a is not lost and a.began_ns > since_ns - ns(RECONNECT_S) and a.began_ns > lost.began_ns and a.flow.syns
-    ]
-    after = [a for a in later if a.began_ns >= since_ns or a.began_ns > lost.flow.last_ns - ns(RECONNECT_S)]
-    first = after[0] if after else None
+    earliest = max(lost.began_ns + 1, since_ns - ns(RECONNECT_S))
+    start = bisect_left(attempts, earliest, key=lambda a: a.began_ns)
+    first = next((a for a in attempts[start:] if a is not lost and a.flow.syns), None)
     works = first is not None and first.has(Stage.RETURN) and first.began_ns - since_ns <= ns(RECONNECT_S)
     return first if works else None
 
@@ -217,7 +231,7 @@ def nat_idle_timeout(facts: Facts) -> Iterator[Fired]:
 def _are_alike(spans_ns: Sequence[int]) -> bool:
     """Whether two or more spans have like length."""
     ordered = sorted(spans_ns)
-    return any(b - a <= LIKE * b for a, b in itertools.pairwise(ordered))
+    return any(b - a <= LIKE * b for a, b in pairwise(ordered))
 
 
 # --- short lives --------------------------------------------------------------------------------------------
@@ -234,7 +248,7 @@ def conn_flap(facts: Facts) -> Iterator[Fired]:
     the device.
 
     **Not this rule**: a device that restarts (DEV-REBOOT-LOOP); connections forgotten when idle
-    (NAT-IDLE-TIMEOUT); a device that closes by itself after each answered request; a stable connection
+    (NAT-IDLE-TIMEOUT) or reset by the server's side (TCP-RST-MIDSTREAM); a device that closes by itself after each answered request; a stable connection
     follows.
 
     **Ask the network team**: time-outs of the firewall or proxy, if a timer shows; else the vendor.
@@ -261,27 +275,37 @@ def conn_flap(facts: Facts) -> Iterator[Fired]:
 
 
 def _short_run(facts: Facts, need: Need) -> list[Attempt]:
-    """The last connections in a row that were short or lived equally long; [] when a stable one follows."""
-    idle = [x.attempt for x in idle_times(facts, need).losses]
-    attempts = [a for a in lasting_attempts(facts, need) if a.flow.syns and a not in idle]
-    run: list[Attempt] = []
-    best: list[Attempt] = []
-    for attempt in attempts:
+    """The longest row of connections that were short or lived equally long; [] when a stable one follows."""
+    idle = {x.attempt.flow.index for x in idle_times(facts, need).losses}
+    ended: list[Attempt] = []
+    for attempt in lasting_attempts(facts, need):
         if attempt.flow.closed_at is None or _is_own_way(attempt):
-            stable = attempt.answered_ns is not None and attempt.answered_ns - attempt.began_ns >= ns(STABLE_S)
-            run, best = ([], []) if stable else (run, best)
-            continue
-        run = [*run, attempt]
-        best = run if _is_flapping(facts, run) else best
-        if not _is_short(facts, attempt) and not _are_equal([_life_ns(a) for a in run]):
-            run = [attempt]
-    return best
+            ended = [] if _is_stable(attempt) else ended
+        elif attempt.flow.syns and attempt.flow.index not in idle and _unwanted_reset(attempt, need) is None:
+            ended.append(attempt)
+    short = [list(row) for is_short, row in groupby(ended, lambda a: _is_short(facts, a)) if is_short]
+    best = max([*short, *_even_rows(ended)], key=len, default=[])
+    return best if len(best) >= MIN_FLAPS else []
 
 
-def _is_flapping(facts: Facts, run: Sequence[Attempt]) -> bool:
-    if len(run) < MIN_FLAPS:
-        return False
-    return all(_is_short(facts, a) for a in run) or _are_equal([_life_ns(a) for a in run])
+def _even_rows(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
+    """Cut attempts into rows of like lifetime."""
+    rows: list[list[Attempt]] = []
+    low = high = 0
+    for attempt in attempts:
+        life = _life_ns(attempt)
+        if rows and _is_even([min(low, life), max(high, life)]):
+            rows[-1].append(attempt)
+            low, high = min(low, life), max(high, life)
+        else:
+            rows.append([attempt])
+            low = high = life
+    return rows
+
+
+def _is_stable(attempt: Attempt) -> bool:
+    """Whether a connection was answered for so long that what came before it is over."""
+    return attempt.answered_ns is not None and attempt.answered_ns - attempt.began_ns >= ns(STABLE_S)
 
 
 def _is_short(facts: Facts, attempt: Attempt) -> bool:
@@ -294,8 +318,13 @@ def _life_ns(attempt: Attempt) -> int:
 
 
 def _are_equal(lives: Sequence[int]) -> bool:
-    """Whether lifetimes differ by no more than a second or a twentieth: a timer ends them."""
-    return len(lives) >= MIN_FLAPS and max(lives) - min(lives) <= max(ns(1.0), max(lives) // 20)
+    """Whether three or more lifetimes are equal: a timer ends them."""
+    return len(lives) >= MIN_FLAPS and _is_even(lives)
+
+
+def _is_even(lives: Sequence[int]) -> bool:
+    """Whether lifetimes differ by no more than a second or a twentieth."""
+    return max(lives) - min(lives) <= max(ns(1.0), max(lives) // 20)
 
 
 def _is_own_way(attempt: Attempt) -> bool:
@@ -358,17 +387,17 @@ def rst_midstream(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: the log of firewall and intrusion prevention at these times; else the vendor.
     """
     for need in facts.needs:
-        idle = [x.attempt for x in idle_times(facts, need).losses]
+        idle = {x.attempt.flow.index for x in idle_times(facts, need).losses}
         broken = [
             (a, r)
             for a in lasting_attempts(facts, need)
-            if a not in idle
+            if a.flow.index not in idle
             for r in (_unwanted_reset(a, need),)
             if r is not None
         ]
         if not broken:
             continue
-        verdicts = [judge_reset(facts, a.flow, r) for a, r in broken]
+        verdicts = [judge_reset(facts, a.flow, r) for a, r in broken[:MAX_LOSSES]]
         worst = max(verdicts, key=lambda v: v.score)
         attempts = [a for a, _ in broken]
         times = "once" if len(broken) == 1 else f"{len(broken)} times"
@@ -448,7 +477,7 @@ def silent_after_ok(facts: Facts) -> Iterator[Fired]:
         for prev, p in zip([None, *reports], reports, strict=False)
         if prev is None or p.time_ns - prev.time_ns > ns(1.0)
     ]
-    pauses = [b.time_ns - a.time_ns for a, b in itertools.pairwise(starts)]
+    pauses = [b.time_ns - a.time_ns for a, b in pairwise(starts)]
     if len(starts) < MIN_REPORTS or max(pauses) > (1 + LIKE) * min(pauses):
         return
     quiet_ns = facts.end_ns - facts.host.last_ns

@@ -5,14 +5,16 @@ UDP has no handshake: the first reply proves connection and way back at once.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from pcapaudit.catalog.schema import Need
-from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.attempts import Attempt, series_of
 from pcapaudit.diagnose.causes import silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.refusals import errors_by_flow
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.vantage import vantage_of
@@ -23,8 +25,8 @@ from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage, Vantage
 
 MIN_SERVERS = 2
-MAX_STRAYS = 500
-"""Flows of the device that are searched for replies from elsewhere."""
+MAX_STRAYS, MAX_PACKETS = 500, 20
+"""Flows of the device that are searched for replies from elsewhere, and packets of each."""
 
 
 def datagram_attempts(facts: Facts, need: Need) -> list[Attempt]:
@@ -34,13 +36,11 @@ def datagram_attempts(facts: Facts, need: Need) -> list[Attempt]:
 
 
 def silent_runs(facts: Facts, attempts: Sequence[Attempt]) -> list[list[Attempt]]:
-    """Attempts in a row without any reply or ICMP error; an answered one in between ends the run.
-
-    The second element of a run that an answer ended is followed by success, so it says less.
-    """
+    """Attempts in a row without any reply or ICMP error; an answered one in between ends the run."""
+    refused = errors_by_flow(facts.icmp_errors)
     runs: list[list[Attempt]] = [[]]
     for attempt in attempts:
-        if attempt.flow.received or facts.errors_about(attempt):
+        if attempt.flow.received or attempt.flow.index in refused:
             runs.append([])
         else:
             runs[-1].append(attempt)
@@ -108,7 +108,7 @@ def _walk(facts: Facts, need: Need) -> list[Attempt]:
         return []
     attempts = datagram_attempts(facts, need)
     runs = silent_runs(facts, attempts)
-    if not runs or attempts[-1] not in runs[-1] or _strays(facts, runs[-1]):
+    if not runs or attempts[-1] is not runs[-1][-1] or _strays(facts, runs[-1]):
         return []
     return runs[-1]
 
@@ -153,9 +153,10 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
         attempts = datagram_attempts(facts, need)
         walked = _walk(facts, need)
         if walked and _is_walk(_counted(facts, walked, attempts)[1]):
-            attempts = [a for a in attempts if a not in walked]
-        for key in dict.fromkeys(a.key for a in attempts):
-            yield from _silent_server(facts, [a for a in attempts if a.key == key], attempts)
+            mine = {a.flow.index for a in walked}
+            attempts = [a for a in attempts if a.flow.index not in mine]
+        for series in series_of(attempts):
+            yield from _silent_server(facts, series.attempts, attempts)
 
 
 def _silent_server(facts: Facts, series: Sequence[Attempt], everything: Sequence[Attempt]) -> Iterator[Fired]:
@@ -194,7 +195,7 @@ def wrong_source(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: the translation rule of the firewall; else the vendor's load balancer.
     """
     for need in facts.needs:
-        silent = [a for a in datagram_attempts(facts, need) if not a.flow.received and not facts.errors_about(a)]
+        silent = [a for run in silent_runs(facts, datagram_attempts(facts, need)) for a in run]
         strays = _strays(facts, silent)
         if not strays:
             continue
@@ -227,7 +228,7 @@ def _strays(facts: Facts, attempts: Sequence[Attempt]) -> list[Packet]:
     if not by_port:
         return found
     for flow in _one_sided(facts)[:MAX_STRAYS]:
-        for packet in flow.packets:
+        for packet in flow.packets[:MAX_PACKETS]:
             asked = by_port.get(packet.dport)
             if asked is not None and _is_reply_like(packet, asked, ns(facts.params.udp_wait)):
                 found.append(packet)
@@ -237,7 +238,13 @@ def _strays(facts: Facts, attempts: Sequence[Attempt]) -> list[Packet]:
 def _is_reply_like(packet: Packet, asked: Attempt, wait_ns: int) -> bool:
     is_new = (packet.src, packet.sport) != asked.flow.resp and is_unicast(packet.dst)
     alike = packet.src == asked.flow.resp[0] or packet.sport == asked.flow.resp[1]
-    return is_new and alike and any(0 <= packet.time_ns - t.time_ns <= wait_ns for t in asked.tries)
+    return is_new and alike and _was_asked(asked.tries, packet.time_ns, wait_ns)
+
+
+def _was_asked(tries: Sequence[Packet], time_ns: int, wait_ns: int) -> bool:
+    """Whether the last try before a time lies no longer ago than the wait."""
+    before = bisect_right(tries, time_ns, key=lambda p: p.time_ns)
+    return before > 0 and time_ns - tries[before - 1].time_ns <= wait_ns
 
 
 def _one_sided(facts: Facts) -> list[Flow]:

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapaudit.diagnose.rules import persist
+from tests.support.services import CLOUD_NEED, ONE_SHOT, facts_of, outcomes
+
+ALIVE = "0.0 dev:50001 > cloud:4321 CONNECT\n0.1 dev:50001 > cloud:4321 EXCHANGE 9 9\n"
+NEW = "{at}.0 dev:{port} > cloud:4321 CONNECT\n{at}.1 dev:{port} > cloud:4321 EXCHANGE 9 9\n"
+
+
+def dead(at: int, port: int = 50001, word: str = "DATA 50 lost") -> str:
+    again = "AGAIN lost" if "DATA" in word else word
+    lines = [f"{at}.0 dev:{port} > cloud:4321 {word}"]
+    lines += [f"{at + wait}.0 dev:{port} > cloud:4321 {again}" for wait in (1, 2, 4, 8)]
+    return "\n".join(lines) + "\n"
+
+
+def test_an_idle_time_is_lost_when_repeats_stay_unanswered_and_a_new_connection_works() -> None:
+    found = persist.idle_times(facts_of(ALIVE + dead(100) + NEW.format(at=110, port=50002)), CLOUD_NEED)
+
+    assert [round(x.gap_ns / 1e9) for x in found.losses] == [100]
+    assert found.losses[0].renewed.flow.orig[1] == 50002
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(ALIVE + dead(100), id="no new connection"),
+        pytest.param(ALIVE + dead(100) + "110.0 dev:50002 > cloud:4321 SYN", id="the new one fails"),
+        pytest.param(ALIVE + dead(100) + NEW.format(at=300, port=50002), id="the new one works much later"),
+        pytest.param(ALIVE + dead(4) + NEW.format(at=13, port=50002), id="hardly idle"),
+        pytest.param(ALIVE + NEW.format(at=100, port=50002), id="just another connection"),
+    ],
+)
+def test_no_idle_time_is_lost(script: str) -> None:
+    assert persist.idle_times(facts_of(script), CLOUD_NEED).losses == []
+
+
+def test_keepalive_probes_without_answer_count_like_data() -> None:
+    script = ALIVE + dead(100, word="KEEPALIVE") + NEW.format(at=110, port=50002)
+
+    assert outcomes(persist.nat_idle_timeout, facts_of(script)) == [("NAT-IDLE-TIMEOUT", "persist", "degraded")]
+
+
+def test_a_longer_idle_time_that_was_survived_takes_it_back() -> None:
+    survived = "0.0 dev:50009 > cloud:443 CONNECT\n0.1 dev:50009 > cloud:443 EXCHANGE 9 9\n"
+    survived += "150.0 dev:50009 > cloud:443 EXCHANGE 9 9\n"
+    found = persist.idle_times(facts_of(survived + ALIVE + dead(100) + NEW.format(at=110, port=50002)), CLOUD_NEED)
+
+    assert round(found.survived_ns / 1e9) == 150
+    assert found.losses == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        pytest.param(100, 220, ["failed"], id="twice alike"),
+        pytest.param(100, 400, ["degraded"], id="twice, unlike"),
+        pytest.param(10, 30, ["failed"], id="short but twice alike"),
+    ],
+)
+def test_the_same_idle_time_twice_fails_a_persistent_service(first: int, second: int, said: list[str]) -> None:
+    script = ALIVE + dead(first) + NEW.format(at=first + 9, port=50002) + dead(second, 50002)
+    facts = facts_of(script + NEW.format(at=second + 9, port=50003))
+
+    assert [outcome for _, _, outcome in outcomes(persist.nat_idle_timeout, facts)] == said
+
+
+def test_a_short_idle_time_lost_once_is_not_believed() -> None:
+    facts = facts_of(ALIVE + dead(10) + NEW.format(at=19, port=50002))
+
+    assert outcomes(persist.nat_idle_timeout, facts) == []
+
+
+def lives(*spans: float, closer: str = "cloud:4321 > dev", answered: bool = False) -> str:
+    text, at = "", 0.0
+    for i, span in enumerate(spans):
+        port = 50001 + i
+        ends = (
+            closer.replace("dev", f"dev:{port}") if closer.endswith("dev") else closer.replace("dev", f"dev:{port}", 1)
+        )
+        text += f"{at} dev:{port} > cloud:4321 CONNECT\n{at + 0.2} dev:{port} > cloud:4321 "
+        text += "EXCHANGE 9 9\n" if answered else "DATA 9\n"
+        text += f"{at + span} {ends} FIN\n"
+        at += span + 5
+    return text + f"{at + 60} switch > * WATCH"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        pytest.param(lives(2, 3, 4), ["failed"], id="three short ones without answer"),
+        pytest.param(lives(2, 3, 4, answered=True), ["degraded"], id="three short ones that work"),
+        pytest.param(lives(2, 3), [], id="two"),
+        pytest.param(lives(60, 60.4, 60.2), ["failed"], id="equal lifetimes"),
+        pytest.param(lives(60, 90, 45), [], id="longer ones, unlike"),
+        pytest.param(
+            lives(2, 3, 4, closer="dev > cloud:4321", answered=True), [], id="the device closes after answers"
+        ),
+    ],
+)
+def test_connections_flap_when_three_are_short_or_equal(script: str, said: list[str]) -> None:
+    assert [outcome for _, _, outcome in outcomes(persist.conn_flap, facts_of(script))] == said
+
+
+def test_a_service_that_need_not_last_does_not_flap() -> None:
+    assert outcomes(persist.conn_flap, facts_of(lives(2, 3, 4), ONE_SHOT)) == []
+
+
+RESET = """
+{at}.0 dev:{port} > cloud:4321 CONNECT
+{at}.1 dev:{port} > cloud:4321 EXCHANGE 9 9
+{at}.5 cloud:4321 > dev:{port} RST
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "rest", "said"),
+    [
+        pytest.param(1, "", ["note"], id="once"),
+        pytest.param(2, NEW.format(at=60, port=50009), ["degraded"], id="twice, works after"),
+        pytest.param(2, "60.0 switch > * WATCH", ["failed"], id="twice, and then nothing"),
+        pytest.param(2, "", ["degraded"], id="twice, and the capture ends"),
+    ],
+)
+def test_resets_of_a_working_connection_weigh_by_number_and_by_what_follows(
+    count: int, rest: str, said: list[str]
+) -> None:
+    script = "".join(RESET.format(at=10 * i, port=50000 + i) for i in range(1, count + 1))
+
+    assert [outcome for _, _, outcome in outcomes(persist.rst_midstream, facts_of(script + rest))] == said
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("5.0 dev:50001 > cloud:4321 RST", id="the device resets"),
+        pytest.param("5.0 dev:50001 > cloud:4321 FIN\n5.1 cloud:4321 > dev:50001 RST", id="after a FIN"),
+    ],
+)
+def test_resets_that_only_end_what_is_over_are_normal(end: str) -> None:
+    assert outcomes(persist.rst_midstream, facts_of(ALIVE + end)) == []
+
+
+def test_a_finished_request_may_end_with_the_servers_reset() -> None:
+    script = "".join(RESET.format(at=10 * i, port=50000 + i) for i in (1, 2, 3))
+
+    assert outcomes(persist.rst_midstream, facts_of(script, ONE_SHOT)) == []
+
+
+def test_connections_without_handshake_are_none_of_those_that_last() -> None:
+    facts = facts_of(ALIVE + "5.0 dev:50002 > cloud:4321 SYN")
+
+    assert [a.flow.orig[1] for a in persist.lasting_attempts(facts, CLOUD_NEED)] == [50001]
+
+
+@pytest.mark.parametrize(
+    ("times", "fires"),
+    [
+        pytest.param(range(10, 70, 10), True, id="every ten seconds"),
+        pytest.param((10, 20, 45, 50, 60), False, id="irregular"),
+        pytest.param((10, 20, 30, 40), False, id="too few to know"),
+    ],
+)
+def test_silence_after_regular_reports_is_told(times: range, *, fires: bool) -> None:
+    reports = "".join(f"{at}.0 dev:50001 > cloud:4321 EXCHANGE 9 9\n" for at in times)
+    facts = facts_of(f"0.0 dev:50001 > cloud:4321 CONNECT\n{reports}500.0 pc > gw ARP")
+
+    assert bool(outcomes(persist.silent_after_ok, facts)) is fires

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapaudit.diagnose.silence import (
+    by_service,
+    end_by,
+    first_answer_after,
+    is_acknowledged,
+    is_silent,
+    is_swallowed,
+)
+from tests.support.services import facts_of
+
+OPEN = """
+0.0  dev:50001 > cloud:4321 CONNECT
+0.1  dev:50001 > cloud:4321 DATA 120
+"""
+"""Frames 1 to 3 open the connection, frame 4 asks."""
+
+
+@pytest.mark.parametrize(
+    ("rest", "silent"),
+    [
+        pytest.param("0.2 cloud:4321 > dev ACK\n10.2 switch > * WATCH", True, id="ten seconds without a byte"),
+        pytest.param("0.2 cloud:4321 > dev ACK\n9.0 switch > * WATCH", False, id="the capture ends after nine"),
+        pytest.param("0.2 cloud:4321 > dev ACK\n5.0 dev:50001 > cloud:4321 FIN", True, id="the device gives up"),
+        pytest.param("0.2 dev:50001 > cloud:4321 FIN\n20.0 switch > * WATCH", False, id="it closes at once"),
+        pytest.param("0.2 cloud:4321 > dev FIN\n20.0 switch > * WATCH", False, id="the server closes at once"),
+        pytest.param("12.0 cloud:4321 > dev FIN\n20.0 switch > * WATCH", True, id="the server closes late"),
+        pytest.param("4.0 cloud:4321 > dev DATA 10\n20.0 switch > * WATCH", False, id="an answer"),
+        pytest.param(
+            "4.0 cloud:4321 > dev DATA 10 unseen\n4.1 dev:50001 > cloud:4321 ACK\n20.0 switch > * WATCH",
+            False,
+            id="an answer that only the device saw",
+        ),
+        pytest.param("5.0 dev:50002 > cloud:4321 SYN", True, id="a new connection"),
+        pytest.param(
+            "0.2 cloud:4321 > dev FIN seq=+340\n20.0 switch > * WATCH", False, id="a FIN that overtook the answer"
+        ),
+    ],
+)
+def test_silence_is_judged_by_what_the_device_does(rest: str, *, silent: bool) -> None:
+    facts = facts_of(f"{OPEN}\n{rest}")
+    attempt = facts.attempts[0]
+
+    assert is_silent(facts, attempt, attempt.flow.sent_data[0], wait_s=10, patience_s=2) is silent
+
+
+def test_nothing_is_silent_where_nothing_of_the_far_side_is_visible() -> None:
+    facts = facts_of(
+        "0.0 dev:50001 > cloud:4321 CONNECT unseen\n0.1 dev:50001 > cloud:4321 DATA 120\n30.0 switch > * WATCH"
+    )
+    (attempt,) = facts.attempts
+
+    assert not is_silent(facts, attempt, attempt.flow.sent_data[0], wait_s=10, patience_s=2)
+
+
+def test_the_answer_is_the_payload_or_the_acknowledgment_of_one_that_was_missed() -> None:
+    (seen,) = facts_of(f"{OPEN}\n0.2 cloud:4321 > dev DATA 10").attempts
+    (missed,) = facts_of(f"{OPEN}\n0.2 cloud:4321 > dev DATA 10 unseen\n0.3 dev:50001 > cloud:4321 ACK").attempts
+    (closed,) = facts_of(f"{OPEN}\n0.2 cloud:4321 > dev FIN\n0.3 dev:50001 > cloud:4321 ACK").attempts
+    found = [first_answer_after(a.flow, a.flow.sent_data[0]) for a in (seen, missed, closed)]
+
+    assert [p.frame if p else None for p in found] == [5, 5, None]
+
+
+def test_the_end_is_told_by_side() -> None:
+    (attempt,) = facts_of(f"{OPEN}\n0.2 cloud:4321 > dev FIN\n0.3 dev:50001 > cloud:4321 RST").attempts
+    asked = attempt.flow.sent_data[0]
+    ends = [end_by(attempt.flow, asked, device=side) for side in (True, False)]
+
+    assert [p.frame for p in ends if p is not None] == [6, 5]
+
+
+def test_a_repeated_segment_without_acknowledgment_was_swallowed() -> None:
+    (taken,) = facts_of(f"{OPEN}\n0.2 cloud:4321 > dev ACK").attempts
+    (lost,) = facts_of(
+        "0.0 dev > cloud:4321 CONNECT\n0.1 dev > cloud:4321 DATA 9 lost\n0.4 dev > cloud:4321 AGAIN lost"
+    ).attempts
+
+    assert is_acknowledged(taken.flow, taken.flow.sent_data[0])
+    assert not is_swallowed(taken.flow, taken.flow.sent_data[0])
+    assert is_swallowed(lost.flow, lost.flow.sent_data[0])
+
+
+def test_attempts_are_grouped_by_name_and_port_whatever_the_address() -> None:
+    facts = facts_of(
+        """
+        0.0  dev > gw LOOKUP gk.sensorist.com A 54.229.203.190 54.229.68.147
+        1.0  dev:50001 > cloud:4321 CONNECT
+        2.0  dev:50002 > second:4321 CONNECT
+        3.0  dev:50003 > cloud:443 CONNECT
+        """,
+        hosts={"cloud": "54.229.203.190", "second": "54.229.68.147"},
+    )
+
+    assert [[a.flow.orig[1] for a in group] for group in by_service(facts.attempts)] == [[50001, 50002], [50003]]
