@@ -100,8 +100,9 @@ def find_hosts(traffic: Traffic) -> list[Host]:
     for mac, bindings in by_mac.items():
         own, beyond = _split(mac, bindings, traffic)
         forwarded.extend(beyond)
-        if mac is not None and (own or claims_of(traffic, mac)):
-            hosts.append(_merged(mac, own, traffic, is_router=bool(beyond)))
+        claimed = claims_of(traffic, mac) - {b.address for b in beyond} if mac is not None and beyond else frozenset()
+        if mac is not None and (own or claimed):
+            hosts.append(_merged(mac, own, claimed, traffic, is_router=bool(beyond)))
     hosts.extend(_behind_routers(forwarded, {a for h in hosts for a in h.addresses}))
     hosts.extend(_silent_macs(traffic, set(by_mac)))
     routers = {b.mac for b in forwarded} | {h.mac for h in hosts if h.is_router}
@@ -209,14 +210,15 @@ def _behind_routers(bindings: Iterable[Binding], known: set[bytes]) -> Iterable[
         yield Host(None, (address,), frames, *moments, behind_router=True)
 
 
-def _merged(mac: bytes, own: Sequence[Binding], traffic: Traffic, *, is_router: bool) -> Host:
+def _merged(
+    mac: bytes, own: Sequence[Binding], claimed: frozenset[bytes], traffic: Traffic, *, is_router: bool
+) -> Host:
     """The box behind a MAC. A router owns what it claims; it may have sent nothing but others' packets."""
     ordered = sorted(own, key=lambda b: (is_link_local(b.address), len(b.address), b.first_frame))
-    claimed = sorted(claims_of(traffic, mac)) if is_router else []
     frames, first, last, vlan = _sent_by(traffic)[mac]
     return Host(
         mac=mac,
-        addresses=tuple(dict.fromkeys([*claimed, *(b.address for b in ordered)])),
+        addresses=tuple(dict.fromkeys([*sorted(claimed), *(b.address for b in ordered)])),
         frames=frames,
         first_ns=first[1],
         last_ns=last[1],

@@ -31,8 +31,16 @@ DIFFERENCES: dict[tuple[str, str], tuple[int, int, str]] = {
     ("encapsulation/suricata-verify__geneve-decoder__input.pcap", "udp_conversations"): (0, 4, OUTER),
     ("encapsulation/zeek__tunnels__geneve.pcap", "udp_conversations"): (0, 2, OUTER),
     ("encapsulation/zeek__tunnels__vxlan-encapsulated-http.pcap", "udp_conversations"): (0, 1, OUTER),
-    ("encapsulation/dpkt__nb6-http.pcap", "tcp_conversations"): (2, 3, "the third runs over IPv6 in PPP in L2TP (frame 53)"),
-    ("encapsulation/dpkt__nb6-http.pcap", "tcp_syn"): (2, 3, "the SYN of frame 53 lies inside L2TP, which is not taken off"),
+    ("encapsulation/dpkt__nb6-http.pcap", "tcp_conversations"): (
+        2,
+        3,
+        "the third runs over IPv6 in PPP in L2TP (frame 53)",
+    ),
+    ("encapsulation/dpkt__nb6-http.pcap", "tcp_syn"): (
+        2,
+        3,
+        "the SYN of frame 53 lies inside L2TP, which is not taken off",
+    ),
     ("damaged/tcpdump__heapoverflow-tcp_print.pcap", "tcp_conversations"): (
         1,
         0,
@@ -41,8 +49,37 @@ DIFFERENCES: dict[tuple[str, str], tuple[int, int, str]] = {
 }
 """(file, counter) -> what we count, what tshark counts, and why."""
 
-NO_ROUTER = "the ACK lacks option 3 although the DISCOVER asked for it (option 55), and the capture ends there"
-LOOKED_AT: dict[tuple[str, str], str] = {}
+POOR_LEASE = "the DISCOVER asks for options 1, 3, 6 and 42 (frame 1), the ACK gives mask and times alone (frame 4)"
+ONE_DHCP_TRACE = (
+    "file-variant/pcapng-test-generator__output_be__advanced__test100.pcapng",
+    "file-variant/pcapng-test-generator__output_be__basic__test001.pcapng",
+    "file-variant/pcapng-test-generator__output_be__basic__test010.pcapng",
+    "file-variant/pcapng-test-generator__output_le__advanced__test100.pcapng",
+    "file-variant/pcapng-test-generator__output_le__basic__test001.pcapng",
+    "file-variant/pcapng-test-generator__output_le__basic__test010.pcapng",
+    "file-variant/pcapng-test-generator__output_le__basic__test011.pcapng",
+    "file-variant/pcapng-test-generator__output_le__basic__test016.pcapng",
+    "file-variant/wireshark__dhcp-nanosecond.pcap",
+    "file-variant/wireshark__dhcp-nanosecond.pcapng",
+)
+"""The same four DHCP frames in ten file forms."""
+MIXED = "dhcp-arp/ipfixprobe__mixed.pcap"
+LOOKED_AT: dict[tuple[str, str], str] = {
+    **{(name, rule): POOR_LEASE for name in ONE_DHCP_TRACE for rule in ("DHCP-NO-ROUTER", "DHCP-NO-DNS")},
+    (
+        MIXED,
+        "ICMP-UNREACH",
+    ): "the PC's router answers every question to 8.8.4.4 with network unreachable (frames 106 on)",
+    (MIXED, "DHCP-NO-ROUTER"): "that router itself got a lease without option 3 (frame 200), so it has no way out",
+    (MIXED, "DHCP-NO-DNS"): "nor does the lease name a resolver (frame 200)",
+    (MIXED, "DNS-NO-REPLY"): "the PC's questions to 8.8.4.4 are repeated and never answered (frames 122 on)",
+    ("dhcp-arp/tcpdump__eapon1.pcap", "DHCP-NO-OFFER"): "eight DISCOVERs with growing gaps, no server speaks",
+    ("dns/suricata-verify__flow-drop-iponly-02__input.pcap", "DNS-SERVFAIL"): "the only name asked fails three times",
+    (
+        "iot-boot/testrun__dns__captures__dns_no_dns__monitor.pcap",
+        "DHCP-NO-OFFER",
+    ): "this MAC gets no OFFER in four minutes, another client of the same server gets its lease (frame 111)",
+}
 """(file, rule) -> why a finding of severity error on it is right, after a look at the frames."""
 
 

@@ -13,7 +13,7 @@ HANDSHAKE = "0.0 dev:50000 > cloud:4321 CONNECT\n"
 
 
 def only_flow(script: str, *, mirror: str = "both", skip: int = 0) -> Flow:
-    """The one TCP or UDP flow of a script; ``mirror`` out: what the device sends alone; ``skip``: first frames missing."""
+    """The one TCP or UDP flow of a script; ``mirror`` out: what the device sends; ``skip``: first frames missing."""
 
     def change(frames: list[Frame]) -> list[Frame]:
         kept = [f for f in frames if mirror == "both" or f.src_mac == bytes.fromhex("02000a000005")]

@@ -23,7 +23,7 @@ def test_a_device_on_the_link_is_known_by_its_mac() -> None:
     dev = hosts("0.0 dev > gw BOOT\n" + TALK)["10.0.0.5"]
 
     assert (dev.mac, dev.behind_router, dev.is_router, dev.key) == (DEV, False, False, "02:00:0a:00:00:05")
-    assert (dev.first_frame, dev.last_frame, dev.frames) == (1, 12, 8)
+    assert (dev.first_frame, dev.last_frame, dev.frames) == (1, 13, 8)
 
 
 def test_a_gateway_is_a_router_though_one_server_alone_is_behind_it() -> None:

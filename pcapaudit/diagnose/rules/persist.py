@@ -248,8 +248,8 @@ def conn_flap(facts: Facts) -> Iterator[Fired]:
     the device.
 
     **Not this rule**: a device that restarts (DEV-REBOOT-LOOP); connections forgotten when idle
-    (NAT-IDLE-TIMEOUT) or reset by the server's side (TCP-RST-MIDSTREAM); a device that closes by itself after each answered request; a stable connection
-    follows.
+    (NAT-IDLE-TIMEOUT) or reset by the server's side (TCP-RST-MIDSTREAM); a device that closes by itself
+    after each answered request; a stable connection follows.
 
     **Ask the network team**: time-outs of the firewall or proxy, if a timer shows; else the vendor.
     """
@@ -410,7 +410,6 @@ def rst_midstream(facts: Facts) -> Iterator[Fired]:
             outcome=_reset_outcome(facts, need, [r for _, r in broken]),
             attempts=attempts,
             decisive=[r.frame for _, r in broken],
-            has_contrast=False,
             causes=_reset_causes(worst),
             facts={"score": worst.score},
         )

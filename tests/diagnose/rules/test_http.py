@@ -73,27 +73,3 @@ def test_a_page_with_200_is_a_block_page_only_in_answer_to_an_upload(method: str
     facts = facts_of(asked("200 ttl=64 type=text/html body=<html>", method=method))
 
     assert bool(outcomes(http.block_page, facts)) is is_blocked
-
-
-@pytest.mark.parametrize(
-    ("target", "answer", "is_rejected"),
-    [
-        ("gk.sensorist.com:443", "HTTP 403", True),
-        ("gk.sensorist.com:443", "HTTP 504", True),
-        ("gk.sensorist.com:443", "FIN", True),
-        ("gk.sensorist.com:443", "HTTP 200", False),
-        ("gk.sensorist.com:22", "HTTP 403", False),
-        ("www.example.org:443", "HTTP 403", False),
-        ("nonsense", "HTTP 403", False),
-    ],
-)
-def test_a_proxy_is_to_blame_only_for_what_the_device_needs(target: str, answer: str, *, is_rejected: bool) -> None:
-    facts = facts_of(
-        f"""
-        0.0  dev:50001 > gw:3128 CONNECT
-        0.1  dev:50001 > gw:3128 HTTP CONNECT {target} host={target}
-        0.2  gw:3128 > dev:50001 {answer}
-        """
-    )
-
-    assert bool(outcomes(http.proxy_rejects, facts)) is is_rejected

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+
+from pcapaudit.flows.traffic import Traffic, packed_address, packed_mac
+from pcapaudit.model.events import ArpMessage, DnsMessage, EapolFrame, HttpRequest, Neighbour, SpanningTree
+from pcapaudit.model.frames import CaptureNotes
+from pcapaudit.scan import Scanner
+from tests.support import wire
+from tests.support.player import Frame
+from tests.support.scene import play_script, scan_frames, traffic_of
+from tests.support.wire_services import Dns, dns
+
+MIXED = """
+0.0  dev > gw BOOT
+1.0  dev > gw LOOKUP gk.sensorist.com A 54.229.203.190
+2.0  dev > 192.0.2.7 NTP
+3.0  dev > 4.2.2.2 PING
+4.0  switch > * EAPOL request-identity
+5.0  switch > * LLDP port=ge-0/0/7
+6.0  switch > * STP
+7.0  dev:50000 > cloud:80 CONNECT
+8.0  dev > cloud HTTP GET / host=gk.sensorist.com
+"""
+
+
+def test_messages_of_every_kind_stand_in_frame_order() -> None:
+    traffic = traffic_of(MIXED)
+
+    numbers = [e.at.frame for e in traffic.events]
+    assert numbers == sorted(numbers)
+    assert [m.kind for m in traffic.dhcp] == [1, 2, 3, 5]
+    assert [m.is_response for m in traffic.dns] == [False, True]
+    assert [m.mode for m in traffic.ntp] == [3, 4]
+    assert [m.type for m in traffic.icmp] == [8]
+    assert [m.op for m in traffic.arp] == [1, 1, 2]
+    assert [type(e) for found in (traffic.eapol, traffic.neighbours, traffic.spanning_tree) for e in found] == [
+        EapolFrame,
+        Neighbour,
+        SpanningTree,
+    ]
+
+
+def test_a_packet_says_what_its_frame_says() -> None:
+    traffic = traffic_of("0.5 dev:50000 > cloud:4321 SYN seq=77 vlan=20 id=9")
+    packet = traffic.packets(0)[0]
+
+    assert (packet.frame, packet.time_ns) == (1, 1_767_600_000_500_000_000)
+    assert (packet.src, packet.sport, packet.dst, packet.dport) == (
+        b"\x0a\0\0\5",
+        50000,
+        bytes([54, 229, 203, 190]),
+        4321,
+    )
+    assert (packet.proto, packet.flags, packet.seq, packet.vlan, packet.ip_id, packet.ttl) == (6, 2, 77, 20, 9, 64)
+    assert (packet.smac, packet.dmac) == (bytes.fromhex("02000a000005"), bytes.fromhex("02000a000001"))
+    assert packet.dont_fragment
+
+
+def test_arp_packets_keep_both_headers_addresses() -> None:
+    [request, reply] = traffic_of("0.0 dev > * ARP? gw\n0.1 gw > dev ARP!").arp
+
+    assert (request.op, request.at.dmac, request.sender_ip, request.target_ip) == (
+        1,
+        b"\xff" * 6,
+        b"\x0a\0\0\5",
+        b"\x0a\0\0\1",
+    )
+    assert (reply.op, reply.sender_mac, reply.target_mac) == (
+        2,
+        bytes.fromhex("02000a000001"),
+        bytes.fromhex("02000a000005"),
+    )
+
+
+def test_copies_count_in_the_counters_and_nowhere_else() -> None:
+    traffic = traffic_of(
+        "0.0 dev > gw DNS? a.example A\n+40us dup\n0.1 gw > dev DNS! a.example A rcode=3\n"
+        "0.2 dev > * ANNOUNCE\n+40us dup"
+    )
+
+    assert len(traffic.dns) == 2
+    assert len(traffic.arp) == 1
+    assert traffic.dns_counters() == {"dns_queries": 2, "dns_responses": 1, "dns_rcodes": {"NXDOMAIN": 1}}
+    assert sum(isinstance(e, DnsMessage) for e in traffic.events) == 3
+    assert sum(isinstance(e, ArpMessage) for e in traffic.events) == 2
+
+
+def test_names_asked_over_tcp_are_names_asked() -> None:
+    traffic = traffic_of(
+        "0.0 dev:50000 > gw:53 CONNECT\n0.1 dev:50000 > gw:53 DNS? a.example A tcp\n"
+        "0.2 gw:53 > dev:50000 DNS! a.example A 192.0.2.1"
+    )
+
+    assert [(m.transport, m.is_response, m.question) for m in traffic.dns] == [
+        ("tcp", False, "a.example"),
+        ("tcp", True, "a.example"),
+    ]
+    assert traffic.dns_counters()["dns_queries"] == 1
+
+
+def test_a_conversation_is_read_from_both_directions() -> None:
+    traffic = traffic_of(MIXED)
+    flow = next(i for i in range(len(traffic.result.flows)) if traffic.ends(i)[4] == 6)
+
+    [request] = traffic.conversation(flow)
+
+    assert isinstance(request, HttpRequest)
+    assert (request.host, request.at.frame) == ("gk.sensorist.com", traffic.flow(flow).last_frame)
+
+
+def fragments(body: bytes, size: int, order: list[int]) -> list[Frame]:
+    """Frames of one UDP datagram from the resolver to the device, cut as RFC 791 cuts, in the given order."""
+    src, dst = b"\x0a\0\0\1", b"\x0a\0\0\5"
+    datagram = wire.udp(src, dst, (53, 40000), body)
+    frames = []
+    for at in range(0, len(datagram), size):
+        more = 0x2000 if at + size < len(datagram) else 0
+        packet = wire.ip(src, dst, 17, datagram[at : at + size], ttl=64, ip_id=7, fragment=more | at // 8)
+        data = wire.ethernet(bytes.fromhex("02000a000005"), bytes.fromhex("02000a000001"), wire.ETHER_IPV4, packet)
+        frames.append(Frame(1_767_600_000_000_000_000 + at, data, len(data), "", 0))
+    return [frames[i] for i in order]
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_a_fragmented_answer_is_read_in_any_order(order: list[int]) -> None:
+    body = dns("a.example", "A", Dns(5, is_response=True, rcode=3)) + bytes(60)
+    traffic = scan_frames(fragments(body, 40, order))
+
+    [answer] = traffic.dns
+
+    assert (answer.question, answer.rcode, answer.at.frame) == ("a.example", 3, 3)
+    assert (answer.at.sport, answer.at.dport, answer.at.payload_len) == (53, 40000, len(body))
+    assert traffic.unjoined_fragments == 0
+
+
+def test_a_fragment_whose_rest_is_missing_is_counted() -> None:
+    body = dns("a.example", "A", Dns(5, is_response=True)) + bytes(60)
+
+    assert scan_frames(fragments(body, 40, [0, 2])).unjoined_fragments == 1
+
+
+def test_malformed_messages_are_kept_apart() -> None:
+    src, dst = b"\x0a\0\0\5", b"\x0a\0\0\1"
+    packet = wire.ip(src, dst, 17, wire.udp(src, dst, (40000, 53), b"\0\1"), ttl=64, ip_id=1, fragment=0)
+    data = wire.ethernet(bytes(6), bytes(6), wire.ETHER_IPV4, packet)
+
+    traffic = scan_frames([Frame(1, data, len(data), "", 0)])
+
+    assert [m.protocol for m in traffic.malformed] == ["dns"]
+    assert traffic.dns == []
+
+
+def test_tables_by_asker_client_and_name_hold_what_the_lists_hold() -> None:
+    traffic = traffic_of(MIXED + "9.0 pc > gw LOOKUP www.example A 54.229.203.190\n")
+
+    assert {a: len(m) for a, m in traffic.dns_by_asker.items()} == {b"\x0a\0\0\5": 2, b"\x0a\0\0\x09": 2}
+    assert {c.hex(): len(m) for c, m in traffic.dhcp_by_client.items()} == {"02000a000005": 4}
+    assert traffic.names == {bytes([54, 229, 203, 190]): ["gk.sensorist.com", "www.example"]}
+    assert set(traffic.flows_by_address[b"\x0a\0\0\x09"]) <= set(traffic.flows_by_address[b"\x0a\0\0\1"])
+
+
+def watched(until: int | None = None, **told: int) -> int:
+    scanner = Scanner()
+    notes = CaptureNotes(watched_until_ns=told.get("notes"))
+    return Traffic(scanner.result(), notes, now_ns=told.get("now"), until_ns=until).end_ns
+
+
+@pytest.mark.parametrize(
+    ("told", "until", "expected"),
+    [
+        ({}, None, 0),
+        ({"now": 9}, None, 9),
+        ({"notes": 12, "now": 9}, None, 12),
+        ({"notes": 12}, 10, 10),
+        ({"notes": 8}, 10, 8),
+    ],
+)
+def test_silence_was_watched_until(told: dict[str, int], until: int | None, expected: int) -> None:
+    assert watched(until, **told) == expected
+
+
+def test_an_empty_capture_is_empty() -> None:
+    traffic = scan_frames([])
+
+    assert (traffic.events, traffic.dns, traffic.flows_by_address) == ([], [], {})
+
+
+@pytest.mark.parametrize(
+    ("family", "high", "low", "expected"),
+    [
+        (4, 0, 0x0A000005, b"\x0a\0\0\5"),
+        (6, 0x20010DB800000000, 1, bytes.fromhex("20010db8") + bytes(11) + b"\1"),
+        (0, 0, 0, b""),
+    ],
+)
+def test_addresses_come_from_the_scans_two_halves(family: int, high: int, low: int, expected: bytes) -> None:
+    assert packed_address(family, int(np.uint64(high)), low) == expected
+
+
+def test_a_mac_of_zero_is_none() -> None:
+    assert packed_mac(0) is None
+    assert packed_mac(struct.unpack(">Q", b"\0\0\2\0\x0a\0\0\5")[0]) == bytes.fromhex("02000a000005")
+
+
+def test_the_same_frames_give_the_same_messages_again() -> None:
+    frames = play_script(MIXED)
+
+    assert scan_frames(frames).events == scan_frames(frames).events
