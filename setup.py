@@ -11,7 +11,8 @@ try:
 except ImportError:
     cythonize = None
 
-COMPILED = ("pcapaudit/scan/core.py", "pcapaudit/capture/walk.py")
+SCAN = ("link", "packet", "ledger", "connections", "core")
+COMPILED = (*(f"pcapaudit/scan/{name}.py" for name in SCAN), "pcapaudit/capture/walk.py")
 """Pure Python modules that Cython makes fast; each also runs as it is."""
 
 
@@ -32,7 +33,7 @@ setup(
     packages=[*find_packages(include=["pcapaudit", "pcapaudit.*"]), "pcapaudit._signatures"],
     package_dir={"pcapaudit._signatures": "signatures"},
     package_data={
-        "": ["py.typed", "**/*.j2", "**/*.html", "**/*.css", "**/*.js", "**/*.svg", "**/*.json"],
+        "": ["py.typed", "**/*.j2", "**/*.html", "**/*.css", "**/*.js", "**/*.svg", "**/*.json", "**/*.pxd"],
         "pcapaudit._signatures": ["**/*.yaml", "**/*.md"],
     },
     ext_modules=list_extensions(),

@@ -11,6 +11,7 @@ from pcapaudit.catalog.location import signatures_dir
 from pcapaudit.cli.output import write_note, write_result
 from pcapaudit.cli.products import find_product, load_products, name_product
 from pcapaudit.cli.status import FINE, UNUSABLE
+from pcapaudit.diagnose.registry import all_rules
 from pcapaudit.report.escape import make_visible
 from pcapaudit.report.layout import hang
 
@@ -63,7 +64,8 @@ def check_products(folder: Path | None) -> int:
 
     Exit status 0 when there is none, else 2.
     """
-    faults = [make_visible(str(fault)) for fault in lint(folder or signatures_dir())]
+    rules = [rule.id for rule in all_rules()]
+    faults = [make_visible(str(fault)) for fault in lint(folder or signatures_dir(), rules=rules)]
     checked = f"{folder or signatures_dir()}: {'no fault' if not faults else f'{len(faults)} faults'}"
     write_result((f"{line}\n" for line in [*faults, checked]), None)
     return UNUSABLE if faults else FINE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from pcapaudit.model.words import Outcome, Stage
+from pcapaudit.model.words import STAGES, Outcome, Stage
 
 if TYPE_CHECKING:
     from pcapaudit.diagnose.facts import Facts
@@ -79,9 +79,9 @@ def rule(rule_id: str, *, stage: Stage, outcomes: str, evidence: Evidence) -> Ca
 
 
 def all_rules() -> tuple[Rule, ...]:
-    """Every device rule in the order of registration (stage order)."""
+    """Every device rule, along the ladder, then by id."""
     _load()
-    return tuple(_RULES.values())
+    return tuple(sorted(_RULES.values(), key=lambda r: (STAGES.index(r.stage), r.id)))
 
 
 def lookup(rule_id: str) -> Rule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from pcapaudit.diagnose.domains import registered_domain
@@ -49,6 +50,8 @@ def traits_of(facts: Facts) -> Traits:
         is_router=facts.host.is_router,
         sent_tcp=any(f.proto == TCP and f.sent for f in outward),
         asked_after_lease=tuple(_asked_after_lease(facts)),
+        query_counts=Counter(q.name for q in facts.lookups for _ in q.sent),
+        is_shared=facts.is_outside_view,
     )
 
 

@@ -19,8 +19,8 @@ from pcapaudit.model.words import STAGES, Identification, Outcome, Role, Stage, 
 
 INTERCEPTORS = frozenset({"CAPTIVE-PORTAL", "HTTP-BLOCK-PAGE", "TLS-INTERCEPT", "PROXY-ONLY-NET"})
 """What sits in the middle explains the rest, also failures at an earlier stage (14.2, step 7)."""
-SUMMARIES = frozenset({"TCP-ALL-PORTS-FAIL", "UDP-SERVER-WALK"})
-"""Rules that say in one sentence what several per-endpoint findings say; preferred as root among silences."""
+SUMMARIES = frozenset({"TCP-ALL-PORTS-FAIL", "UDP-SERVER-WALK", "TLS-CERT-INVALID"})
+"""Rules that say in one sentence what other findings of the stage show piece by piece, or why they came about."""
 SOFT_STAGES = frozenset({Stage.TIME})
 
 
@@ -158,7 +158,7 @@ def _is_overruled(need: NeedJudgement, fired: Fired) -> bool:
 
 def _verdict(d: Diagnosis) -> Verdict:
     required = [n for n in d.needs if n.need.required]
-    failed = any(n.state is State.FAILED for n in required) or any(
+    failed = any(n.state is State.FAILED and not n.need.soft for n in required) or any(
         d.stages[s].state is State.FAILED for s in OWN_STAGES if s not in SOFT_STAGES
     )
     if failed:
@@ -184,6 +184,8 @@ def _open_questions(required: Sequence[NeedJudgement], d: Diagnosis) -> list[str
     """Required needs that had to be seen and were not (contract, verdict ``healthy``)."""
     missing = []
     for n in required:
+        if n.need.soft:
+            continue
         had_to = bool(n.attempts) or n.need.when == "always" or (n.need.when == "boot" and d.facts.has_boot)
         if had_to and n.state not in (*WORKING, State.DEGRADED):
             missing.append(n.need.what)
@@ -191,7 +193,7 @@ def _open_questions(required: Sequence[NeedJudgement], d: Diagnosis) -> list[str
 
 
 def _is_degraded(d: Diagnosis, required: Sequence[NeedJudgement]) -> bool:
-    if any(n.state is State.DEGRADED for n in required):
+    if any(n.state in (State.DEGRADED, State.FAILED) for n in required):
         return True
     if any(d.stages[s].state in (State.FAILED, State.DEGRADED) for s in SOFT_STAGES):
         return True

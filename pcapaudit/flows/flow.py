@@ -35,7 +35,7 @@ class Side:
     mac: bytes | None
 
 
-@dataclass
+@dataclass(eq=False)
 class Flow:
     """Both directions of one 5-tuple (for TCP: of one connection), from originator to responder.
 

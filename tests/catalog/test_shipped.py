@@ -132,7 +132,7 @@ def test_a_product_requires_what_its_paper_requires(product: str) -> None:
     ("product", "need_id", "when"),
     [
         ("wennsoft/miniagent", "WSC-02", "boot"),
-        ("wennsoft/miniagent", "WSC-03", "boot"),
+        ("wennsoft/miniagent", "WSC-03", "on_demand"),
         ("wennsoft/miniagent", "WSC-04", "always"),
         ("wennsoft/miniagent", "WSC-01", "always"),
         ("wennsoft/miniagent", "WSC-07", "boot"),

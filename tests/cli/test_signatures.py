@@ -34,6 +34,6 @@ def test_lint_prints_every_fault_and_its_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], faults: int, status: int
 ) -> None:
     fault = SignatureError("port 70000", file="acme/box.yaml", line=7, column=3, hint="1 to 65535")
-    monkeypatch.setattr(signatures, "lint", lambda _folder: [fault] * faults)
+    monkeypatch.setattr(signatures, "lint", lambda _folder, **_options: [fault] * faults)
     assert run(["signatures", "lint", "--signatures", "sig"]) == status
     assert capsys.readouterr().out.count("acme/box.yaml:7:3: port 70000 (1 to 65535)\n") == faults

@@ -1,8 +1,9 @@
-"""The rules, one file a stage; importing this package registers them in ladder order."""
+"""The rules, one file a theme; importing this package registers them."""
 
 from __future__ import annotations
 
 from pcapaudit.diagnose.rules import (
+    answers,
     connect,
     dhcp,
     dns,
@@ -24,6 +25,7 @@ from pcapaudit.diagnose.rules import (
 )
 
 __all__ = [
+    "answers",
     "connect",
     "dhcp",
     "dns",

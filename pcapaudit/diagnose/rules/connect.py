@@ -17,6 +17,7 @@ from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
+IDLE_S = 60.0
 MAX_OFFSETS = 6
 
 
@@ -298,6 +299,37 @@ def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[
 def _names(attempts: Sequence[Attempt]) -> str:
     hosts = dict.fromkeys(a.host or ip_text(a.address) for a in attempts)
     return ", ".join(hosts)
+
+
+@rule("SVC-NO-ATTEMPT", stage=Stage.CONNECT, outcomes="?", evidence=Evidence.ABSENCE)
+def no_attempt(facts: Facts) -> Iterator[Fired]:
+    """The device has an address and its names, but tries no service.
+
+    **Seen**: a lease and answered lookups of the vendor's names, a minute or more of time after them, and
+    no packet to any of the vendor's services.
+
+    **Means**: the device is idle between two reports, disabled, or talks another way (a cellular
+    modem); the capture cannot tell which.
+
+    **Not this rule**: it tries and gets no answer (TCP-SYN-TIMEOUT, UDP-NO-REPLY); ARP does not find the
+    peer (ARP-PEER-NO-REPLY).
+
+    **Ask the network team**: nothing; look at the device's settings, or ask the vendor.
+    """
+    good = [q for lookup in facts.needed_lookups for q in lookup.resolved if facts.needs_name(lookup.name)]
+    if facts.attempts or not good or not facts.visibility.sent:
+        return
+    last = good[-1].answers[-1].at
+    if not facts.has_waited(last.time_ns, IDLE_S):
+        return
+    yield facts.finding(
+        "SVC-NO-ATTEMPT",
+        Stage.CONNECT,
+        f"{good[-1].name} resolves, yet the device sends nothing to it",
+        [m.at for q in good for m in (*q.sent, *q.answers)],
+        outcome=Outcome.UNDECIDABLE,
+        decisive=[last.frame],
+    )
 
 
 @rule("TCP-ALT-PORT-OK", stage=Stage.CONNECT, outcomes="n", evidence=Evidence.EXPLICIT)

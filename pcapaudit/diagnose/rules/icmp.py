@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts, IcmpError
 from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.lookups import relevant_lookups
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.refusals import (
     count_errors,
@@ -22,7 +23,6 @@ from pcapaudit.diagnose.refusals import (
 )
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
-from pcapaudit.diagnose.rules.dns import relevant
 from pcapaudit.diagnose.rules.time import time_outcome
 from pcapaudit.flows.exchanges import DnsQuery, Lookup
 from pcapaudit.flows.flow import TCP, UDP, Flow
@@ -143,7 +143,7 @@ def _evidence(attempts: Sequence[Attempt], errors: Sequence[IcmpError]) -> list[
 def _of_names(facts: Facts, what: _Refusal, errors: Sequence[IcmpError]) -> Iterator[Fired]:
     """Refused queries, resolver by resolver; harmless when another resolver gives the answer."""
     quotes = [(e, e.message.quoted) for e in errors if e.message.quoted is not None]
-    needed = {id(k) for k in relevant(facts)}
+    needed = {id(k) for k in relevant_lookups(facts)}
     answered = _last_answers(facts)
     for resolver in list(dict.fromkeys(q.dst for _, q in quotes))[:MAX_RESOLVERS]:
         own = [e for e, q in quotes if q.dst == resolver]

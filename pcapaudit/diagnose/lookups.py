@@ -1,0 +1,64 @@
+"""Which lookups decide for a device, and findings about names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.domains import is_public_name
+from pcapaudit.diagnose.facts import Details, Facts
+from pcapaudit.diagnose.fired import Fired, Target
+from pcapaudit.flows.exchanges import Lookup
+from pcapaudit.model.events import DnsMessage
+from pcapaudit.model.words import Stage
+
+MIN_GENERAL = 3
+"""Queries that a device without a signature must have asked before its DNS is called broken."""
+
+
+def relevant_lookups(facts: Facts) -> list[Lookup]:
+    """Lookups that decide: the signature's names; without a signature every name, if all of them fail."""
+    if facts.signature is not None:
+        return [q for q in facts.needed_lookups if facts.needs_name(q.name)]
+    # A search list makes names that exist nowhere (gk.sensorist.com.corp.local); they fail by design.
+    public = [q for q in facts.lookups if is_public_name(q.name)]
+    if sum(len(q.sent) for q in public) < MIN_GENERAL or any(q.resolved for q in facts.lookups):
+        return []
+    return public
+
+
+def need_of(facts: Facts, name: str) -> Need | None:
+    """The first required need that mentions a name."""
+    return next((n for n in facts.needs if n.required and any(p.matches(name) for p in n.hosts)), None)
+
+
+def _resolver(lookup: Lookup, messages: Sequence[DnsMessage]) -> bytes:
+    return messages[-1].at.src if messages and messages[-1].is_response else lookup.queries[-1].resolver
+
+
+def lookup_finding(
+    facts: Facts,
+    rule_id: str,
+    text: str,
+    lookups: Sequence[Lookup],
+    messages: Sequence[DnsMessage],
+    /,
+    **extra: Unpack[Details],
+) -> Fired:
+    """A finding about names: queries and the answers in question as evidence."""
+    asked = [m.at for q in lookups for m in q.sent]
+    details: Details = {
+        "decisive": [m.at.frame for m in messages][:8],
+        "lookups": tuple(dict.fromkeys(q.name for q in lookups)),
+        "began_ns": max((p.time_ns for p in asked), default=messages[-1].at.time_ns if messages else 0),
+        "independent": max(1, len(messages)),
+        "target": Target(lookups[0].name, _resolver(lookups[0], messages), "udp", 53),
+        **extra,
+    }
+    return facts.finding(rule_id, Stage.DNS, text, [*asked, *(m.at for m in messages)], **details)
+
+
+def times_words(messages: Sequence[DnsMessage]) -> str:
+    """``once`` or ``3 times``."""
+    return "once" if len(messages) == 1 else f"{len(messages)} times"
