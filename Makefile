@@ -8,7 +8,7 @@ FILE   ?= samples/sensorist-blinking-red.pcapng
 BUILT_FROM := setup.cfg pyproject.toml setup.py $(wildcard pcapaudit/scan/*.py pcapaudit/scan/*.pxd pcapaudit/capture/walk.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test gate lint format types imports mirror sizes signatures clean
+.PHONY: help audit test lab gate lint format types imports mirror sizes signatures clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,6 +18,11 @@ audit: $(VENV)/.ready-to-run ## audit FILE; a device that is offline is a result
 
 test: $(VENV)/.ready-to-test ## run the tests this machine can run
 	$(BIN)/python -m pytest $(ARGS)
+
+LAB ?= build/lab
+lab: $(VENV)/.ready-to-test ## make captures with real network stacks (root) and score the audit of them; ARGS=names
+	$(BIN)/python tests/lab/run.py --out $(LAB) $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/lab/score.py $(LAB)
 
 gate: lint format types imports mirror sizes signatures ## everything a change must pass besides the tests
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pcapaudit.catalog.identify import Identified
 from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.confidence import FLOOR
 from pcapaudit.diagnose.fired import choose_frames
 from pcapaudit.diagnose.indicator import indicator_of
 from pcapaudit.diagnose.needs import NeedJudgement, endpoint_states, is_special
@@ -45,6 +46,9 @@ from pcapaudit.model.words import (
     When,
 )
 
+CONTRADICTED = 15
+"""What a LED or log statement that contradicts the capture takes from a finding (catalogue, section 14.3)."""
+
 
 def device_report(d: Diagnosis, identified: Identified | None, capture: int, said: Said) -> DeviceReport:
     """The report of one device.
@@ -59,6 +63,8 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
     signature = facts.signature
     vantage = vantage_of(facts)
     indicator = indicator_of(d)
+    note = said_note(d, indicator, said)
+    minus = 0 if note is None else CONTRADICTED
     return DeviceReport(
         capture=capture,
         mac=None if facts.mac is None or vantage is Vantage.WAN else mac_text(facts.mac),
@@ -74,14 +80,14 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         verdict=d.verdict,
         since=rfc3339(d.since_ns) if d.since_ns is not None else None,
         next_step=next_step(d),
-        root_cause=_root(d.root),
+        root_cause=_root(d.root, minus),
         indicator=indicator,
         stages=tuple(_stage(s, d.stages[s]) for s in STAGES),
         needs=tuple(_need(n) for n in _all_needs(d)),
-        findings=tuple(_finding(w, d, capture) for w in sorted(d.findings, key=_order)),
+        findings=tuple(_finding(w, d, capture, minus) for w in sorted(d.findings, key=_order)),
         title=f"{signature.vendor_title} / {signature.title}" if signature else None,
         summary=headline(d),
-        said_note=said_note(d, indicator, said),
+        said_note=note,
     )
 
 
@@ -91,8 +97,13 @@ def _order(w: Weighed) -> tuple[int, int, int, str]:
     return (roles.index(w.role), STAGES.index(w.fired.stage), w.fired.frames[0] if w.fired.frames else 0, w.fired.rule)
 
 
-def _root(root: Weighed | None) -> RootCause | None:
-    return None if root is None else RootCause(root.fired.stage, root.fired.rule, root.confidence)
+def _root(root: Weighed | None, minus: int) -> RootCause | None:
+    return None if root is None else RootCause(root.fired.stage, root.fired.rule, _confidence(root, minus))
+
+
+def _confidence(w: Weighed, minus: int) -> int:
+    """Confidence of a finding, less when what it accuses contradicts what the engineer saw."""
+    return w.confidence if w.role is Role.NOTE else max(FLOOR, w.confidence - minus)
 
 
 def _stage(stage: Stage, proof: Proof) -> StageReport:
@@ -166,7 +177,7 @@ def _endpoint(attempts: Sequence[Attempt], state: State, word: str) -> EndpointR
 # --- findings -------------------------------------------------------------------------------------
 
 
-def _finding(w: Weighed, d: Diagnosis, capture: int) -> FindingReport:
+def _finding(w: Weighed, d: Diagnosis, capture: int, minus: int) -> FindingReport:
     fired = w.fired
     advice = advise(d.facts, fired) if w.role is Role.CAUSE else None
     return FindingReport(
@@ -176,7 +187,7 @@ def _finding(w: Weighed, d: Diagnosis, capture: int) -> FindingReport:
         outcome=w.outcome,
         stage=fired.stage,
         role=w.role,
-        confidence=w.confidence,
+        confidence=_confidence(w, minus),
         recovered_at=rfc3339(w.recovered_ns) if w.recovered_ns is not None else None,
         summary=fired.summary,
         remedy=advice.remedies[0].text if advice and advice.remedies else None,

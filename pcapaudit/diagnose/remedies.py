@@ -38,11 +38,8 @@ def advise(facts: Facts, fired: Fired) -> Advice:
     """
     own, cites = _vendor_words(facts, fired)
     filled = [Remedy(to, form(facts, fired)) for to, form in _forms(fired)]
-    if own and filled:
-        filled[0] = Remedy(filled[0].to, f"{own} {filled[0].text}")
-    elif own:
-        filled = [Remedy(_addressee(fired), own)]
-    return Advice(tuple(filled), cites)
+    lead = [Remedy(_addressee(fired), own)] if own else []
+    return Advice((*lead, *filled), cites)
 
 
 def _vendor_words(facts: Facts, fired: Fired) -> tuple[str, tuple[str, ...]]:

@@ -34,7 +34,7 @@ def _healthy(d: Diagnosis) -> str:
     if not working:
         return "The network answers this device."
     last = max(working, key=lambda n: n.answered_ns or 0)
-    where = last.attempts[-1]
+    where = max(last.attempts, key=lambda a: a.answered_ns or 0)
     return f"Its service answers: {where.host or ip_text(where.address)}, {where.transport.upper()} {where.port}."
 
 

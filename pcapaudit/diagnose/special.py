@@ -5,6 +5,7 @@ from __future__ import annotations
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.needs import NeedJudgement
 from pcapaudit.diagnose.verdict import Diagnosis
+from pcapaudit.model.addresses import is_inside
 from pcapaudit.model.words import Result, Stage, State
 
 _RESULTS = {
@@ -29,10 +30,15 @@ def special_need(need: Need, d: Diagnosis) -> NeedJudgement:
 
 
 def _ping(need: Need, d: Diagnosis) -> NeedJudgement:
-    pings = d.facts.pings
+    pings = [p for p in d.facts.pings if _is_meant(need, p.request.at.dst)]
     judged = NeedJudgement(need, [])
     if pings:
         answered = any(p.reply is not None for p in pings)
         judged.state = State.OK if answered else State.DEGRADED
         judged.result = Result.WORKS if answered else Result.NO_ANSWER
     return judged
+
+
+def _is_meant(need: Need, address: bytes) -> bool:
+    """Whether a ping there is the need's; one without addresses is served by any."""
+    return not need.addresses or any(is_inside(address, network) for network in need.addresses)

@@ -93,7 +93,7 @@ def _write_capture(capture: CaptureInfo, page: _Page) -> Iterator[str]:
         about = f" ({item.device})" if item.device else ""
         frames = f" ({phrases.say_frames(item.frames, capture)})" if item.frames else ""
         said = f"{item.rule}, {item.state}{about}: {item.summary.rstrip('.')}{frames}."
-        yield from page.entry("!", f"{said} {item.effect}", indent=4)
+        yield from page.entry("!", f"{said} {item.effect[:1].upper()}{item.effect[1:].rstrip('.')}.", indent=4)
         if item.advice:
             yield from page.entry("", item.advice, indent=4)
 
@@ -213,13 +213,15 @@ def _write_causes(finding: FindingReport, page: _Page) -> Iterator[str]:
 
 
 def _write_remedies(finding: FindingReport, page: _Page) -> Iterator[str]:
+    """The advice first, with the paper's paragraphs it rests on; then the sentences to send, by addressee."""
     told = [f"To {phrases.say_addressee(remedy.to)}: {remedy.text}" for remedy in finding.remedies]
-    if not told and finding.remedy:
-        told = [finding.remedy]
+    addressees = [remedy.to for remedy in finding.remedies]
+    if finding.remedy and (not told or addressees[:1] == addressees[1:2]):
+        told[:1] = [finding.remedy]
+    if told and finding.cites:
+        told[0] += f" (vendor's paper: {', '.join(finding.cites)})"
     for number, text in enumerate(told):
         yield from page.entry("" if number else "Do", text)
-    if told and finding.cites:
-        yield from page.entry("", f"(vendor's paper: {', '.join(finding.cites)})")
 
 
 def _write_others(device: DeviceReport, capture: CaptureInfo, page: _Page) -> Iterator[str]:

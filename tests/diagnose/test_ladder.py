@@ -36,8 +36,8 @@ LADDERS = {
     "everything seen": (BOOT + NAME + "1.5 dev > 192.0.2.7 NTP\n" + WORKS, "ooooo"),
     "no time asked": (BOOT + NAME + WORKS, "oooo-"),
     "only the service": (WORKS, "oioi-"),
-    "the lease alone": (BOOT, "oo--"[:2] + "o--"),
-    "a name that resolves needs a way to the resolver": (NAME, "oiio-"),
+    "the lease alone": (BOOT, "ooo--"),
+    "an answer of the local resolver says nothing of the gateway": (NAME, "oi-o-"),
     "a connection older than the capture": (
         "2.0 dev:50001 > cloud:4321 DATA 9\n2.1 cloud > dev DATA 9\n2.2 dev > cloud ACK\n",
         "oioi-",
@@ -72,7 +72,7 @@ FAILURES = {
         failed("ARP-GW-NO-REPLY", Stage.GATEWAY, 0.5),
         "oooo-",
     ),
-    "an answer of the local resolver does not": (BOOT + NAME, failed("GW-BLACKHOLE", Stage.GATEWAY, 0.5), "ooFo" + "x"),
+    "an answer of the local resolver does not": (BOOT + NAME, failed("GW-BLACKHOLE", Stage.GATEWAY, 0.5), "ooFox"),
     "a restart loop is never repaired": (BOOT + NAME + WORKS, failed("DEV-REBOOT-LOOP", Stage.LINK, 0.0), "Fooox"),
     "time only degrades": (BOOT + NAME, failed("NTP-NO-REPLY", Stage.TIME, 1.0), "ooood"),
     "what is optional counts for nothing": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,5 +76,22 @@ def test_every_finding_of_a_sample_cites_frames_of_the_file(path: Path) -> None:
     for device in report.devices:
         for finding in device.findings:
             assert finding.evidence.frames
-            assert 1 <= min(finding.evidence.frames) and max(finding.evidence.frames) <= frames
+            assert min(finding.evidence.frames) >= 1
+            assert max(finding.evidence.frames) <= frames
             assert len(finding.evidence.frames) <= 10
+
+
+@pytest.mark.parametrize("path", TRUTHS, ids=lambda p: p.stem)
+@pytest.mark.needs_tshark
+def test_wireshark_understands_every_display_filter_and_finds_the_cited_frames(
+    path: Path, require_tool: Callable[[str], object]
+) -> None:
+    require_tool("tshark")
+    capture = str(path.with_suffix(".pcapng"))
+    report = audit([capture], AuditOptions(all_devices=True))
+
+    for device in report.devices:
+        for finding in device.findings:
+            command = ["tshark", "-n", "-r", capture, "-Y", str(finding.evidence.display_filter), "-T", "fields"]
+            shown = subprocess.run([*command, "-e", "frame.number"], capture_output=True, text=True, check=True)
+            assert set(finding.evidence.frames) <= {int(number) for number in shown.stdout.split()}

@@ -52,7 +52,7 @@ def spacing(facts: Facts, tries: Sequence[Packet], last: Packet) -> str:
     first = tries[0].time_ns
     offsets = ", ".join(f"{(p.time_ns - first) / 1e9:.1f}" for p in tries[:MAX_OFFSETS])
     rest = duration((facts.end_ns - last.time_ns) / 1e9)
-    return f"SYN at {offsets} s, no SYN-ACK, reset or ICMP error; the capture goes on {rest} after the last one."
+    return f"SYN at {offsets} s, no SYN-ACK, reset or ICMP error; the capture goes on {rest} after the last that counts."
 
 
 def _by_name_and_port(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
@@ -292,7 +292,7 @@ def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[
         has_contrast=causes.has_contrast,
         decisive=causes.frames,
         facts={"ports": sorted({a.port for a in attempts})},
-        detail=spacing(facts, max((a.tries for a in attempts), key=len), attempts[-1].tries[-1]),
+        detail=spacing(facts, max((a.tries for a in attempts), key=len), max(counted, key=lambda p: p.frame)),
     )
 
 

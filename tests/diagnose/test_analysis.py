@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pcapaudit.catalog import load_signatures
+from pcapaudit.diagnose.analysis import CaptureAnalysis, Request, analyse
+from pcapaudit.model.errors import UsageError
+from pcapaudit.model.words import Verdict
+from tests.support.scene import traffic_of
+
+SIGNATURES = load_signatures(None)
+GATEWAY = """
+0.0  dev > gw BOOT
+1.0  dev > gw LOOKUP gk.sensorist.com A 54.229.203.190
+2.0  dev:50001 > cloud:4321 CONNECT
+3.0  dev > cloud EXCHANGE 100 60
+"""
+PC = "5.0 pc > gw LOOKUP www.example A 192.0.2.1\n6.0 pc:40000 > 192.0.2.1:443 CONNECT\n"
+NO_LEASE = "".join(f"{t}.0 pc > * DHCP DISCOVER\n" for t in (0, 4, 12, 28)) + "60.0 switch > * WATCH\n"
+
+
+def analysed(script: str, **asked: Any) -> CaptureAnalysis:
+    return analyse(traffic_of(script), Request(SIGNATURES, **asked), 0)
+
+
+def listed(analysis: CaptureAnalysis) -> list[tuple[str | None, str | None, str]]:
+    return [(d.addresses[0] if d.addresses else None, d.signature, str(d.verdict)) for d in analysis.devices]
+
+
+def test_recognised_devices_are_listed_and_others_are_not() -> None:
+    assert listed(analysed(GATEWAY + PC)) == [("10.0.0.5", "sensorist/gateway", "healthy")]
+
+
+def test_a_host_without_a_lease_is_listed_without_a_signature() -> None:
+    [device] = analysed(NO_LEASE).devices
+
+    assert (device.signature, device.verdict, device.root_cause is not None) == (None, Verdict.FAILED, True)
+
+
+@pytest.mark.parametrize("name", ["10.0.0.9", "02:00:0a:00:00:09", "02-00-0A-00-00-09"])
+def test_the_named_device_alone_is_judged(name: str) -> None:
+    assert [d.addresses for d in analysed(GATEWAY + PC, device=name).devices] == [("10.0.0.9",)]
+
+
+def test_a_named_device_that_is_not_there_leaves_nothing_to_judge() -> None:
+    analysis = analysed(GATEWAY, device="10.0.0.77")
+
+    assert analysis.devices == ()
+    assert {a for h in analysis.hosts for a in h.addresses} >= {"10.0.0.5", "10.0.0.1"}
+
+
+def test_a_name_that_is_neither_mac_nor_address_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="kitchen"):
+        analysed(GATEWAY, device="kitchen")
+
+
+def test_all_devices_lists_every_host_but_routers() -> None:
+    found = {d.addresses[0] for d in analysed(GATEWAY + PC, all_devices=True).devices}
+
+    assert {"10.0.0.5", "10.0.0.9"} <= found
+    assert "10.0.0.1" not in found
+
+
+def test_a_signature_that_the_engineer_names_finds_the_likeliest_host() -> None:
+    shy = "0.0 dev > gw ARP\n1.0 dev:50001 > cloud:4321 SYN\n2.0 dev:50001 > cloud:4321 SYN\n3.0 pc > gw LOOKUP a.example A 192.0.2.1\n"
+
+    [device] = analysed(shy, signature="sensorist/gateway").devices
+
+    assert (device.addresses, device.signature, device.identification) == (
+        ("10.0.0.5",),
+        "sensorist/gateway",
+        "engineer",
+    )
+
+
+def test_a_named_device_is_taken_for_the_named_signature() -> None:
+    [device] = analysed(GATEWAY + PC, device="10.0.0.9", signature="sensorist/gateway").devices
+
+    assert (device.signature, device.identification) == ("sensorist/gateway", "engineer")
+
+
+def test_the_busiest_hosts_come_first() -> None:
+    frames = [h.frames for h in analysed(GATEWAY + PC).hosts]
+
+    assert frames == sorted(frames, reverse=True)
+
+
+def test_an_empty_capture_has_no_devices() -> None:
+    analysis = analysed("")
+
+    assert (analysis.devices, analysis.hosts, analysis.nearest) == ((), (), ())

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapaudit.catalog.schema import Remedy
+from pcapaudit.diagnose.fired import Cause, Target
+from pcapaudit.diagnose.remedies import advise
+from pcapaudit.model.words import Addressee, Stage
+from tests.support.judging import facts_of, finding, need, product, tcp
+
+SCRIPT = """
+0.0  dev > gw BOOT
+1.0  dev > gw LOOKUP gk.acme.example A 54.229.203.190
+5.0  dev:50001 > cloud:4321 SYN
+9.0  dev:50002 > cloud:4321 SYN
+9.5  switch > * LLDP port=ge-0/0/7
+"""
+BOX = product(need(tcp(4321), hosts=["gk.acme.example"]))
+FACTS = facts_of(SCRIPT, BOX)
+ATTEMPTS = tuple(FACTS.attempts)
+
+
+def silence(*causes: Cause) -> list[Addressee]:
+    return [r.to for r in advise(FACTS, finding(attempts=ATTEMPTS, causes=list(causes))).remedies]
+
+
+def test_the_firewall_team_gets_all_that_a_rule_needs() -> None:
+    fired = finding(attempts=ATTEMPTS, began=9.0, last=9.0, frames=[10, 11], independent=2)
+
+    text = advise(FACTS, fired).remedies[0].text
+
+    for part in (
+        "10.0.0.5",
+        "02:00:0a:00:00:05",
+        "gk.acme.example",
+        "54.229.203.190",
+        "TCP 4321",
+        "outbound",
+        "2 attempts",
+        "frames 10, 11",
+        "2026-01-05 08:00:05+00:00",
+    ):
+        assert part in text
+
+
+ADDRESSEES = {
+    "undecided: both": ([Cause("x", 0, "y", "filter")], [Addressee.FIREWALL, Addressee.VENDOR]),
+    "the filter stands out: the firewall team alone": ([Cause("x", 35, "y", "device_filter")], [Addressee.FIREWALL]),
+    "the server is likelier: the vendor first": (
+        [Cause("x", 15, "y", "server"), Cause("x", 5, "y", "filter")],
+        [Addressee.VENDOR, Addressee.FIREWALL],
+    ),
+    "no cause known: both": ([], [Addressee.FIREWALL, Addressee.VENDOR]),
+}
+
+
+@pytest.mark.parametrize(("causes", "expected"), ADDRESSEES.values(), ids=ADDRESSEES)
+def test_silence_is_asked_of_who_can_act_on_it(causes: list[Cause], expected: list[Addressee]) -> None:
+    assert silence(*causes) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "stage", "expected"),
+    [
+        ("DHCP-NO-OFFER", Stage.DHCP, Addressee.LAN),
+        ("ARP-GW-NO-REPLY", Stage.GATEWAY, Addressee.LAN),
+        ("DNS-NXDOMAIN", Stage.DNS, Addressee.DNS),
+        ("TLS-INTERCEPT", Stage.TLS, Addressee.INSPECTION),
+        ("TLS-ALERT-SERVER", Stage.TLS, Addressee.VENDOR),
+        ("FTP-DATA-BLOCKED", Stage.APP, Addressee.FIREWALL),
+    ],
+)
+def test_each_fault_has_its_addressee(rule: str, stage: Stage, expected: Addressee) -> None:
+    assert advise(FACTS, finding(rule, stage=stage)).remedies[0].to is expected
+
+
+def test_the_lan_team_is_told_the_switch_port() -> None:
+    text = advise(FACTS, finding("DHCP-NO-OFFER", stage=Stage.DHCP)).remedies[0].text
+
+    assert "ge-0/0/7" in text
+    assert "02:00:0a:00:00:05" in text
+
+
+def test_the_dns_team_is_told_resolver_and_names() -> None:
+    fired = finding("DNS-NXDOMAIN", stage=Stage.DNS, lookups=("gk.acme.example",), target=Target(None, b"\x0a\0\0\1"))
+
+    text = advise(FACTS, fired).remedies[0].text
+
+    assert "10.0.0.1" in text
+    assert "gk.acme.example" in text
+
+
+def test_the_vendors_own_advice_stands_in_the_first_remedy_with_its_source() -> None:
+    signature = product(
+        need(tcp(4321), hosts=["gk.acme.example"]),
+        remedies={
+            "TCP-SYN-TIMEOUT": Remedy("Open the port.", ("ACM-30",)),
+            "connect": Remedy("Look at the firewall.", ("ACM-31",)),
+        },
+    )
+    facts = facts_of(SCRIPT, signature)
+
+    own = advise(facts, finding(attempts=tuple(facts.attempts)))
+    by_stage = advise(facts, finding("TCP-SYN-RST", attempts=tuple(facts.attempts)))
+
+    assert ("Open the port." in own.remedies[0].text, own.cites) == (True, ("ACM-30",))
+    assert ("Look at the firewall." in by_stage.remedies[0].text, by_stage.cites) == (True, ("ACM-31",))
+
+
+def test_unknown_fields_are_left_out() -> None:
+    text = advise(facts_of("0.0 dev > gw DNS? a.example A"), finding()).remedies[0].text
+
+    assert "None" not in text
+    assert "VLAN" not in text
