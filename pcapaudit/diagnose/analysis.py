@@ -149,6 +149,9 @@ def _facts_for(c: _Candidate, hosts: Sequence[Host], request: Request) -> Facts:
     wanted = said if said is not None and _may_be(c, request) else c.identified.signature
     signature = next((s for s in request.signatures if s.id == wanted), None)
     kind = c.identified.kind if wanted == c.identified.signature else None
+    if kind is Identification.ADDRESS and (said is not None or c.is_named):
+        # An old address alone is a guess; the engineer's word is not.
+        kind = Identification.ENGINEER
     if signature is not None and kind is None:
         kind = Identification.ENGINEER
     own = {n: v for n, v in (signature.thresholds if signature else {}).items() if n not in request.overrides}

@@ -239,19 +239,19 @@ class Facts:
     @cached_property
     def polls(self) -> list[NtpPoll]:
         """NTP polls of the device."""
-        return pair_ntp(self.traffic.ntp, self.addresses)
+        return pair_ntp(self.traffic.ntp_of(self.addresses), self.addresses)
 
     @cached_property
     def pings(self) -> list[Ping]:
         """Echo requests of the device."""
-        return pair_pings(self.traffic.icmp, self.addresses)
+        return pair_pings(self.traffic.icmp_of(self.addresses), self.addresses)
 
     @cached_property
     def icmp_errors(self) -> list[IcmpError]:
         """ICMP errors that quote a packet of the device, in frame order (catalogue, section 4: validation)."""
         return [
             IcmpError(m, self._quoted_flow(m.quoted, m.at.time_ns))
-            for m in self.traffic.icmp
+            for m in self.traffic.icmp_of(self.addresses)
             if m.quoted is not None and m.type in ICMP_ERRORS[m.family] and m.quoted.src in self.addresses
         ]
 

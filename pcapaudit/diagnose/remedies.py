@@ -85,6 +85,17 @@ def firewall_form(facts: Facts, fired: Fired) -> str:
     )
 
 
+def ftp_data_form(facts: Facts, fired: Fired) -> str:
+    """Let FTP's second connection pass: the first one works already."""
+    server = fired.target.host or ", ".join(_target_address(fired)) or "its server"
+    return (
+        f"{_device(facts)} reaches {server} by FTP on TCP 21, but the data connections that FTP "
+        f"opens to the same host beside it get no answer. Please let the firewall follow FTP, or open the server's "
+        f"passive ports outbound to that host. Seen from {_window(fired)} (frames {_frames(fired)}); please search "
+        f"the firewall's log for {_source(facts)} at {_moments(fired)}."
+    )
+
+
 def inspection_form(facts: Facts, fired: Fired) -> str:
     """Exempt the device's hosts from inspection."""
     return (
@@ -231,7 +242,7 @@ BY_RULE: dict[str, Sequence[tuple[Addressee, Form]]] = {
     "ARP-PEER-NO-REPLY": ((Addressee.LAN, gateway_form),),
     "TLS-ALERT-SERVER": _VENDOR,
     "TLS-CERT-INVALID": ((Addressee.INSPECTION, inspection_form), (Addressee.VENDOR, vendor_form)),
-    "FTP-DATA-BLOCKED": _FIREWALL,
+    "FTP-DATA-BLOCKED": ((Addressee.FIREWALL, ftp_data_form),),
     "FTP-PASV-PRIVATE": _VENDOR,
     "FTP-ACTIVE-NAT": _FIREWALL,
     "WS-UPGRADE-REJECTED": ((Addressee.INSPECTION, inspection_form), (Addressee.VENDOR, vendor_form)),

@@ -46,7 +46,7 @@ def traits_of(facts: Facts) -> Traits:
         ),
         registered_domains=len({registered_domain(n) for n in queried}),
         user_agents=tuple(agents),
-        answers_dns=any(m.is_response and m.at.src in facts.addresses for m in facts.traffic.dns),
+        answers_dns=not facts.addresses.isdisjoint(facts.traffic.dns_answerers),
         is_router=facts.host.is_router,
         sent_tcp=any(f.proto == TCP and f.sent for f in outward),
         asked_after_lease=tuple(_asked_after_lease(facts)),

@@ -195,6 +195,35 @@ class Traffic:
         return table
 
     @cached_property
+    def dns_answerers(self) -> frozenset[bytes]:
+        """Addresses that answered a DNS question."""
+        return frozenset(m.at.src for m in self.dns if m.is_response)
+
+    def ntp_of(self, addresses: Iterable[bytes]) -> list[NtpMessage]:
+        """NTP messages to or from the addresses, in frame order."""
+        return _gathered(self._ntp_by_address, addresses)
+
+    def icmp_of(self, addresses: Iterable[bytes]) -> list[IcmpMessage]:
+        """ICMP messages to or from the addresses, or about a packet that they sent, in frame order."""
+        return _gathered(self._icmp_by_address, addresses)
+
+    @cached_property
+    def _ntp_by_address(self) -> dict[bytes, list[NtpMessage]]:
+        table: dict[bytes, list[NtpMessage]] = defaultdict(list)
+        for m in self.ntp:
+            for address in {m.at.src, m.at.dst}:
+                table[address].append(m)
+        return table
+
+    @cached_property
+    def _icmp_by_address(self) -> dict[bytes, list[IcmpMessage]]:
+        table: dict[bytes, list[IcmpMessage]] = defaultdict(list)
+        for m in self.icmp:
+            for address in {m.at.src, m.at.dst} | ({m.quoted.src} if m.quoted is not None else set()):
+                table[address].append(m)
+        return table
+
+    @cached_property
     def names(self) -> dict[bytes, list[str]]:
         """Address -> the names that were asked for it, by whichever host, in order of the answers."""
         table: dict[bytes, dict[str, None]] = defaultdict(dict)
@@ -376,6 +405,15 @@ class Traffic:
         for event in conversation.read(orig, resp, port=known.resp[1]):
             events.extend(self._kept(event))
         return events
+
+
+_M = TypeVar("_M", NtpMessage, IcmpMessage)
+
+
+def _gathered(table: dict[bytes, list[_M]], addresses: Iterable[bytes]) -> list[_M]:
+    """Each message of the addresses once, in frame order."""
+    found = {id(m): m for address in addresses for m in table.get(address, ())}
+    return sorted(found.values(), key=lambda m: m.at.frame)
 
 
 def _with_ports(at: Packet, sport: int, dport: int, payload_len: int) -> Packet:

@@ -63,10 +63,26 @@ def test_all_devices_lists_every_host_but_routers() -> None:
     assert "10.0.0.1" not in found
 
 
-def test_a_signature_that_the_engineer_names_finds_the_likeliest_host() -> None:
-    shy = "0.0 dev > gw ARP\n1.0 dev:50001 > cloud:4321 SYN\n2.0 dev:50001 > cloud:4321 SYN\n3.0 pc > gw LOOKUP a.example A 192.0.2.1\n"
+SHY = """
+0.0 dev > gw ARP
+1.0 dev:50001 > cloud:4321 SYN
+2.0 dev:50001 > cloud:4321 SYN
+3.0 pc > gw LOOKUP a.example A 192.0.2.1
+"""
+"""Port and address are the paper's, no name was asked."""
 
-    [device] = analysed(shy, signature="sensorist/gateway").devices
+
+def test_an_address_of_the_paper_is_a_guess_until_the_engineer_says_so() -> None:
+    kinds = [
+        [d.identification for d in analysed(SHY, **asked).devices]
+        for asked in ({}, {"device": "10.0.0.5"}, {"signature": "sensorist/gateway"})
+    ]
+
+    assert kinds == [["address"], ["engineer"], ["engineer"]]
+
+
+def test_a_signature_that_the_engineer_names_finds_the_likeliest_host() -> None:
+    [device] = analysed(SHY, signature="sensorist/gateway").devices
 
     assert (device.addresses, device.signature, device.identification) == (
         ("10.0.0.5",),

@@ -28,7 +28,7 @@ SIGNS = {
     "another host fails there, too": (SYN + "9.0 pc:40000 > cloud:4321 SYN\n9.9 gw > dev PING\n", "server", 15, False),
     "the device reaches the server on another port": (SYN + "9.0 dev:50002 > cloud:80 CONNECT\n", "filter", 25, True),
     "the device reaches another server on this port": (
-        SYN + "9.0 dev:50002 > 192.0.2.9:4321 CONNECT\n",
+        SYN + "9.0 dev:50002 > 192.0.2.9:4321 CONNECT\n9.5 dev > 192.0.2.9:4321 EXCHANGE 9 9\n",
         "filter",
         15,
         True,
@@ -75,7 +75,7 @@ def test_causes_stand_in_order_of_their_weight() -> None:
 def test_without_any_sign_the_port_decides_what_is_named_first(port: int, first: str) -> None:
     facts = facts_of(NAME + f"5.0 dev:50001 > cloud:{port} SYN\n8.0 cloud > dev PING\n", product(WANTED))
 
-    assert [c.kind for c in unanswered(facts).ranked][0] == first
+    assert unanswered(facts).ranked[0].kind == first
     assert {c.weight for c in unanswered(facts).ranked} == {0}
 
 

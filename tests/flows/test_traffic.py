@@ -163,6 +163,21 @@ def test_tables_by_asker_client_and_name_hold_what_the_lists_hold() -> None:
     assert set(traffic.flows_by_address[b"\x0a\0\0\x09"]) <= set(traffic.flows_by_address[b"\x0a\0\0\1"])
 
 
+def test_messages_of_an_address_are_those_to_from_and_about_it() -> None:
+    traffic = traffic_of(
+        MIXED
+        + "9.0 dev:50009 > cloud:81 SYN as=it\n9.1 192.0.2.1 > pc ICMP unreachable code=13 quoting=it\n9.2 pc > gw PING\n"
+    )
+    dev, pc = {b"\x0a\0\0\5"}, {b"\x0a\0\0\x09"}
+
+    assert [m.mode for m in traffic.ntp_of(dev)] == [3, 4]
+    assert traffic.ntp_of(pc) == []
+    assert [m.type for m in traffic.icmp_of(pc)] == [3, 8]
+    assert [m.type for m in traffic.icmp_of(dev)] == [8, 3]
+    assert [m.type for m in traffic.icmp_of(dev | pc)] == [8, 3, 8]
+    assert traffic.dns_answerers == {b"\x0a\0\0\1"}
+
+
 def watched(until: int | None = None, **told: int) -> int:
     scanner = Scanner()
     notes = CaptureNotes(watched_until_ns=told.get("notes"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.run import audit
 from pcapaudit.model.report import DeviceReport, Report
 from pcapaudit.model.words import Severity, State, Verdict
+from pcapaudit.report.document import to_json
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 TRUTHS = sorted(SAMPLES.glob("*.yaml"))
@@ -95,3 +98,11 @@ def test_wireshark_understands_every_display_filter_and_finds_the_cited_frames(
             command = ["tshark", "-n", "-r", capture, "-Y", str(finding.evidence.display_filter), "-T", "fields"]
             shown = subprocess.run([*command, "-e", "frame.number"], capture_output=True, text=True, check=True)
             assert set(finding.evidence.frames) <= {int(number) for number in shown.stdout.split()}
+
+
+@pytest.mark.parametrize("path", TRUTHS, ids=lambda p: p.stem)
+def test_every_report_keeps_the_committed_schema(path: Path, checkout: Path) -> None:
+    schema = json.loads((checkout / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+    report = audit([str(path.with_suffix(".pcapng"))], AuditOptions(all_devices=True))
+
+    Draft202012Validator(schema).validate(json.loads(to_json(report)))
