@@ -124,15 +124,18 @@ def _choose(candidates: Sequence[_Candidate], request: Request) -> list[_Candida
 
 def _likeliest(usable: Sequence[_Candidate], request: Request) -> list[_Candidate]:
     """The engineer says what the device is, nothing in the capture does: the host that comes nearest."""
-    scored = [
-        (len(_with_signature(c, request).attempts) + 2 * len(_with_signature(c, request).needed_lookups), c)
-        for c in usable
-    ]
+    scored = [(_resemblance(_with_signature(c, request)), c) for c in usable]
     best = max((score for score, _ in scored), default=0)
     if best:
         return [c for score, c in scored if score == best][:1]
     silent = [c for c in usable if c.facts.dhcp and c.facts.lease is None]
     return silent if len(silent) == 1 else []
+
+
+def _resemblance(facts: Facts) -> int:
+    """How much of what the host did fits the signature; names count only where the signature knows its names."""
+    is_nameless = facts.signature is not None and facts.signature.walks_servers
+    return len(facts.attempts) + (0 if is_nameless else 2 * len(facts.needed_lookups))
 
 
 def _with_signature(candidate: _Candidate, request: Request) -> Facts:

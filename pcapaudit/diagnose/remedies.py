@@ -108,7 +108,7 @@ def inspection_form(facts: Facts, fired: Fired) -> str:
 def lan_form(facts: Facts, fired: Fired) -> str:
     """Check the port, the VLAN and the address server."""
     return (
-        f"For device {_device(facts)}{_switch_words(facts)}: {fired.summary}, from {_window(fired)} "
+        f"For {_device(facts)}{_switch_words(facts)}: {fired.summary}, from {_window(fired)} "
         f"(frames {_frames(fired)}). Please check for this port and MAC: access VLAN, 802.1X and MAC "
         f"authentication, port security, DHCP snooping trust, free leases, MAC filter, helper address."
     )
@@ -118,7 +118,7 @@ def gateway_form(facts: Facts, fired: Fired) -> str:
     """Check the way to the gateway and beyond."""
     gateway = f" (gateway {ip_text(facts.gateway)})" if facts.gateway else ""
     return (
-        f"For device {_device(facts)}{gateway}: {fired.summary}, from {readable(fired.first_ns)} "
+        f"For {_device(facts)}{gateway}: {fired.summary}, from {readable(fired.first_ns)} "
         f"(frames {_frames(fired)}). "
         f"Please check gateway address, net mask, VLAN and the routing of this subnet."
     )
@@ -137,7 +137,7 @@ def dns_form(facts: Facts, fired: Fired) -> str:
 def vendor_form(facts: Facts, fired: Fired) -> str:
     """Ask the vendor about its side."""
     return (
-        f"Device {_device(facts)}, {_window(fired)}: the network is good up to the stage before {fired.stage}; "
+        f"{_device(facts)}, {_window(fired)}: the network is good up to the stage before {fired.stage}; "
         f"{_destination(fired)}: {fired.summary} (frames {_frames(fired)}). Is the device registered, "
         f"and was there maintenance?"
     )
@@ -147,13 +147,13 @@ def vendor_form(facts: Facts, fired: Fired) -> str:
 
 
 def _device(facts: Facts) -> str:
-    parts = []
-    if facts.mac is not None:
-        parts.append(f"MAC {mac_text(facts.mac)}")
-    if facts.host.vlan is not None:
-        parts.append(f"VLAN {facts.host.vlan}")
-    address = ip_text(facts.address) if facts.address is not None else "a device without an address"
-    return f"{address} ({', '.join(parts)})" if parts else address
+    """The device for a sentence: ``10.0.0.5 (MAC aa:…, VLAN 10)``, or by its MAC while it has no address."""
+    mac = f"MAC {mac_text(facts.mac)}" if facts.mac is not None else ""
+    vlan = f"VLAN {facts.host.vlan}" if facts.host.vlan is not None else ""
+    if facts.address is None:
+        return ", ".join(part for part in (f"the device with {mac}" if mac else "the device", vlan) if part)
+    known = ", ".join(part for part in (mac, vlan) if part)
+    return f"{ip_text(facts.address)} ({known})" if known else ip_text(facts.address)
 
 
 def _source(facts: Facts) -> str:
