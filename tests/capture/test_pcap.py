@@ -93,7 +93,7 @@ def test_microseconds_beyond_a_second_keep_their_value(fraction: int, time_ns: i
         (96, 66_000, False),
     ],
 )
-def test_a_length_beyond_what_programs_write_is_damage(snaplen: int, length: int, is_believed: bool) -> None:  # noqa: FBT001
+def test_a_length_beyond_what_programs_write_is_damage(snaplen: int, length: int, is_believed: bool) -> None:
     start = pcap_header(snaplen=snaplen) + record("<", 1, 0, FRAME)
     got = read(start + record("<", 2, 0, bytes(length)))
     assert len(got.frames) == (2 if is_believed else 1)

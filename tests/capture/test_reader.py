@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.capture import open_capture, read_ring
-from pcapaudit.model.linktypes import capinfos_name
 from pcapaudit.capture.writer import write_pcap, write_pcapng
 from pcapaudit.model.errors import CaptureError
 from pcapaudit.model.frames import CaptureNotes, FrameBatch
+from pcapaudit.model.linktypes import capinfos_name
 from tests.capture.material import (
     interface,
     old_packet,

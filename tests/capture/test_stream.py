@@ -45,7 +45,7 @@ def test_a_fill_gives_less_at_the_end_only() -> None:
 
 
 @given(sizes=st.lists(st.integers(1, 3000), max_size=20), batch_bytes=st.integers(1, 5000), is_packed=st.booleans())
-def test_no_byte_is_lost_or_given_twice(sizes: list[int], batch_bytes: int, is_packed: bool) -> None:  # noqa: FBT001
+def test_no_byte_is_lost_or_given_twice(sizes: list[int], batch_bytes: int, is_packed: bool) -> None:
     stream = open_bytes(gzip.compress(CONTENT) if is_packed else CONTENT, batch_bytes)
     given_bytes = b"".join(stream.fill(stream.peek(size)[:0], size) for size in sizes)
     assert given_bytes + stream.fill(b"", 1 << 20) == CONTENT

@@ -139,7 +139,7 @@ def test_compiled_and_interpreted_walks_of_records_agree(
     interpreted: ModuleType,
     parts: list[bytes],
     swap: int,
-    is_big: bool,  # noqa: FBT001
+    is_big: bool,
     header: int,
 ) -> None:
     data = b"".join(parts)

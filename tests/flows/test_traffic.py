@@ -166,7 +166,8 @@ def test_tables_by_asker_client_and_name_hold_what_the_lists_hold() -> None:
 def test_messages_of_an_address_are_those_to_from_and_about_it() -> None:
     traffic = traffic_of(
         MIXED
-        + "9.0 dev:50009 > cloud:81 SYN as=it\n9.1 192.0.2.1 > pc ICMP unreachable code=13 quoting=it\n9.2 pc > gw PING\n"
+        + "9.0 dev:50009 > cloud:81 SYN as=it\n"
+        + "9.1 192.0.2.1 > pc ICMP unreachable code=13 quoting=it\n9.2 pc > gw PING\n"
     )
     dev, pc = {b"\x0a\0\0\5"}, {b"\x0a\0\0\x09"}
 

@@ -99,7 +99,7 @@ def test_a_box_that_gets_no_lease_is_ignored_by_the_dhcp_server(tmp_path: Path) 
         (Check("tcp", at_most=0), 1, False),
     ],
 )
-def test_a_check_counts_frames(check: Check, frames: int, is_accepted: bool) -> None:  # noqa: FBT001 (a table's column)
+def test_a_check_counts_frames(check: Check, frames: int, is_accepted: bool) -> None:
     assert check.accepts(frames) is is_accepted
 
 

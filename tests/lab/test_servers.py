@@ -131,7 +131,7 @@ def test_a_time_server_returns_the_clients_time_stamp() -> None:
 
 
 @pytest.mark.parametrize(("size", "is_answered"), [(23, False), (24, True), (1024, True), (1025, False)])
-def test_a_controller_is_answered_within_the_papers_sizes(size: int, is_answered: bool) -> None:  # noqa: FBT001 (a table's column)
+def test_a_controller_is_answered_within_the_papers_sizes(size: int, is_answered: bool) -> None:
     reply = datagrams.answer_controller(bytes(size))
 
     assert (reply is not None) is is_answered

@@ -36,7 +36,7 @@ def test_the_rfcs_hello_is_read(wire: str) -> None:
 
 
 @given(st.binary(max_size=2000), st.booleans())
-def test_what_is_sent_is_received(data: bytes, is_client: bool) -> None:  # noqa: FBT001 (drawn by hypothesis)
+def test_what_is_sent_is_received(data: bytes, is_client: bool) -> None:
     tape = Tape()
     websocket_codec.send_message(tape, websocket_codec.TEXT, data, is_client=is_client)
 

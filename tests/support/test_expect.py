@@ -135,7 +135,7 @@ def test_a_difference_is_named(fields: dict[str, Value], sentence: str) -> None:
         (Role.NOTE, Severity.NOTE, False),
     ],
 )
-def test_only_an_accusation_must_be_expected(role: Role, severity: Severity, is_accused: bool) -> None:  # noqa: FBT001
+def test_only_an_accusation_must_be_expected(role: Role, severity: Severity, is_accused: bool) -> None:
     device = replace(DEVICE, findings=(replace(FINDING, role=role, severity=severity),))
 
     said = compare({"expect": []}, replace(REPORT, devices=(device,)))

@@ -34,7 +34,7 @@ def test_dpkt_reads_name_and_protocols_of_a_greeting() -> None:
 
 
 @pytest.mark.parametrize(("version", "has_versions"), [(streams.TLS12, False), (streams.TLS13, True)])
-def test_a_server_names_version_1_3_in_an_extension_only(version: int, has_versions: bool) -> None:  # noqa: FBT001
+def test_a_server_names_version_1_3_in_an_extension_only(version: int, has_versions: bool) -> None:
     records, _ = dpkt.ssl.tls_multi_factory(streams.server_hello(version))
     hello = dpkt.ssl.TLSHandshake(records[0].data).data
 

@@ -52,7 +52,8 @@ def spacing(facts: Facts, tries: Sequence[Packet], last: Packet) -> str:
     first = tries[0].time_ns
     offsets = ", ".join(f"{(p.time_ns - first) / 1e9:.1f}" for p in tries[:MAX_OFFSETS])
     rest = duration((facts.end_ns - last.time_ns) / 1e9)
-    return f"SYN at {offsets} s, no SYN-ACK, reset or ICMP error; the capture goes on {rest} after the last that counts."
+    silence = f"the capture goes on {rest} after the last that counts."
+    return f"SYN at {offsets} s, no SYN-ACK, reset or ICMP error; {silence}"
 
 
 def _by_name_and_port(attempts: Sequence[Attempt]) -> list[list[Attempt]]:

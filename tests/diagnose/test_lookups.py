@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pcapaudit.diagnose.lookups import need_of, relevant_lookups, times_words
+from tests.support.judging import facts_of, need, product, tcp
+
+NAMED = product(need(tcp(4321), hosts=["gk.sensorist.com"]))
+
+
+def test_with_a_signature_only_its_names_decide() -> None:
+    facts = facts_of("1 dev > gw LOOKUP gk.sensorist.com A 192.0.2.1\n2 dev > gw LOOKUP example.org A 192.0.2.2", NAMED)
+
+    assert [q.name for q in relevant_lookups(facts)] == ["gk.sensorist.com"]
+
+
+def test_without_a_signature_every_name_decides_when_all_fail_and_there_are_enough() -> None:
+    asked = "".join(f"{t} dev > gw DNS? example.org A id={t}\n" for t in (1, 6, 11))
+
+    assert [q.name for q in relevant_lookups(facts_of(asked))] == ["example.org"]
+    assert relevant_lookups(facts_of(asked + "12 dev > gw LOOKUP example.net A 192.0.2.2")) == []
+    assert relevant_lookups(facts_of("1 dev > gw DNS? example.org A")) == []
+
+
+def test_names_that_a_search_list_made_never_decide() -> None:
+    asked = "".join(f"{t} dev > gw DNS? gk.sensorist.com.corp.local A id={t}\n" for t in (1, 6, 11, 16))
+
+    assert relevant_lookups(facts_of(asked)) == []
+
+
+def test_the_need_of_a_name_is_the_required_one_that_mentions_it() -> None:
+    facts = facts_of("1 dev > gw LOOKUP gk.sensorist.com A 192.0.2.1", NAMED)
+
+    assert need_of(facts, "GK.sensorist.com") is NAMED.needs[0]
+    assert need_of(facts, "example.org") is None
+
+
+def test_counts_are_told_in_words() -> None:
+    assert times_words([None]) == "once"  # type: ignore[list-item]
+    assert times_words([None, None]) == "2 times"  # type: ignore[list-item]
