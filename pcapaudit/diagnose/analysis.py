@@ -78,10 +78,10 @@ def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis
     hosts = find_hosts(traffic)[:MAX_HOSTS]
     candidates = [_candidate(traffic, host, hosts, request) for host in hosts]
     traffic.memo["service_hosts"] = _service_hosts(candidates)
-    chosen = _choose(candidates, request)
-    listed = [_facts_for(c, hosts, request) for c in chosen]
-    items = examine(View(traffic, listed, request.params))
-    judged = [(diagnose_device(f, caps_for(f, items)), c) for f, c in zip(listed, chosen, strict=True)]
+    chosen = [(_facts_for(c, hosts, request), c) for c in _choose(candidates, request)]
+    chosen = [(f, c) for f, c in chosen if _may_be_listed(f, c, request)]
+    items = examine(View(traffic, [f for f, _ in chosen], request.params))
+    judged = [(diagnose_device(f, caps_for(f, items)), c) for f, c in chosen]
     kept = [(d, c) for d, c in judged if _is_listed(d, c, request)]
     devices = tuple(device_report(d, c.identified, capture, request.said) for d, c in kept)
     info = capture_info(traffic, _health_of(items, [d for d, _ in kept]))
@@ -164,6 +164,11 @@ def _facts_for(c: _Candidate, hosts: Sequence[Host], request: Request) -> Facts:
 def _may_be(c: _Candidate, request: Request) -> bool:
     """Whether the engineer's signature is meant for this host."""
     return c.is_named or c.identified.signature == request.signature or bool(_likeliest([c], request))
+
+
+def _may_be_listed(facts: Facts, c: _Candidate, request: Request) -> bool:
+    """Whether a diagnosis is worth its time; for the thousands of servers behind a router it is not."""
+    return facts.signature is not None or facts.mac is not None or c.is_named or request.all_devices
 
 
 def _is_listed(d: Diagnosis, c: _Candidate, request: Request) -> bool:

@@ -35,6 +35,7 @@ class Attempt:
         tries: The packets that asked for an answer: SYNs, or datagrams.
         proofs: What was positively seen, by stage.
         failed_at: Stage at which a rule found it broken, set by the verdict model.
+        lost_ns: When it broke, if the service had answered on it before; set with ``failed_at``.
     """
 
     need: Need
@@ -48,6 +49,7 @@ class Attempt:
     tries: list[Packet]
     proofs: dict[Stage, Proof] = field(default_factory=dict)
     failed_at: Stage | None = None
+    lost_ns: int | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -58,6 +60,11 @@ class Attempt:
     def began_ns(self) -> int:
         """When it began (ns UTC)."""
         return self.flow.first_ns
+
+    @property
+    def failing_ns(self) -> int:
+        """Since when it does not work, if it has failed: from its beginning, or from when it was lost."""
+        return self.began_ns if self.lost_ns is None else self.lost_ns
 
     @property
     def last_try_ns(self) -> int:
@@ -82,7 +89,7 @@ class Attempt:
     @property
     def answered_ns(self) -> int | None:
         """When the service last answered with data of its own; None when it never did."""
-        if not self.has(Stage.RETURN) or self.failed_at not in (None, Stage.PERSIST):
+        if not self.has(Stage.RETURN) or (self.failed_at not in (None, Stage.PERSIST) and self.lost_ns is None):
             return None
         last = self.flow.last_answer
         return last.time_ns if last is not None else self.flow.last_ns
@@ -161,7 +168,8 @@ class Binder:
         if not self._may_match(a_port, b_port, TRANSPORTS[proto]) and not self._is_proxied(index, proto):
             return None
         flow = self._traffic.flow(index)
-        if not flow.has_opening or (proto == UDP and not flow.sent):
+        is_known = flow.has_opening or bool(flow.syn_acks)
+        if not is_known or (proto == UDP and not flow.sent):
             own = flow.orig[0] if flow.orig[0] in addresses else flow.resp[0]
             flow = flow.seen_from(own)
         outward = flow.orig[0] in addresses

@@ -53,6 +53,17 @@ def silence_causes(facts: Facts, attempts: Sequence[Attempt]) -> Causes:
 Sign = Callable[[Facts, Sequence[Attempt]], Iterable[tuple[Cause, list[int], bool]]]
 
 
+def _since(facts: Facts, attempts: Sequence[Attempt]) -> int:
+    """Since when a success elsewhere is a contrast: where the service worked before, only after it broke."""
+    began = attempts[0].began_ns
+    own = facts.attempts_of(attempts[0].need)
+    return began if any(a.answered_ns is not None and a.answered_ns < began for a in own) else 0
+
+
+def _lasts_until(flow: Flow) -> int:
+    return flow.received[-1].time_ns if flow.received else 0
+
+
 def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
     """Filter or server: for 80 and 443 the server first, for other ports the filter (catalogue 7.2)."""
     why = "nothing else in the capture tells them apart; a capture outside the firewall decides"
@@ -64,7 +75,7 @@ def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
 def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Another host of the LAN reaches the same server and port."""
     for address, transport, port in dict.fromkeys((a.address, a.transport, a.port) for a in attempts):
-        contrast = facts.reached_by_others(address, transport, port)
+        contrast = facts.reached_by_others(address, transport, port, since_ns=_since(facts, attempts))
         if contrast is not None:
             text = f"{ip_text(contrast.address)} reaches {ip_text(address)}:{port} (frame {contrast.frame})"
             yield (
@@ -96,8 +107,11 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
     targets = {(a.address, a.port) for a in attempts}
     addresses, ports = {a.address for a in attempts}, {a.port for a in attempts}
     seen: set[str] = set()
+    since = _since(facts, attempts)
     for flow in facts.outward_flows:
         if flow.proto != TCP or not flow.is_established or not flow.has_opening or flow.resp in targets:
+            continue
+        if _lasts_until(flow) < since:
             continue
         address, port = flow.resp
         if address in addresses and "port" not in seen:
@@ -174,7 +188,9 @@ def _stale_list(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cau
 def _some_addresses(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Always the same addresses of one name fail while others of it work."""
     own = facts.attempts_of(attempts[0].need)
-    works = {a.address for a in own if a.answered_ns is not None and a.host == attempts[0].host and a.host}
+    # A connection whose data is unacknowledged at its end has broken as well.
+    good = [a for a in own if a.answered_ns is not None and not a.flow.unacked_data]
+    works = {a.address for a in good if a.host == attempts[0].host and a.host}
     fails = {a.address for a in attempts}
     if works and not works & fails:
         text = f"{ip_text(min(works))} of the same name works, {', '.join(sorted(ip_text(f) for f in fails))} does not"

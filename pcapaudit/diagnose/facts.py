@@ -194,9 +194,7 @@ class Facts:
         """False when another MAC sent from this address (address conflict, reused lease)."""
         if self.mac is None:
             return True
-        row = self.traffic.result.flows[index]
-        side = "a" if self.traffic.ends(index)[0] == address else "b"
-        mac = int(row[f"{side}_mac"])
+        mac = self.traffic.flow_macs[index][0 if self.traffic.ends(index)[0] == address else 1]
         return mac in (0, int.from_bytes(self.mac, "big"))
 
     @cached_property
@@ -293,7 +291,7 @@ class Facts:
         mac = self.gateway_mac
         if mac is None:
             return None
-        return next((m.sender_ip for m in self.traffic.arp if m.sender_mac == mac and m.sender_ip != bytes(4)), None)
+        return next((m.sender_ip for m in self.traffic.arps_by_mac.get(mac, ()) if m.sender_ip != bytes(4)), None)
 
     @cached_property
     def gateway_mac(self) -> bytes | None:
@@ -320,20 +318,15 @@ class Facts:
         """Other hosts of the LAN (routers left out)."""
         return [h for h in self.hosts if h is not self.host and not h.is_router and h.mac is not None]
 
-    def reached_by_others(self, address: bytes, transport: str, port: int) -> Contrast | None:
-        """Another host's two-way flow to the same server and port, if there is one."""
+    def reached_by_others(self, address: bytes, transport: str, port: int, *, since_ns: int = 0) -> Contrast | None:
+        """Another host's two-way flow to the same server and port that was answered then or later, if there is one."""
         proto = TCP if transport == "tcp" else UDP
-        for index in self.traffic.flows_by_address.get(address, ()):
-            a, a_port, b, b_port, flow_proto = self.traffic.ends(index)
-            if flow_proto != proto or port not in (a_port, b_port) or a in self.addresses or b in self.addresses:
+        for index in self.traffic.answered_flows.get((proto, address, port), ()):
+            a, _, b, _, _ = self.traffic.ends(index)
+            if a in self.addresses or b in self.addresses:
                 continue
             flow = self.traffic.flow(index)
-            if (
-                flow.resp == (address, port)
-                and flow.received
-                and not flow.refusal
-                and (flow.is_established or proto == UDP)
-            ):
+            if flow.received[-1].time_ns >= since_ns and not flow.refusal and (flow.is_established or proto == UDP):
                 return Contrast(flow.orig[0], address, port, flow.received[0].frame)
         return None
 

@@ -6,6 +6,7 @@ step 5); any-of groups fail only when every member was tried and failed (step 3)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from pcapaudit.diagnose.proof import Proof
 from pcapaudit.model.words import STAGES, WORST_FIRST, Outcome, Result, Stage, State
 
 SERVICE_STAGES: tuple[Stage, ...] = (Stage.CONNECT, Stage.TLS, Stage.APP, Stage.RETURN, Stage.PERSIST)
+MIN_RETURNS = 2
+"""Attempts at one address after which a device that tried one member of an any-of group is taken to use no other."""
 WORKING = (State.OK, State.IMPLIED)
 
 
@@ -106,7 +109,7 @@ def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
     for a in attempts:
         if a.answered_ns is not None:
             last_ok[a.member] = max(a.answered_ns, last_ok.get(a.member, a.answered_ns))
-    failing = [a for a in attempts if _has_failed(a) and a.began_ns > last_ok.get(a.member, -1)]
+    failing = [a for a in attempts if _has_failed(a) and a.failing_ns > last_ok.get(a.member, -1)]
     answered = max(last_ok.values(), default=None)
     standing = set(last_ok) - {a.member for a in failing}
     if _is_group_failed(need, failing, standing):
@@ -132,7 +135,17 @@ def _is_group_failed(need: Need, failing: Sequence[Attempt], standing: set[int])
         return bool(failed)
     if not failed or standing:
         return False
-    return set(range(len(need.endpoints))) <= failed or any(a.failed_at is not Stage.CONNECT for a in failing)
+    is_whole = set(range(len(need.endpoints))) <= failed or _keeps_to_one(need, failing)
+    return is_whole or any(a.failed_at is not Stage.CONNECT for a in failing)
+
+
+def _keeps_to_one(need: Need, failing: Sequence[Attempt]) -> bool:
+    """Whether the device comes back to one member again and again and never to another: its only way.
+
+    A product that holds one connection and looks for a member that works (SEN-06) may still try the others.
+    """
+    returns = Counter(a.address for a in failing)
+    return not need.persistent and max(returns.values()) >= MIN_RETURNS
 
 
 def _failed_part(attempts: list[Attempt], failing: list[Attempt], last_ok: int | None) -> _Part:
@@ -145,7 +158,8 @@ def _failed_part(attempts: list[Attempt], failing: list[Attempt], last_ok: int |
         known = stages.get(later)
         if known is None or known.state is not State.NOT_APPLICABLE:
             stages[later] = Proof(State.NOT_REACHED, "", reason=f"{stage} failed")
-    since = min((a.began_ns for a in failing if last_ok is None or a.began_ns > last_ok), default=failing[-1].began_ns)
+    times = [a.failing_ns for a in failing]
+    since = min((t for t in times if last_ok is None or t > last_ok), default=times[-1])
     return _Part(attempts, State.FAILED, stages, stage, since, last_ok, failing)
 
 
@@ -253,6 +267,7 @@ RULE_RESULTS: dict[str, str] = {
     "PROXY-CONNECT-REJECTED": "proxy_refused",
     "NAT-IDLE-TIMEOUT": "lost_when_idle",
     "CONN-FLAP": "does_not_last",
+    "TCP-RST-MIDSTREAM": "does_not_last",
 }
 """What a need's or endpoint's result is called when this rule explains it; no answer otherwise."""
 
@@ -379,7 +394,7 @@ def _judge_endpoint(attempts: list[Attempt]) -> _Part:
     answers = [a.answered_ns for a in attempts if a.answered_ns is not None]
     last_ok = max(answers, default=None)
     failing = [
-        a for a in attempts if a.failed_at not in (None, Stage.PERSIST) and (last_ok is None or a.began_ns > last_ok)
+        a for a in attempts if a.failed_at not in (None, Stage.PERSIST) and (last_ok is None or a.failing_ns > last_ok)
     ]
     if failing:
         return _failed_part(attempts, failing, last_ok)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
 from pcapaudit.flows.flow import RST, Flow
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_public
 from pcapaudit.model.events import Packet
 
@@ -36,6 +37,19 @@ class _Sign:
     frame: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """How an address answers when nothing is wrong: the packets it sent that are no resets.
+
+    ``ttls`` holds the TTL of each, ascending; ``frame`` is the first of them; ``fastest_ns`` the shortest time from
+    a lone SYN to its SYN-ACK.
+    """
+
+    ttls: bytes
+    frame: int | None
+    fastest_ns: int | None
+
+
 def judge_reset(facts: Facts, flow: Flow, reset: Packet) -> ResetVerdict:
     """Weigh the signs that a reset "from" the responder was made by something nearer.
 
@@ -44,7 +58,7 @@ def judge_reset(facts: Facts, flow: Flow, reset: Packet) -> ResetVerdict:
         flow: The flow that was reset.
         reset: The RST, sent in the responder's name.
     """
-    own = _packets_of(facts, flow.resp[0], reset)
+    own = _usual_of(facts.traffic, flow.resp[0])
     signs = [s for check in CHECKS for s in (check(facts, flow, reset, own),) if s is not None]
     plus = [s for s in signs if s.weight > 0]
     score = sum(s.weight for s in signs)
@@ -55,42 +69,53 @@ def judge_reset(facts: Facts, flow: Flow, reset: Packet) -> ResetVerdict:
     why = "; ".join(s.text for s in plus) or FITS
     causes = [Cause("a box on the way resets it", s.weight, s.text, "middlebox") for s in plus]
     if not plus:
-        causes = [Cause("the server refuses: service down or port closed", 15, why, "server")]
+        text = "the server refuses: service down or port closed" if flow.refusal else "the server itself resets it"
+        causes = [Cause(text, 15, why, "server")]
     return ResetVerdict(score, len(plus), why, (reset.frame, *frames), causes)
 
 
-def _packets_of(facts: Facts, address: bytes, reset: Packet) -> list[Packet]:
-    """Other packets that came from the address: handshakes and data, not resets."""
-    found: list[Packet] = []
-    for index in facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]:
-        found.extend(
-            p
-            for p in facts.traffic.flow(index).packets
-            if p.src == address and not p.flags & RST and p.frame != reset.frame
-        )
-    return found
+def _usual_of(traffic: Traffic, address: bytes) -> _Usual:
+    """How the address answers; found once per capture, because many devices share a server."""
+    known: dict[bytes, _Usual] = traffic.memo.setdefault("usual_answers", {})
+    if address not in known:
+        known[address] = _read_usual(traffic, address)
+    return known[address]
 
 
-def _ttl(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) -> _Sign | None:
-    ttls = sorted(p.ttl for p in own)
-    if not ttls:
+def _read_usual(traffic: Traffic, address: bytes) -> _Usual:
+    ttls = bytearray()
+    frame = None
+    times = []
+    for index in traffic.flows_by_address.get(address, [])[:MAX_FLOWS]:
+        flow = traffic.flow(index)
+        for p in flow.packets:
+            if p.src == address and not p.flags & RST:
+                frame = p.frame if frame is None else frame
+                ttls.append(p.ttl)
+        if flow.resp[0] == address and len(flow.syns) == 1 and flow.syn_acks:
+            times.append(flow.syn_acks[0].time_ns - flow.syns[0].time_ns)
+    return _Usual(bytes(sorted(ttls)), frame, min((t for t in times if t > 0), default=None))
+
+
+def _ttl(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    if not own.ttls:
         return None
-    usual = ttls[len(ttls) // 2]
-    if all(abs(reset.ttl - t) >= facts.params.ttl_delta for t in ttls):
-        return _Sign(40, f"its TTL is {reset.ttl}, other packets of that address have {usual}", own[0].frame)
+    usual = own.ttls[len(own.ttls) // 2]
+    if all(abs(reset.ttl - t) >= facts.params.ttl_delta for t in set(own.ttls)):
+        return _Sign(40, f"its TTL is {reset.ttl}, other packets of that address have {usual}", own.frame)
     return _Sign(-40, f"its TTL {reset.ttl} is that of the server")
 
 
-def _near(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) -> _Sign | None:
-    if own or not is_public(flow.resp[0]):
+def _near(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    if own.ttls or not is_public(flow.resp[0]):
         return None
     hops = min((initial - reset.ttl for initial in (64, 128, 255) if initial >= reset.ttl), default=255)
     return _Sign(30, f"its TTL {reset.ttl} says {hops} hops, the address is public") if hops <= 1 else None
 
 
-def _speed(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) -> _Sign | None:
+def _speed(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     trigger = _trigger(flow, reset)
-    usual = _fastest_answer(facts, flow.resp[0])
+    usual = own.fastest_ns
     if trigger is None or usual is None:
         return None
     took = reset.time_ns - trigger.time_ns
@@ -103,16 +128,7 @@ def _trigger(flow: Flow, reset: Packet) -> Packet | None:
     return next((p for p in reversed(flow.sent) if p.frame < reset.frame), None)
 
 
-def _fastest_answer(facts: Facts, address: bytes) -> int | None:
-    times = []
-    for index in facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]:
-        flow = facts.traffic.flow(index)
-        if flow.resp[0] == address and len(flow.syns) == 1 and flow.syn_acks:
-            times.append(flow.syn_acks[0].time_ns - flow.syns[0].time_ns)
-    return min((t for t in times if t > 0), default=None)
-
-
-def _race(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) -> _Sign | None:
+def _race(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     late = next((p for p in flow.received if p.frame > reset.frame and not p.flags & RST), None)
     return (
         _Sign(50, f"the server's real answer came after it (frame {late.frame})", late.frame)
@@ -121,12 +137,12 @@ def _race(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) -> _Sign |
     )
 
 
-def _rising(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) -> _Sign | None:
+def _rising(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     sequences = [p.seq for p in flow.received if p.flags & RST and abs(p.time_ns - reset.time_ns) < 1_000_000_000]
     return _Sign(25, "several resets with rising sequence numbers") if len(set(sequences)) >= 3 else None
 
 
-def _like_gateway(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) -> _Sign | None:
+def _like_gateway(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     gateway = facts.gateway
     if gateway is None or flow.resp[0] == gateway or not is_public(flow.resp[0]):
         return None
@@ -139,5 +155,5 @@ def _like_gateway(facts: Facts, flow: Flow, reset: Packet, own: list[Packet]) ->
     return _Sign(30, "its TTL is that of the gateway's own packets") if reset.ttl in ttls else None
 
 
-Check = Callable[[Facts, Flow, Packet, list[Packet]], _Sign | None]
+Check = Callable[[Facts, Flow, Packet, _Usual], _Sign | None]
 CHECKS: tuple[Check, ...] = (_ttl, _near, _speed, _race, _rising, _like_gateway)

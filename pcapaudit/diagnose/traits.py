@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pcapaudit.diagnose.domains import registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
-from pcapaudit.flows.flow import TCP, UDP, Flow
-from pcapaudit.model.events import HttpRequest, TlsClientHello
+from pcapaudit.flows.flow import TCP, UDP
+from pcapaudit.flows.outline import Outline
+from pcapaudit.model.events import Event, HttpRequest, TlsClientHello
 from pcapaudit.model.traits import Contact, Traits
 
 AFTER_LEASE_S = 60.0
@@ -24,38 +26,37 @@ def traits_of(facts: Facts) -> Traits:
     Args:
         facts: The host, without a signature.
     """
-    flows = [facts.traffic.flow(i) for i in facts.flows[:MAX_FLOWS] if facts.traffic.ends(i)[4] in TRANSPORTS]
-    flows = [f if f.has_opening else f.seen_from(_own(f, facts)) for f in flows]
+    flows = [facts.traffic.outline(i) for i in facts.flows[:MAX_FLOWS] if facts.traffic.ends(i)[4] in TRANSPORTS]
+    flows = [f if _is_direction_known(f) else f.seen_from(_own(f, facts)) for f in flows]
     outward = [f for f in flows if f.orig[0] in facts.addresses]
-    sni, hosts, agents = _said(facts, outward)
+    inward = [f for f in flows if f.orig[0] not in facts.addresses and f.resp[0] in facts.addresses]
+    words = _words(facts, outward)
     queried = _first_frames((q.name, m.at.frame) for q in facts.lookups for m in q.sent)
     return Traits(
         host=facts.host.key,
         mac=facts.mac,
         addresses=tuple(facts.host.addresses),
         queried=queried,
-        sni=sni,
-        http_hosts=hosts,
-        contacts=tuple(_contacts(facts, outward, sni_of=_sni_by_flow(facts, outward))),
-        inbound=tuple(
-            _contacts(
-                facts,
-                [f for f in flows if f.resp[0] in facts.addresses and f.orig[0] not in facts.addresses],
-                sni_of={},
-            )
-        ),
+        sni=words.sni,
+        http_hosts=words.hosts,
+        contacts=tuple(_contacts(facts, outward, words.by_flow)),
+        inbound=tuple(_contacts(facts, inward, {})),
         registered_domains=len({registered_domain(n) for n in queried}),
-        user_agents=tuple(agents),
+        user_agents=tuple(words.agents),
         answers_dns=not facts.addresses.isdisjoint(facts.traffic.dns_answerers),
         is_router=facts.host.is_router,
-        sent_tcp=any(f.proto == TCP and f.sent for f in outward),
+        sent_tcp=any(f.proto == TCP and f.sent.packets for f in outward),
         asked_after_lease=tuple(_asked_after_lease(facts)),
         query_counts=Counter(q.name for q in facts.lookups for _ in q.sent),
         is_shared=facts.is_outside_view,
     )
 
 
-def _own(flow: Flow, facts: Facts) -> bytes:
+def _is_direction_known(flow: Outline) -> bool:
+    return flow.has_opening or flow.received.answer_isn is not None
+
+
+def _own(flow: Outline, facts: Facts) -> bytes:
     return flow.orig[0] if flow.orig[0] in facts.addresses else flow.resp[0]
 
 
@@ -66,62 +67,72 @@ def _first_frames(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     return table
 
 
-def _said(facts: Facts, flows: Iterable[Flow]) -> tuple[dict[str, int], dict[str, int], list[str]]:
-    """SNI and HTTP host names with the frame of each one's first use, and the user agents."""
-    sni: dict[str, int] = {}
-    hosts: dict[str, int] = {}
-    agents: dict[str, None] = {}
+@dataclass(slots=True)
+class _Words:
+    """What a host said of itself and of its servers: each name with the frame of its first use."""
+
+    sni: dict[str, int] = field(default_factory=dict)
+    hosts: dict[str, int] = field(default_factory=dict)
+    agents: dict[str, None] = field(default_factory=dict)
+    by_flow: dict[int, list[str]] = field(default_factory=dict)
+    """Flow -> names said in it."""
+
+
+def _words(facts: Facts, flows: Iterable[Outline]) -> _Words:
+    """SNI, HTTP host names and user agents of the TCP flows among these."""
+    words = _Words()
     for flow in flows:
-        if flow.proto != TCP:
-            continue
-        for event in facts.traffic.conversation(flow.index):
-            if isinstance(event, TlsClientHello) and event.sni:
-                sni.setdefault(event.sni, event.at.frame)
-            elif isinstance(event, HttpRequest):
-                if event.host:
-                    hosts.setdefault(event.host.split(":")[0].lower(), event.at.frame)
-                if event.user_agent:
-                    agents[event.user_agent] = None
-    return sni, hosts, list(agents)
+        if flow.proto == TCP:
+            # Who is seen in the middle of a connection only may be its server: the client's words are not his.
+            own = [e for e in facts.traffic.conversation(flow.index) if e.at.src in facts.addresses]
+            words.by_flow[flow.index] = list(_names_said(own, words))
+    return words
 
 
-def _sni_by_flow(facts: Facts, flows: Iterable[Flow]) -> dict[int, list[str]]:
-    table: dict[int, list[str]] = {}
-    for flow in flows:
-        events = facts.traffic.conversation(flow.index) if flow.proto == TCP else []
-        names = [e.sni for e in events if isinstance(e, TlsClientHello) and e.sni]
-        names += [e.host.split(":")[0].lower() for e in events if isinstance(e, HttpRequest) and e.host]
-        table[flow.index] = names
-    return table
+def _names_said(events: Iterable[Event], words: _Words) -> Iterator[str]:
+    """Names in one connection, noted in ``words``: those of TLS before those of HTTP."""
+    asked: list[str] = []
+    for event in events:
+        if isinstance(event, TlsClientHello) and event.sni:
+            words.sni.setdefault(event.sni, event.at.frame)
+            yield event.sni
+        elif isinstance(event, HttpRequest):
+            if event.host:
+                asked.append(event.host.split(":")[0].lower())
+                words.hosts.setdefault(asked[-1], event.at.frame)
+            if event.user_agent:
+                words.agents[event.user_agent] = None
+    yield from asked
 
 
-def _contacts(facts: Facts, flows: Iterable[Flow], *, sni_of: dict[int, list[str]]) -> list[Contact]:
+def _contacts(facts: Facts, flows: Iterable[Outline], said: Mapping[int, Sequence[str]]) -> list[Contact]:
     """One contact per far address and service port, in order of the first frame."""
-    groups: dict[tuple[int, bytes, int], list[Flow]] = {}
+    groups: dict[tuple[int, bytes, int], list[Outline]] = {}
     for flow in flows:
         far = flow.resp[0] if flow.orig[0] in facts.addresses else flow.orig[0]
         groups.setdefault((flow.proto, far, flow.resp[1]), []).append(flow)
-    return [_contact(facts, far, port, proto, group, sni_of) for (proto, far, port), group in groups.items()]
+    return [_contact(facts, key, group, said) for key, group in groups.items()]
 
 
 def _contact(
-    facts: Facts, far: bytes, port: int, proto: int, flows: list[Flow], sni_of: dict[int, list[str]]
+    facts: Facts, key: tuple[int, bytes, int], flows: Sequence[Outline], said: Mapping[int, Sequence[str]]
 ) -> Contact:
-    said = [n for f in flows for n in sni_of.get(f.index, ())]
-    payloads = [p.payload_len for f in flows for p in f.sent if p.payload_len]
+    proto, far, port = key
+    names = [n for f in flows for n in said.get(f.index, ())]
+    filled = [f.sent for f in flows if f.sent.payload_high]
     sources = [f.orig[1] for f in flows]
     return Contact(
         transport=TRANSPORTS[proto],
         address=far,
         port=port,
-        names=tuple(dict.fromkeys([*said, *facts.names.get(far, ())])),
+        names=tuple(dict.fromkeys([*names, *facts.names.get(far, ())])),
         first_frame=min(f.first_frame for f in flows),
-        tries=sum(max(1, len(f.syns)) if f.proto == TCP else len(f.sent) for f in flows),
-        payload_low=min(payloads, default=0),
-        payload_high=max(payloads, default=0),
+        tries=sum(max(1, f.sent.syns) if f.proto == TCP else f.sent.packets for f in flows),
+        payload_low=min((s.payload_low for s in filled), default=0),
+        payload_high=max((s.payload_high for s in filled), default=0),
         source_low=min(sources),
         source_high=max(sources),
-        answered=any(f.received for f in flows),
+        answered=any(f.received.packets for f in flows),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.confidence import HealthCaps, confidence_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
@@ -21,6 +22,10 @@ INTERCEPTORS = frozenset({"CAPTIVE-PORTAL", "HTTP-BLOCK-PAGE", "TLS-INTERCEPT", 
 """What sits in the middle explains the rest, also failures at an earlier stage (14.2, step 7)."""
 SUMMARIES = frozenset({"TCP-ALL-PORTS-FAIL", "UDP-SERVER-WALK", "TLS-CERT-INVALID"})
 """Rules that say in one sentence what other findings of the stage show piece by piece, or why they came about."""
+REFUSALS = frozenset({"TCP-RST-INJECTED"})
+"""Rules whose evidence is weighed, but that speak of a packet that refuses: such a packet precedes silence as well."""
+WORKING_ONLY = frozenset({"TCP-ALT-PORT-OK"})
+"""Remarks that are true only while their need works."""
 SOFT_STAGES = frozenset({Stage.TIME})
 
 
@@ -61,7 +66,7 @@ def diagnose_device(facts: Facts, caps: HealthCaps) -> Diagnosis:
     needs = [judge_need(n, facts, fired) for n in facts.needs if not is_special(n)]
     stages = own_stages(facts, fired, needs)
     _block_needs(needs, stages)
-    weighed = [_weigh(f, facts, needs) for f in fired]
+    weighed = [_weigh(f, facts, needs) for f in fired if not _is_outdated(f, needs)]
     stages.update(service_stages(needs, stages) if facts.signature else _general_services())
     result = Diagnosis(facts, Verdict.UNDECIDED, stages, needs, weighed)
     result.verdict = _verdict(result)
@@ -80,6 +85,19 @@ def mark_attempts(fired: Sequence[Fired]) -> None:
             known = attempt.failed_at
             if known is None or STAGES.index(finding.stage) < STAGES.index(known):
                 attempt.failed_at = finding.stage
+                attempt.lost_ns = _lost_ns(attempt, finding)
+
+
+def _lost_ns(attempt: Attempt, finding: Fired) -> int | None:
+    """When a connection broke on which the service had answered before; None when it never worked."""
+    answer = attempt.flow.last_answer
+    is_later = finding.stage is Stage.RETURN and answer is not None and answer.time_ns < finding.first_ns
+    return finding.first_ns if is_later else None
+
+
+def _is_outdated(fired: Fired, needs: Sequence[NeedJudgement]) -> bool:
+    """Whether a remark says that a need works which, all in all, does not."""
+    return fired.rule in WORKING_ONLY and any(n.need is fired.need and n.state is State.FAILED for n in needs)
 
 
 def _general_services() -> dict[Stage, Proof]:
@@ -227,7 +245,7 @@ def _rank(w: Weighed, d: Diagnosis) -> tuple[int, ...]:
         0 if w.fired.rule in INTERCEPTORS else 1,
         0 if stops else 1,
         STAGES.index(w.fired.stage),
-        0 if rule.evidence is Evidence.EXPLICIT else 1,
+        0 if rule.evidence is Evidence.EXPLICIT or w.fired.rule in REFUSALS else 1,
         0 if w.fired.rule in SUMMARIES else 1,
         -int(rule.evidence),
         -w.fired.independent,

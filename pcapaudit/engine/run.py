@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pcapaudit import __version__
@@ -53,12 +55,28 @@ def audit(sources: Sequence[str], options: AuditOptions, progress: Progress | No
             continue
         except KeyboardInterrupt:
             is_partial = True
-        analyses.append(auditor.snapshot(len(analyses)))
+        with _collector_paused():
+            analyses.append(auditor.snapshot(len(analyses)))
         if is_partial:
             break
     if not analyses and unread:
         raise CaptureError(unread[0].reason, path=unread[0].source, offset=unread[0].offset)
     return assemble(analyses, request, unread, is_partial=is_partial)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python from searching for reference cycles meanwhile.
+
+    An analysis makes millions of packets and hardly a cycle; to look at them again and again takes a third of its time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def audit_frames(frames: Iterable[tuple[int, bytes, int]], options: AuditOptions, *, link: int = ETHERNET) -> Report:

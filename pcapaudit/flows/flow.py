@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet
@@ -16,6 +16,8 @@ EPHEMERAL = 32768
 """Ports from here up are taken for a client's when nothing better tells the sides apart."""
 
 Endpoint = tuple[bytes, int]
+_BULKY = ("packets", "sent", "received", "sent_data", "received_data", "unacked_data")
+"""What of a flow grows with its packets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,14 @@ class Side:
 class Flow:
     """Both directions of one 5-tuple (for TCP: of one connection), from originator to responder.
 
-    ``packets`` is the logged part in frame order without marked duplicates; it is whole
-    for all but very long flows (``left_out`` > 0).
+    The packets are read with ``load`` when they are first asked for, and again after ``release``.
     """
 
     index: int
     proto: int
     orig: Endpoint
     resp: Endpoint
-    packets: Sequence[Packet]
+    load: Callable[[Flow], Sequence[Packet]]
     orig_side: Side
     resp_side: Side
     first_ns: int
@@ -58,6 +59,19 @@ class Flow:
     vlan: int | None
 
     # --- the packets of each side -----------------------------------------------------------
+
+    @cached_property
+    def packets(self) -> Sequence[Packet]:
+        """The logged packets in frame order without marked duplicates.
+
+        Whole for all but very long flows (``left_out`` > 0).
+        """
+        return self.load(self)
+
+    def release(self) -> None:
+        """Forget the packets, so that a large capture does not fill the memory; what follows from them stays."""
+        for name in _BULKY:
+            self.__dict__.pop(name, None)
 
     def is_from_orig(self, packet: Packet) -> bool:
         """Whether the originator sent this packet."""
@@ -278,27 +292,32 @@ class Flow:
         return replace(self, orig=self.resp, resp=self.orig, orig_side=self.resp_side, resp_side=self.orig_side)
 
 
-def build_flow(index: int, row: Any, ends: tuple[bytes, int, bytes, int, int], packets: Sequence[Packet]) -> Flow:
+def build_flow(
+    index: int,
+    row: Any,
+    ends: tuple[bytes, int, bytes, int, int],
+    opener: Literal["a", "b"],
+    load: Callable[[Flow], Sequence[Packet]],
+) -> Flow:
     """Orient one scan row (a numpy record) from originator to responder.
 
     Args:
         index: Row number in the flow table.
         row: The record, columns as in ``scan.columns``.
         ends: Address and port of side a and of side b, and the protocol.
-        packets: The flow's logged packets.
+        opener: The side that is the originator.
+        load: Gives the flow's logged packets.
     """
     a, a_port, b, b_port, proto = ends
-    sides = (_side(row, "a"), _side(row, "b"))
-    swap = _is_b_originator(sides, packets, ends)
-    first, second = ((b, b_port), (a, a_port)) if swap else ((a, a_port), (b, b_port))
+    first, second = ((a, a_port), (b, b_port)) if opener == "a" else ((b, b_port), (a, a_port))
     return Flow(
         index=index,
         proto=proto,
         orig=first,
         resp=second,
-        packets=packets,
-        orig_side=sides[1 if swap else 0],
-        resp_side=sides[0 if swap else 1],
+        load=load,
+        orig_side=_side(row, opener),
+        resp_side=_side(row, "b" if opener == "a" else "a"),
         first_ns=int(row["first_ns"]),
         last_ns=int(row["last_ns"]),
         first_frame=int(row["first_frame"]),
@@ -306,22 +325,6 @@ def build_flow(index: int, row: Any, ends: tuple[bytes, int, bytes, int, int], p
         left_out=int(row["rows_left_out"]),
         vlan=None if int(row["vlan"]) == 65535 else int(row["vlan"]),
     )
-
-
-def _is_b_originator(
-    sides: tuple[Side, Side], packets: Sequence[Packet], ends: tuple[bytes, int, bytes, int, int]
-) -> bool:
-    """Whether side b, not the sender of the first packet seen, opened the flow."""
-    _, a_port, _, b_port, proto = ends
-    if proto == TCP:
-        first = next((p for p in packets if p.flags & SYN), None)
-        if first is not None:
-            from_a = (first.src, first.sport) == (ends[0], a_port)
-            return from_a == bool(first.flags & ACK)
-    elif sides[0].packets and sides[1].packets:
-        return False
-    # No opening in the capture: the low port is the service (both low or both high: first sender opened).
-    return a_port < EPHEMERAL <= b_port and a_port != 0
 
 
 def _side(row: Any, name: str) -> Side:

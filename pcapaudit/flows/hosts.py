@@ -11,12 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from pcapaudit.flows.traffic import Traffic, packed_address, packed_mac
+from pcapaudit.flows.packets import packed_address, packed_mac
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ANY_V4, is_group_mac, is_link_local, is_public, is_unicast
 from pcapaudit.scan.columns import NO_VLAN
 
 INITIAL_TTLS = frozenset({30, 32, 60, 64, 128, 255})
 """TTLs that stacks start with; any other was decremented by a router on the way."""
+MAX_CLAIMS = 8
+"""Addresses that are believed of a box that shows itself by ARP alone."""
 TRACED_TTLS = range(1, 33)
 """TTLs that a host counts through to find its routers, or sends for the link alone."""
 
@@ -255,10 +258,11 @@ def _sent_by(traffic: Traffic) -> _Sent:
 
 
 def _silent_macs(traffic: Traffic, known: set[bytes | None]) -> Iterable[Host]:
-    """MACs that sent frames but never from an address: devices without a lease."""
+    """MACs that sent frames but never from an address: devices without a lease, or that only ask for a gateway."""
     for mac, (frames, first, last, vlan) in _sent_by(traffic).items():
         if mac not in known and not is_group_mac(mac):
-            yield Host(mac, (), frames, first[1], last[1], first[0], last[0], vlan)
+            claimed = sorted(claims_of(traffic, mac))[:MAX_CLAIMS]
+            yield Host(mac, tuple(claimed), frames, first[1], last[1], first[0], last[0], vlan)
 
 
 def _destinations_only(traffic: Traffic, known: set[bytes], routers: set[bytes | None]) -> Iterable[Host]:

@@ -6,9 +6,8 @@ payloads into events, only for the flows that somebody asks about.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,7 +16,9 @@ import numpy as np
 from pcapaudit.dissect import conversation, dhcp, dhcp6, dns, eapol, icmp, neighbour, ntp, spanning_tree
 from pcapaudit.flows.flow import Flow, build_flow
 from pcapaudit.flows.fragments import Fragment, Joiner
-from pcapaudit.flows.streams import Segment, assemble
+from pcapaudit.flows.outline import Outline, Outlines
+from pcapaudit.flows.packets import Ends, PacketLog, packed_mac
+from pcapaudit.flows.streams import assemble
 from pcapaudit.model.events import (
     ArpMessage,
     Dhcp6Message,
@@ -33,14 +34,18 @@ from pcapaudit.model.events import (
     SpanningTree,
 )
 from pcapaudit.model.frames import CaptureNotes
-from pcapaudit.scan.columns import NO_FLOW, NO_VLAN, Kind
+from pcapaudit.scan.columns import NO_VLAN, Kind
 from pcapaudit.scan.result import ScanResult
 
 UDP = 17
 DNS_PORT = 53
+MAX_HELD = 500_000
+"""Packets of flows that are kept at one time (about 400 bytes each); what is asked for again is read again."""
+MAX_EVENTS = 200_000
+"""Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
 
 _E = TypeVar("_E")
-_DATAGRAMS: dict[Kind, Callable[[bytes, Packet], Event | Malformed]] = {
+_DATAGRAMS: dict[int, Callable[[bytes, Packet], Event | Malformed]] = {
     Kind.DNS: dns.dissect,
     Kind.DHCP4: dhcp.dissect,
     Kind.DHCP6: dhcp6.dissect,
@@ -52,20 +57,6 @@ _DATAGRAMS: dict[Kind, Callable[[bytes, Packet], Event | Malformed]] = {
     Kind.CDP: neighbour.dissect_cdp,
     Kind.STP: spanning_tree.dissect,
 }
-
-
-def packed_address(family: int, high: int, low: int) -> bytes:
-    """Address bytes from the two halves that the scan keeps; empty when there is no address."""
-    if family == 4:
-        return int(low).to_bytes(4, "big")
-    if family == 6:
-        return int(high).to_bytes(8, "big") + int(low).to_bytes(8, "big")
-    return b""
-
-
-def packed_mac(value: int) -> bytes | None:
-    """MAC bytes from the scan's integer; None for zero, which the scan uses for "not there"."""
-    return int(value).to_bytes(6, "big") if value else None
 
 
 class Traffic:
@@ -89,9 +80,13 @@ class Traffic:
         self.start_ns = result.first_ns or 0
         end_ns = max(result.last_ns or 0, notes.watched_until_ns or 0, now_ns or 0)
         self.end_ns = end_ns if until_ns is None else min(end_ns, until_ns)
+        self._log = PacketLog(result)
         self._flows: dict[int, Flow] = {}
-        self._conversations: dict[int, list[Event]] = {}
-        self._segments: dict[int, list[int]] = defaultdict(list)
+        self._loaded: deque[tuple[Flow, int]] = deque()
+        self._held = 0
+        self._conversations: OrderedDict[int, list[Event]] = OrderedDict()
+        self._kept_events = 0
+        self._told: set[int] = set()
         self.unjoined_fragments = 0
         self.memo: dict[str, Any] = {}
         """Tables that other modules of this room derive once per capture."""
@@ -105,74 +100,66 @@ class Traffic:
     # --- packets and flows ----------------------------------------------------------------
 
     @cached_property
-    def _row_order(self) -> tuple[np.ndarray, np.ndarray]:
-        flow_of = self.result.rows["flow"]
-        order = np.argsort(flow_of, kind="stable")
-        return order, np.searchsorted(flow_of[order], np.arange(len(self.result.flows) + 1))
+    def _outlines(self) -> Outlines:
+        return Outlines(self.result, self._log.ends)
+
+    def ends(self, flow: int) -> Ends:
+        """Address and port of side a, address and port of side b, IP protocol of a flow."""
+        return self._log.ends[flow]
 
     @cached_property
-    def _ends(self) -> list[tuple[bytes, int, bytes, int, int]]:
-        """Per flow: address and port of side a, of side b, protocol."""
-        f = self.result.flows
-        columns = (f[n].tolist() for n in ("family", "a_hi", "a_lo", "a_port", "b_hi", "b_lo", "b_port", "proto"))
-        return [
-            (packed_address(fam, ah, al), ap, packed_address(fam, bh, bl), bp, proto)
-            for fam, ah, al, ap, bh, bl, bp, proto in zip(*columns, strict=True)
-        ]
-
-    def ends(self, flow: int) -> tuple[bytes, int, bytes, int, int]:
-        """Address and port of side a, address and port of side b, IP protocol of a flow."""
-        return self._ends[flow]
+    def flow_macs(self) -> list[tuple[int, int]]:
+        """Per flow the source MAC first seen of side a and of side b, as numbers; 0 is none."""
+        flows = self.result.flows
+        return list(zip(flows["a_mac"].tolist(), flows["b_mac"].tolist(), strict=True))
 
     def packet(self, row: int) -> Packet:
         """The logged packet of one row."""
-        r = self.result.rows[row]
-        flow, side, vlan = int(r["flow"]), int(r["side"]), int(r["vlan"])
-        a, a_port, b, b_port, proto = (b"", 0, b"", 0, 0) if flow == NO_FLOW else self._ends[flow]
-        src, sport, dst, dport = (a, a_port, b, b_port) if side == 0 else (b, b_port, a, a_port)
-        return Packet(
-            frame=int(r["frame"]),
-            time_ns=int(r["time_ns"]),
-            src=src,
-            sport=sport,
-            dst=dst,
-            dport=dport,
-            proto=proto,
-            smac=packed_mac(r["smac"]),
-            dmac=packed_mac(r["dmac"]),
-            vlan=None if vlan == NO_VLAN else vlan,
-            ttl=int(r["ttl"]),
-            ip_id=int(r["ip_id"]) & 0xFFFF,
-            ip_len=int(r["ip_len"]),
-            payload_len=int(r["payload_len"]),
-            flags=int(r["flags"]) & 0xFF,
-            seq=int(r["seq"]),
-            ack=int(r["ack"]),
-            window=int(r["window"]),
-            dup_of=int(r["dup_of"]),
-            dont_fragment=bool(r["dont_fragment"]),
-        )
+        return self._log.packet(row)
 
     def packets(self, flow: int) -> list[Packet]:
         """Logged packets of a flow in frame order, marked duplicates left out."""
-        order, bounds = self._row_order
-        packets = (self.packet(int(row)) for row in order[bounds[flow] : bounds[flow + 1]])
-        return [p for p in packets if not p.dup_of]
+        return self._log.packets(flow)
+
+    def outline(self, index: int) -> Outline:
+        """One flow in a few numbers, oriented from originator to responder."""
+        return self._outlines.outline(index)
 
     def flow(self, index: int) -> Flow:
         """One flow, oriented from originator to responder, with its packets."""
         if index not in self._flows:
-            self._flows[index] = build_flow(index, self.result.flows[index], self._ends[index], self.packets(index))
+            opener = self._outlines.opener(index)
+            self._flows[index] = build_flow(index, self.result.flows[index], self.ends(index), opener, self._load)
         return self._flows[index]
+
+    def _load(self, flow: Flow) -> list[Packet]:
+        """Packets of a flow; the flows whose packets were read longest ago forget theirs."""
+        packets = self.packets(flow.index)
+        self._loaded.append((flow, len(packets)))
+        self._held += len(packets)
+        while self._held > MAX_HELD and len(self._loaded) > 1:
+            oldest, size = self._loaded.popleft()
+            oldest.release()
+            self._held -= size
+        return packets
 
     @cached_property
     def flows_by_address(self) -> dict[bytes, list[int]]:
         """Address -> flows that it takes part in, in order of their first frame."""
         table: dict[bytes, list[int]] = defaultdict(list)
-        for index, (a, _, b, _, _) in enumerate(self._ends):
+        for index, (a, _, b, _, _) in enumerate(self._log.ends):
             table[a].append(index)
             if b != a:
                 table[b].append(index)
+        return table
+
+    @cached_property
+    def answered_flows(self) -> dict[tuple[int, bytes, int], list[int]]:
+        """Protocol, address and port of a responder -> flows in which it sent something, in order."""
+        table: dict[tuple[int, bytes, int], list[int]] = defaultdict(list)
+        for outline in map(self.outline, range(len(self.result.flows))):
+            if outline.received.packets:
+                table[outline.proto, *outline.resp].append(outline.index)
         return table
 
     # --- messages -------------------------------------------------------------------------
@@ -242,22 +229,45 @@ class Traffic:
         return table
 
     @cached_property
-    def _arp_tables(self) -> tuple[dict[bytes, list[ArpMessage]], dict[bytes, list[ArpMessage]]]:
-        """ARP packets by sender MAC and by sender address."""
-        by_mac: dict[bytes, list[ArpMessage]] = defaultdict(list)
-        by_address: dict[bytes, list[ArpMessage]] = defaultdict(list)
+    def arps_by_mac(self) -> dict[bytes, list[ArpMessage]]:
+        """ARP packets by sender MAC."""
+        table: dict[bytes, list[ArpMessage]] = defaultdict(list)
         for m in self.arp:
-            by_mac[m.sender_mac].append(m)
-            by_address[m.sender_ip].append(m)
-        return by_mac, by_address
+            table[m.sender_mac].append(m)
+        return table
+
+    @cached_property
+    def _arps_for(self) -> dict[tuple[bytes, bytes | None], list[ArpMessage]]:
+        """ARP packets by sender address and by whom they teach: the MAC that is answered, None for all who hear it."""
+        table: dict[tuple[bytes, bytes | None], list[ArpMessage]] = defaultdict(list)
+        for m in self.arp:
+            is_for_all = m.op == 1 or m.sender_ip == m.target_ip
+            table[m.sender_ip, None if is_for_all else m.target_mac].append(m)
+        return table
 
     def arps_about(self, mac: bytes) -> list[ArpMessage]:
-        """ARP packets of a MAC, and those sent by the addresses that it asked for, in frame order."""
-        by_mac, by_address = self._arp_tables
-        own = by_mac.get(mac, [])
+        """ARP packets of a MAC, and those that teach it an address that it asked for, in frame order."""
+        own = self.arps_by_mac.get(mac, [])
         asked = {m.target_ip for m in own if m.op == 1}
-        taught = (m for target in asked for m in by_address.get(target, ()) if m.sender_mac != mac)
+        keys = ((target, whom) for target in asked for whom in (mac, None))
+        taught = (m for key in keys for m in self._arps_for.get(key, ()) if m.sender_mac != mac)
         return sorted([*own, *taught], key=lambda m: m.at.frame)
+
+    def arps_from(self, address: bytes) -> list[ArpMessage]:
+        """ARP packets that name the address as their sender's, in frame order."""
+        return self._arps_by_sender.get(address, [])
+
+    @cached_property
+    def _arps_by_sender(self) -> dict[bytes, list[ArpMessage]]:
+        table: dict[bytes, list[ArpMessage]] = defaultdict(list)
+        for m in self.arp:
+            table[m.sender_ip].append(m)
+        return table
+
+    @cached_property
+    def arp_owners(self) -> dict[bytes, frozenset[bytes]]:
+        """Address -> MACs that named it as their own."""
+        return {a: frozenset(m.sender_mac for m in found) for a, found in self._arps_by_sender.items()}
 
     @cached_property
     def dhcp(self) -> list[DhcpMessage]:
@@ -301,9 +311,13 @@ class Traffic:
 
     def conversation(self, flow: int) -> list[Event]:
         """What the two sides of a TCP flow said, as far as a dissector knows the protocol."""
-        if flow not in self._conversations:
-            self._conversations[flow] = self._read_conversation(flow)
-        return self._conversations[flow]
+        known = self._conversations.get(flow)
+        if known is None:
+            known = self._conversations[flow] = self._read_conversation(flow)
+            self._kept_events += len(known)
+            while self._kept_events > MAX_EVENTS and len(self._conversations) > 1:
+                self._kept_events -= len(self._conversations.popitem(last=False)[1])
+        return known
 
     def dns_counters(self) -> dict[str, int | dict[str, int]]:
         """The report's DNS counters: every message counts, duplicates too (report contract)."""
@@ -325,17 +339,16 @@ class Traffic:
         return [e for e in found if isinstance(e, DnsMessage)]
 
     def _read_handed(self) -> Iterable[Event]:
+        """The messages of single datagrams; TCP is read connection by connection when it is asked for."""
         joiner = Joiner()
-        rows = self.result.rows
-        for index, (row, kind) in enumerate(
-            zip(self.result.handed["row"].tolist(), self.result.handed["kind"].tolist(), strict=True)
-        ):
-            if kind == Kind.TCP:
-                self._segments[int(rows[row]["flow"])].append(index)
-            elif kind == Kind.FRAGMENT:
+        handed = self.result.handed
+        places = np.flatnonzero(handed["kind"] != Kind.TCP)
+        rows, kinds = handed["row"][places].tolist(), handed["kind"][places].tolist()
+        for index, row, kind in zip(places.tolist(), rows, kinds, strict=True):
+            if kind == Kind.FRAGMENT:
                 yield from self._kept(self._read_fragment(index, row, joiner))
             else:
-                yield from self._kept(_DATAGRAMS[Kind(kind)](self._payload(index), self.packet(row)))
+                yield from self._kept(_DATAGRAMS[kind](self._payload(index), self.packet(row)))
         self.unjoined_fragments = joiner.unfinished()
 
     def _kept(self, event: Event | Malformed | None) -> Iterable[Event]:
@@ -391,19 +404,22 @@ class Traffic:
             yield ArpMessage(at, op, sender_mac.to_bytes(6, "big"), src, target_mac.to_bytes(6, "big"), dst)
 
     def _read_conversation(self, flow: int) -> list[Event]:
-        segments = [
-            Segment(self.packet(int(self.result.handed[i]["row"])), self._payload(i))
-            for i in self._segments.get(flow, ())
-        ]
+        segments = self._log.segments(flow)
         if not segments:
             return []
-        known = self.flow(flow)
-        sent = [s for s in segments if not s.at.dup_of and (s.at.src, s.at.sport) == known.orig]
-        answered = [s for s in segments if not s.at.dup_of and (s.at.src, s.at.sport) != known.orig]
-        orig, resp = assemble(sent, known.orig_isn), assemble(answered, known.resp_isn)
+        known = self.outline(flow)
+        sent = [s for s in segments if (s.at.src, s.at.sport) == known.orig]
+        answered = [s for s in segments if (s.at.src, s.at.sport) != known.orig]
+        # Where the responder was not seen, its first number follows from the acknowledgments.
+        resp_isn = known.received.answer_isn if known.received.packets else self.flow(flow).resp_isn
+        orig, resp = assemble(sent, known.sent.isn), assemble(answered, resp_isn)
         events: list[Event] = []
         for event in conversation.read(orig, resp, port=known.resp[1]):
-            events.extend(self._kept(event))
+            if not isinstance(event, Malformed):
+                events.append(event)
+            elif flow not in self._told:
+                self.malformed.append(event)
+        self._told.add(flow)
         return events
 
 
@@ -417,4 +433,4 @@ def _gathered(table: dict[bytes, list[_M]], addresses: Iterable[bytes]) -> list[
 
 
 def _with_ports(at: Packet, sport: int, dport: int, payload_len: int) -> Packet:
-    return replace(at, sport=sport, dport=dport, payload_len=payload_len)
+    return at._replace(sport=sport, dport=dport, payload_len=payload_len)

@@ -9,7 +9,8 @@ from typing import Literal
 
 from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
 from pcapaudit.flows.hosts import Host
-from pcapaudit.flows.traffic import Traffic, packed_mac
+from pcapaudit.flows.packets import packed_mac
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_group_mac
 
 ENOUGH = 20

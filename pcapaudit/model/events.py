@@ -8,12 +8,14 @@ unknown is None. Malformed input is data as well: ``Malformed``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """One decoded packet without its payload."""
+class Packet(NamedTuple):
+    """One decoded packet without its payload.
+
+    A tuple, because captures hold millions: it is made several times faster than a frozen data class.
+    """
 
     frame: int
     time_ns: int

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import struct
-
-import numpy as np
 import pytest
 
-from pcapaudit.flows.traffic import Traffic, packed_address, packed_mac
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import ArpMessage, DnsMessage, EapolFrame, HttpRequest, Neighbour, SpanningTree
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.scan import Scanner
@@ -205,24 +202,42 @@ def test_an_empty_capture_is_empty() -> None:
     assert (traffic.events, traffic.dns, traffic.flows_by_address) == ([], [], {})
 
 
-@pytest.mark.parametrize(
-    ("family", "high", "low", "expected"),
-    [
-        (4, 0, 0x0A000005, b"\x0a\0\0\5"),
-        (6, 0x20010DB800000000, 1, bytes.fromhex("20010db8") + bytes(11) + b"\1"),
-        (0, 0, 0, b""),
-    ],
-)
-def test_addresses_come_from_the_scans_two_halves(family: int, high: int, low: int, expected: bytes) -> None:
-    assert packed_address(family, int(np.uint64(high)), low) == expected
-
-
-def test_a_mac_of_zero_is_none() -> None:
-    assert packed_mac(0) is None
-    assert packed_mac(struct.unpack(">Q", b"\0\0\2\0\x0a\0\0\5")[0]) == bytes.fromhex("02000a000005")
-
-
 def test_the_same_frames_give_the_same_messages_again() -> None:
     frames = play_script(MIXED)
 
     assert scan_frames(frames).events == scan_frames(frames).events
+
+
+def test_packets_that_were_given_up_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "\n".join(f"{n}.0 dev:5000{n} > cloud:4321 CONNECT\n{n}.5 dev > cloud EXCHANGE 9 9" for n in range(4))
+    whole = traffic_of(script)
+    monkeypatch.setattr("pcapaudit.flows.traffic.MAX_HELD", 5)
+    bounded = traffic_of(script)
+
+    for _ in range(2):
+        for index in range(4):
+            assert list(bounded.flow(index).packets) == list(whole.flow(index).packets)
+            assert bounded.flow(index).sent_data == whole.flow(index).sent_data
+    assert sum("packets" in vars(bounded.flow(index)) for index in range(4)) == 1
+
+
+def test_conversations_that_were_given_up_are_read_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapaudit.flows.traffic.MAX_EVENTS", 1)
+    script = "\n".join(
+        f"{n}.0 dev:5000{n} > cloud:80 CONNECT\n{n}.5 dev > cloud HTTP GET / host=h{n}.example" for n in range(3)
+    )
+    traffic = traffic_of(script)
+
+    for _ in range(2):
+        said = [e.host for n in range(3) for e in traffic.conversation(n) if isinstance(e, HttpRequest)]
+        assert said == ["h0.example", "h1.example", "h2.example"]
+
+
+def test_an_answered_flow_is_found_by_its_service() -> None:
+    traffic = traffic_of(
+        "0.0 dev:50000 > cloud:4321 SYN\n1.0 pc:50001 > cloud:4321 CONNECT\n2.0 pc:50002 > cloud:80 SYN\n"
+        "2.1 cloud > pc RST"
+    )
+    cloud = bytes([54, 229, 203, 190])
+
+    assert traffic.answered_flows == {(6, cloud, 4321): [1], (6, cloud, 80): [2]}

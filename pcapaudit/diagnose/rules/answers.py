@@ -150,7 +150,7 @@ def _is_no_server(address: bytes) -> bool:
 def _is_used_well(facts: Facts, poisoned: Sequence[DnsMessage]) -> bool:
     """A private address that then serves the device is split DNS, not a sinkhole."""
     addresses = {a for m in poisoned for a in _addresses(m)}
-    return any(f.resp[0] in addresses and f.has_two_way_data for f in facts.outward_flows)
+    return any(a.address in addresses and a.answered_ns is not None for a in facts.attempts)
 
 
 @rule("DNS-STALE-ANSWER", stage=Stage.DNS, outcomes="F", evidence=Evidence.BEHAVIOUR)

@@ -8,7 +8,7 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.causes import silence_causes
 from pcapaudit.diagnose.facts import Facts
-from pcapaudit.diagnose.fired import Fired, Target
+from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import INJECTED, POSSIBLE, judge_reset
 from pcapaudit.flows.flow import SYN
@@ -135,12 +135,11 @@ def syn_rst(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: is there a rule that rejects this port; if not, ask the vendor.
     """
     for series in facts.series:
-        refused = [
-            a
-            for a in series.attempts
-            if a.transport == "tcp" and a.flow.refusal is not None and a.need.direction == "out"
-        ]
+        refused = [a for a in series.attempts if a.transport == "tcp" and a.flow.refusal is not None]
         if not refused:
+            continue
+        if refused[0].need.direction == "in":
+            yield from _refused_by_device(facts, refused)
             continue
         verdicts = [judge_reset(facts, a.flow, a.flow.refusal) for a in refused if a.flow.refusal is not None]
         best = max(verdicts, key=lambda v: v.score)
@@ -155,6 +154,22 @@ def syn_rst(facts: Facts) -> Iterator[Fired]:
             attempts=refused,
             decisive=[a.flow.refusal.frame for a in refused[:3] if a.flow.refusal is not None],
             causes=best.causes,
+        )
+
+
+def _refused_by_device(facts: Facts, refused: Sequence[Attempt]) -> Iterator[Fired]:
+    """What others want of the device, and it refuses itself: the reset carries its own MAC."""
+    own = [a for a in refused if a.flow.refusal is not None and a.flow.refusal.smac in (facts.mac, None)]
+    if own:
+        far = ip_text(own[0].address)
+        yield facts.finding(
+            "TCP-SYN-RST",
+            Stage.CONNECT,
+            f"the device itself refuses {far} on its TCP {own[0].port}: {len(own)} SYN answered by a reset",
+            _with_resets(own),
+            attempts=own,
+            decisive=[a.flow.refusal.frame for a in own[:3] if a.flow.refusal is not None],
+            causes=[Cause("its service is not running", 30, f"nothing listens on TCP {own[0].port}", "device")],
         )
 
 
@@ -173,7 +188,8 @@ def rst_injected(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: which rule resets this host and port for this device.
     """
     for series in facts.series:
-        refused = [a for a in series.attempts if a.transport == "tcp" and a.flow.refusal is not None]
+        outward = [a for a in series.attempts if a.transport == "tcp" and a.need.direction == "out"]
+        refused = [a for a in outward if a.flow.refusal is not None]
         judged = [(a, judge_reset(facts, a.flow, a.flow.refusal)) for a in refused if a.flow.refusal is not None]
         injected = [(a, v) for a, v in judged if v.score >= INJECTED and v.signs >= 2]
         if not injected:
@@ -279,13 +295,15 @@ def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[
     attempts = [a for a in dead if frames & set(a.frames)]
     if len(frames) < facts.params.syn_min_tries or {a.member for a in attempts} != set(range(len(need.endpoints))):
         return
-    causes = silence_causes(facts, attempts)
+    causes = silence_causes(facts, [a for a in attempts if a.is_unanswered])
+    last = max(counted, key=lambda p: p.frame)
     ports = " or ".join(str(p) for p in sorted({a.port for a in attempts}))
     span = (max(a.last_try_ns for a in attempts) - attempts[0].began_ns) / 1e9
     yield facts.finding(
         "TCP-ALL-PORTS-FAIL",
         Stage.CONNECT,
-        f"no answer from {_names(attempts)} on TCP {ports} ({len(attempts)} attempts in {duration(span)})",
+        f"no {'connection to' if refused else 'answer from'} {_names(attempts)} on TCP {ports} "
+        f"({len(attempts)} attempts in {duration(span)})",
         sorted({p.frame: p for p in counted}.values(), key=lambda p: p.frame),
         attempts=attempts,
         target=Target(attempts[0].host, None, "tcp", None),
@@ -293,7 +311,7 @@ def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[
         has_contrast=causes.has_contrast,
         decisive=causes.frames,
         facts={"ports": sorted({a.port for a in attempts})},
-        detail=spacing(facts, max((a.tries for a in attempts), key=len), max(counted, key=lambda p: p.frame)),
+        detail=None if refused else spacing(facts, max((a.tries for a in attempts), key=len), last),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import transfer_done
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
@@ -149,7 +150,7 @@ def _login_refused(facts: Facts, group: Sequence[Attempt], replies: Sequence[Ftp
 
 def _is_mute(facts: Facts, attempt: Attempt, patience_s: float) -> bool:
     opened = attempt.flow.established_at
-    if opened is None or attempt.flow.sent_data:
+    if opened is None or any(p.time_ns - opened.time_ns < ns(patience_s) for p in attempt.flow.sent_data):
         return False
     return is_silent(facts, attempt, opened, wait_s=BANNER_WAIT_S, patience_s=patience_s)
 

@@ -10,13 +10,14 @@ from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import ArpQuestion
 from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, is_private, is_virtual_router_mac, mac_text
-from pcapaudit.model.events import ArpMessage
+from pcapaudit.model.events import ArpMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
 
 ARP_WAIT_S = 1.5
 """Linux repeats after about 1 s and gives up after 3 (catalogue M7)."""
 ALTERNATIONS = 3
 MAX_NAMED = 3
+MAX_PEER_FLOWS = 50
 
 
 def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
@@ -51,7 +52,15 @@ def _is_gateway_question(facts: Facts, question: ArpQuestion) -> bool:
 def _looks_like_gateway(facts: Facts, question: ArpQuestion) -> bool:
     """Without a lease in the file: the on-link address others use as their gateway."""
     owners = {m.sender_mac for m in facts.traffic.arp if m.sender_ip == question.target}
-    return any(h.is_router and h.mac in owners for h in facts.hosts)
+    return any(h.is_router and h.mac in owners for h in facts.hosts) or _is_all_it_asks(facts, question)
+
+
+def _is_all_it_asks(facts: Facts, question: ArpQuestion) -> bool:
+    """Whether a device that lives by its cloud sends nothing but this question: it needs its gateway first."""
+    if facts.signature is None or facts.has_boot or facts.outward_flows or facts.names.get(question.target):
+        return False
+    # Announcements of its own address are no questions.
+    return all(q.target == question.target or q.target in facts.addresses for q in facts.arps)
 
 
 @rule("ARP-GW-NO-REPLY", stage=Stage.GATEWAY, outcomes="F", evidence=Evidence.BEHAVIOUR)
@@ -68,13 +77,17 @@ def gateway_silent(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: gateway address and net mask in the scope, VLAN of this port.
     """
     for question in facts.arps:
-        requests = _unanswered(facts, question)
-        if len(requests) < facts.params.arp_min_tries or not _is_gateway_question(facts, question):
+        if not _is_gateway_question(facts, question):
+            continue
+        requests = _standing(facts, question)
+        if len(requests) < facts.params.arp_min_tries:
             continue
         since = requests[0].at.time_ns
         if _goes_out(facts, since) or _sends_to(facts, question.target, since):
             continue
-        other = _reply_to_others(facts, question.target)
+        # A gateway that this device has lost in the middle of the capture was there for the others before, too.
+        has_worked = _has_worked(facts, question)
+        other = _reply_to_others(facts, question.target, since if has_worked else 0)
         yield facts.finding(
             "ARP-GW-NO-REPLY",
             Stage.GATEWAY,
@@ -85,28 +98,44 @@ def gateway_silent(facts: Facts) -> Iterator[Fired]:
             has_contrast=other is not None,
             decisive=[other.at.frame] if other is not None else [],
             target=Target(None, question.target, None, None),
-            causes=_gateway_causes(other),
+            causes=_gateway_causes(other, has_worked=has_worked),
         )
 
 
-def _gateway_causes(other: ArpMessage | None) -> list[Cause]:
-    if other is None:
+def _standing(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
+    """Unanswered requests after the device's last frame to the outside.
+
+    A stack still sends to the MAC that it knows while it asks whether the owner is there (RFC 4861, 7.3.3,
+    as Linux does for ARP). Where replies may be unseen, every frame that leaves speaks against the finding.
+    """
+    requests = _unanswered(facts, question)
+    if not facts.sees_inbound:
+        return requests
+    owners = {m.sender_mac for m in facts.traffic.arp if m.sender_ip == question.target}
+    out = (f for f in facts.outward_flows if f.sent and (facts.is_off_link(f.resp[0]) or f.sent[-1].dmac in owners))
+    last = max((f.sent[-1].time_ns for f in out), default=0)
+    return [m for m in requests if m.at.time_ns > last]
+
+
+def _has_worked(facts: Facts, question: ArpQuestion) -> bool:
+    return bool(question.replies) or any(f.received for f in facts.outward_flows if facts.is_off_link(f.resp[0]))
+
+
+def _gateway_causes(other: ArpMessage | None, *, has_worked: bool) -> list[Cause]:
+    if other is None and has_worked:
         return [
-            Cause(
-                "gateway address wrong, or the gateway is down",
-                15,
-                "nobody gets an answer from it in this capture",
-                "uplink",
-            )
+            Cause("the gateway went down or lost its link", 30, "it worked before and answers nobody since", "uplink")
         ]
+    if other is None:
+        why = "nobody gets an answer from it in this capture"
+        return [Cause("gateway address wrong, or the gateway is down", 15, why, "uplink")]
     text = f"the gateway answers {mac_text(other.target_mac)} (frame {other.at.frame})"
     return [Cause("this port or VLAN does not reach the gateway", 35, text, "device_filter")]
 
 
-def _reply_to_others(facts: Facts, target: bytes) -> ArpMessage | None:
-    return next(
-        (m for m in facts.traffic.arp if m.op == 2 and m.sender_ip == target and m.target_mac != facts.mac), None
-    )
+def _reply_to_others(facts: Facts, target: bytes, since_ns: int = 0) -> ArpMessage | None:
+    replies = (m for m in facts.traffic.arp if m.op == 2 and m.sender_ip == target and m.target_mac != facts.mac)
+    return next((m for m in replies if m.at.time_ns >= since_ns), None)
 
 
 @rule("ARP-PEER-NO-REPLY", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.BEHAVIOUR)
@@ -130,7 +159,7 @@ def peer_silent(facts: Facts) -> Iterator[Fired]:
             continue
         if _sends_to(facts, question.target, requests[0].at.time_ns):
             continue
-        alive = _reply_to_others(facts, question.target)
+        alive = _sign_of_life(facts, question.target, requests[0].at.time_ns)
         need = next((n for n in facts.needs if any(p.matches(names[0]) for p in n.hosts)), None)
         yield facts.finding(
             "ARP-PEER-NO-REPLY",
@@ -141,16 +170,25 @@ def peer_silent(facts: Facts) -> Iterator[Fired]:
             independent=len(requests),
             need=need,
             has_contrast=alive is not None,
-            decisive=[alive.at.frame] if alive is not None else [],
+            decisive=[alive.frame] if alive is not None else [],
             target=Target(names[0], question.target, None, None),
             causes=_peer_causes(alive),
         )
 
 
-def _peer_causes(alive: ArpMessage | None) -> list[Cause]:
+def _sign_of_life(facts: Facts, target: bytes, since_ns: int) -> Packet | None:
+    """A packet that the peer sent to somebody else: an ARP reply, or since then anything in its own name."""
+    reply = _reply_to_others(facts, target)
+    if reply is not None:
+        return reply.at
+    flows = (facts.traffic.flow(i) for i in facts.traffic.flows_by_address.get(target, ())[:MAX_PEER_FLOWS])
+    return next((p for f in flows for p in f.packets if p.src == target and p.time_ns >= since_ns), None)
+
+
+def _peer_causes(alive: Packet | None) -> list[Cause]:
     if alive is None:
         return [Cause("the peer is off or has another address", 20, "it is not seen in this capture", "device")]
-    text = f"it answers {mac_text(alive.target_mac)} (frame {alive.at.frame})"
+    text = f"it talks to others (frame {alive.frame})"
     return [Cause("client isolation or a private VLAN keeps the two apart", 35, text, "device_filter")]
 
 
@@ -192,7 +230,15 @@ def _is_far(facts: Facts, question: ArpQuestion) -> bool:
     own = question.requests[0].sender_ip
     if question.replies or is_link_local(question.target) or not is_private(own):
         return False
-    return facts.is_off_link(question.target)
+    return facts.is_off_link(question.target) or (
+        _is_gateway_question(facts, question) and _is_alone_in_prefix(facts, question.target)
+    )
+
+
+def _is_alone_in_prefix(facts: Facts, gateway: bytes) -> bool:
+    """Whether a device with a fixed address looks for its gateway in a prefix that no other host here uses."""
+    others = [a for h in facts.others for a in h.addresses if len(a) == 4 and is_private(a)]
+    return facts.lease is None and bool(others) and all(a[:3] != gateway[:3] for a in others)
 
 
 @rule("ARP-DUP-IP", stage=Stage.GATEWAY, outcomes="Fd", evidence=Evidence.BEHAVIOUR)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import registered_domain
 from pcapaudit.diagnose.facts import Facts, is_local_address
@@ -292,13 +293,17 @@ def http_error(facts: Facts) -> Iterator[Fired]:
             Stage.APP,
             f"{where(attempts[0])} answers {_statuses(errors)}",
             _evidence(errors),
-            outcome=Outcome.DEGRADED if is_load else Outcome.FAILED,
+            outcome=Outcome.DEGRADED if is_load and _ever_served(facts, attempts[0].need) else Outcome.FAILED,
             attempts=attempts,
             decisive=[f.response.at.frame for f in (errors[0], errors[-1])],
             tries=len(errors),
             causes=_error_causes(facts, errors[-1]),
             facts={"status": last.status},
         )
+
+
+def _ever_served(facts: Facts, need: Need) -> bool:
+    return any(a.answered_ns is not None for a in facts.attempts_of(need))
 
 
 def _belongs_elsewhere(facts: Facts, answer: Answer) -> bool:

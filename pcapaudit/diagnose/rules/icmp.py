@@ -300,7 +300,7 @@ def admin(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: open this protocol and port for the device on the box that sent the error.
     """
-    yield from _refusals(facts, _Refusal("ICMP-ADMIN", "forbids", _reject_causes), _is_prohibited)
+    yield from _refusals(facts, _Refusal("ICMP-ADMIN", "forbade", _reject_causes), _is_prohibited)
 
 
 @rule("ICMP-UNREACH", stage=Stage.CONNECT, outcomes="Fdn", evidence=Evidence.EXPLICIT)
@@ -318,7 +318,7 @@ def unreach(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: the route of the router that sent the error; else whether the target is up.
     """
-    yield from _refusals(facts, _Refusal("ICMP-UNREACH", "knows no way to", _way_causes), _is_no_way)
+    yield from _refusals(facts, _Refusal("ICMP-UNREACH", "knew no way to", _way_causes), _is_no_way)
 
 
 @rule("ICMP-PORT-UNREACH-FAR", stage=Stage.CONNECT, outcomes="Fdn", evidence=Evidence.EXPLICIT)
@@ -336,7 +336,7 @@ def port_unreach_far(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: nothing, unless the TTL says firewall; ask the vendor for the service's state.
     """
     yield from _refusals(
-        facts, _Refusal("ICMP-PORT-UNREACH-FAR", "has nothing that listens on", _closed_causes), _is_closed_far
+        facts, _Refusal("ICMP-PORT-UNREACH-FAR", "had nothing that listens on", _closed_causes), _is_closed_far
     )
 
 
@@ -353,7 +353,7 @@ def port_unreach_near(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: open this protocol and port for the device on the box that sent the error.
     """
-    yield from _refusals(facts, _Refusal("ICMP-PORT-UNREACH-NEAR", "rejects", _reject_causes), _is_closed_near)
+    yield from _refusals(facts, _Refusal("ICMP-PORT-UNREACH-NEAR", "rejected", _reject_causes), _is_closed_near)
 
 
 @rule("ICMP-TTL-LOOP", stage=Stage.GATEWAY, outcomes="Fn", evidence=Evidence.EXPLICIT)

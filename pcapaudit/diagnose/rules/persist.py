@@ -95,7 +95,7 @@ def idle_times(facts: Facts, need: Need) -> IdleTimes:
 def _idle_of(facts: Facts, attempt: Attempt) -> tuple[tuple[int, list[Packet]] | None, int]:
     """(idle time, packets) after which the flow was dead, and the longest idle time that it survived."""
     flow = attempt.flow
-    dead = _dead_end(flow) or _near_reset(facts, flow)
+    dead = dead_end(flow) or _near_reset(facts, flow)
     end = dead[0].frame if dead else None
     alive = [p for p in flow.packets if end is None or p.frame < end]
     pauses = [b.time_ns - a.time_ns for a, b in pairwise(alive) if _was_answered(flow, b)]
@@ -110,8 +110,8 @@ def _was_answered(flow: Flow, packet: Packet) -> bool:
     return any(p.frame > packet.frame and not p.flags & RST for p in flow.received[-1:]) or not flow.received
 
 
-def _dead_end(flow: Flow) -> list[Packet] | None:
-    """The originator's packet after which nothing came back, with three or more repeats of it.
+def dead_end(flow: Flow) -> list[Packet] | None:
+    """The originator's packet after which nothing came back, with three or more repeats of it or of the next.
 
     A keep-alive probe (sequence number one below the next, length 0 or 1, RFC 9293, 3.8.4) counts like data.
     """
@@ -121,14 +121,15 @@ def _dead_end(flow: Flow) -> list[Packet] | None:
     if not flow.received:
         # One direction only: the first packet that is repeated three times marks the end.
         probes = _repeated(probes)
-    if not probes:
+    sends: dict[int, list[Packet]] = {}
+    for p in probes:
+        same = sends.setdefault(p.seq, [])
+        if not same or p.time_ns - same[-1].time_ns >= REPEAT_NS:
+            same.append(p)
+    often = next((same for same in sends.values() if len(same) > MIN_REPEATS), None)
+    if often is None:
         return None
-    first = probes[0]
-    sends = [first]
-    for p in probes[1:]:
-        if p.seq == first.seq and p.time_ns - sends[-1].time_ns >= REPEAT_NS:
-            sends.append(p)
-    return sends if len(sends) > MIN_REPEATS else None
+    return often if often[0] is probes[0] else [probes[0], *often]
 
 
 def _repeated(packets: Sequence[Packet]) -> list[Packet]:
@@ -443,7 +444,9 @@ def _reset_outcome(facts: Facts, need: Need, resets: Sequence[Packet]) -> Outcom
     last = resets[-1].time_ns
     answers = [a.flow.last_answer for a in facts.attempts_of(need) if a.answered_ns is not None]
     works = any(p is not None and p.time_ns > last for p in answers)
-    return Outcome.DEGRADED if works or not facts.has_waited(last, SURE_IDLE_S) else Outcome.FAILED
+    in_vain = sum(1 for r in resets if all(p is None or p.time_ns < r.time_ns for p in answers))
+    is_sure = in_vain >= MIN_FLAPS or facts.has_waited(last, SURE_IDLE_S)
+    return Outcome.FAILED if is_sure and not works else Outcome.DEGRADED
 
 
 def _reset_causes(verdict: ResetVerdict) -> list[Cause]:

@@ -12,6 +12,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.rules.persist import dead_end
 from pcapaudit.diagnose.rules.udp import datagram_attempts
 from pcapaudit.diagnose.stuck import (
     MIN_REPEATS,
@@ -27,7 +28,7 @@ from pcapaudit.diagnose.stuck import (
     tcp_attempts,
 )
 from pcapaudit.diagnose.vantage import vantage_of
-from pcapaudit.flows.flow import ACK, FIN, RST, Flow
+from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet, TlsClientHello
 from pcapaudit.model.words import STAGES, Outcome, Stage, Vantage
@@ -36,6 +37,8 @@ MIN_GIVEN_UP = 2
 """Connections that must have ended unanswered where the device repeats less often than that."""
 ANSWER_WAIT_S = 30.0
 """How long a server that took the data is given to answer (catalogue, RETURN-ACK-ONLY)."""
+LOST_WAIT_S = 10.0
+"""How long nothing must come back on a connection that worked before it counts as lost."""
 OWN_RULES = frozenset({"ftp", "postgres"})
 """Applications whose missing first answer has a rule of its own."""
 MIN_IGNORED = 3
@@ -90,6 +93,8 @@ _BACK = Cause(
     "a firewall drops the packets that come back", 25, "the handshake passes, data is never acknowledged", "filter"
 )
 
+_CUT = Cause("the path was cut, or the server died, at that time", 20, "everything before was answered", "uplink")
+
 
 def _with(cause: Cause, causes: Sequence[Cause]) -> list[Cause]:
     """The causes with one more, heaviest first."""
@@ -112,7 +117,9 @@ def return_missing(facts: Facts) -> Iterator[Fired]:
     """Data leaves, and nothing ever comes back.
 
     **Seen**: on two or more connections the device's data stays without acknowledgment, its own ACK number
-    never moves beyond the handshake, it repeats the data and gives up.
+    never moves beyond the handshake, it repeats the data and gives up. Or a connection that worked falls
+    silent: the device repeats its data (or its keep-alive) three times or more, and nothing comes back
+    until the capture ends.
 
     **Means**: a stateful rule lets the connection out but not its return packets, or the way back takes
     another road.
@@ -124,6 +131,7 @@ def return_missing(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: the return rule of the firewall (SEN-23), asymmetric routes.
     """
     for need in facts.needs:
+        yield from _lost_later(facts, need)
         everything = tcp_attempts(facts, need)
         lost = [(a, s) for a, s in swallowed_starts(facts, need) if _gives_up(a, everything)]
         if len(lost) < MIN_GIVEN_UP or any(s.repeats >= MIN_REPEATS for _, s in lost):
@@ -143,6 +151,38 @@ def return_missing(facts: Facts) -> Iterator[Fired]:
             has_contrast=causes.has_contrast,
             tries=sum(len(s.sends) for _, s in lost),
         )
+
+
+def _lost_later(facts: Facts, need: Need) -> Iterator[Fired]:
+    """The last connection of a need worked, then nothing came back any more, and no other has worked since."""
+    attempts = tcp_attempts(facts, need)
+    last = max((a for a in attempts if a.flow.received), key=lambda a: a.flow.received[-1].frame, default=None)
+    sends = dead_end(last.flow) if last is not None and last.flow.answered_bytes and not last.flow.left_out else None
+    if last is None or not sends or any(_is_closed_window(p) for p in last.flow.received):
+        return
+    began, syns = sends[0].time_ns, [p for a in attempts for p in a.flow.syns if p.time_ns > sends[0].time_ns]
+    is_early = not facts.has_waited(began, LOST_WAIT_S)
+    if is_early or len(syns) >= facts.params.syn_min_tries or size_limit(facts, need) is not None:
+        return
+    causes = silence_causes(facts, [last])
+    yield facts.finding(
+        "RETURN-MISSING",
+        Stage.RETURN,
+        f"the connection to {where(last)} worked, then nothing came back: the device repeats its data "
+        f"{len(sends) - 1} times in vain",
+        sends,
+        attempts=[last],
+        began_ns=began,
+        causes=_with(_CUT, causes.ranked),
+        has_contrast=causes.has_contrast,
+        decisive=[sends[0].frame, last.flow.received[-1].frame],
+        independent=2,
+        tries=len(sends),
+    )
+
+
+def _is_closed_window(packet: Packet) -> bool:
+    return not packet.window and bool(packet.flags & ACK) and not packet.flags & (SYN | RST)
 
 
 def _gives_up(attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
