@@ -59,7 +59,7 @@ def make_case(seeds: Sequence[Path], seed: int, case: int) -> tuple[Path, bytes]
 
 
 def audit_and_render(path: Path) -> None:
-    """Do all that the command does with a file, also as if an engineer named the product; errors of ours are an answer."""
+    """Do all that the command does with a file, also as if an engineer named the product; our errors are answers."""
     product = PRODUCTS[path.stat().st_size % len(PRODUCTS)]
     for options in (AuditOptions(all_devices=True), AuditOptions(signature=product)):
         try:
