@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_address
 
 from pcapaudit.catalog.schema import Endpoint, Need, Signature
@@ -21,6 +22,8 @@ from pcapaudit.model.words import Stage, State
 TRANSPORTS = {TCP: "tcp", UDP: "udp"}
 COMMON_PORTS = frozenset({21, 22, 23, 25, 53, 67, 80, 110, 123, 143, 443, 445, 853, 993, 3128, 3389, 5353, 8080, 8443})
 """Ports that say nothing of a vendor: a flow there needs a name or an address to belong to a need."""
+WORDED_APPS = frozenset({"tls", "http", "ftp", "postgres", "websocket"})
+WORDED_PORTS = frozenset({21, 80, 443, 5432})
 SPECIAL_APPS = frozenset({"dns", "ntp"})
 """Needs judged by the exchanges of their own stage, not by attempts."""
 
@@ -182,7 +185,15 @@ class Binder:
         far = flow.resp if outward else flow.orig
         attempt = Attempt(need, member, host, far[0], TRANSPORTS[proto], flow.resp[1], flow, events, list(tries))
         attempt.proofs = prove(flow, events, need.endpoints[member], is_persistent=need.persistent)
+        if not events and index in self._cut_flows and _is_worded(attempt):
+            # What was said lies behind the snap length: that something was said proves no answer.
+            attempt.proofs = {s: p for s, p in attempt.proofs.items() if s is Stage.CONNECT}
         return attempt
+
+    @cached_property
+    def _cut_flows(self) -> frozenset[int]:
+        rows = self._traffic.result.rows
+        return frozenset(rows["flow"][rows["cut"] == 1].tolist())
 
     def _is_proxied(self, index: int, proto: int) -> bool:
         return proto == TCP and _tunnel(self._traffic.conversation(index)) is not None
@@ -246,6 +257,11 @@ class Binder:
         said = [e.sni for e in events if isinstance(e, TlsClientHello) and e.sni]
         said += [host for e in events if isinstance(e, HttpRequest) for host in (_host_of(e),) if host]
         return list(dict.fromkeys(said or self._names.get(flow.resp[0], ())))
+
+
+def _is_worded(attempt: Attempt) -> bool:
+    """Whether the service speaks a protocol in which refusals are payload, too."""
+    return attempt.transport == "tcp" and (attempt.endpoint.app in WORDED_APPS or attempt.port in WORDED_PORTS)
 
 
 def _host_of(request: HttpRequest) -> str | None:

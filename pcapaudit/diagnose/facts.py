@@ -291,7 +291,10 @@ class Facts:
         mac = self.gateway_mac
         if mac is None:
             return None
-        return next((m.sender_ip for m in self.traffic.arps_by_mac.get(mac, ()) if m.sender_ip != bytes(4)), None)
+        said = (m.sender_ip for m in self.traffic.arps_by_mac.get(mac, ()) if m.sender_ip != bytes(4))
+        # A stack checks a neighbour that it knows by a request to its MAC alone (RFC 1122, 2.3.2.1).
+        asked = (q.target for q in self.arps if any(m.at.dmac == mac for m in q.requests))
+        return next(said, None) or next(asked, None)
 
     @cached_property
     def gateway_mac(self) -> bytes | None:

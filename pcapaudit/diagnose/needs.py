@@ -106,13 +106,19 @@ def _groups(need: Need, attempts: list[Attempt]) -> list[list[Attempt]]:
 def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
     """Judge attempts that stand for each other: per member the last conclusive one counts, then the group's rule."""
     last_ok: dict[int, int] = {}
+    unclear: dict[int, int] = {}
     for a in attempts:
         if a.answered_ns is not None:
             last_ok[a.member] = max(a.answered_ns, last_ok.get(a.member, a.answered_ns))
-    failing = [a for a in attempts if _has_failed(a) and a.failing_ns > last_ok.get(a.member, -1)]
+        elif not _has_failed(a) and a.flow.has_two_way_data:
+            # What was said is unreadable (cut, encrypted); that data went both ways speaks against a failure.
+            unclear[a.member] = a.flow.last_ns
+    proven = {m: max(last_ok.get(m, -1), unclear.get(m, -1)) for m in {*last_ok, *unclear}}
+    failing = [a for a in attempts if _has_failed(a) and a.failing_ns > proven.get(a.member, -1)]
     answered = max(last_ok.values(), default=None)
-    standing = set(last_ok) - {a.member for a in failing}
-    if _is_group_failed(need, failing, standing):
+    broken = {a.member for a in failing}
+    standing = set(last_ok) - broken
+    if _is_group_failed(need, failing, set(proven) - broken):
         return _failed_part(attempts, failing, answered)
     if not standing:
         return _Part(attempts, State.NOT_OBSERVED, _furthest(attempts), answered_ns=answered, failing=failing)
@@ -186,7 +192,7 @@ def _merge(judged: NeedJudgement, parts: list[_Part]) -> None:
         return
     states = [p.state for p in parts]
     if judged.need.hosts_group == "tried":
-        judged.state = _tried_state(states)
+        judged.state = _tried_state(parts)
     else:
         judged.state = next(s for s in WORST_FIRST if s in states)
     failed = [p for p in parts if p.state is State.FAILED]
@@ -201,14 +207,19 @@ def _merge(judged: NeedJudgement, parts: list[_Part]) -> None:
     judged.result = _result(judged)
 
 
-def _tried_state(states: list[State]) -> State:
+def _tried_state(parts: Sequence[_Part]) -> State:
     """ALS logger (vendor facts 6.2): one of several tried hosts failing degrades, all failing fail."""
+    states = [p.state for p in parts]
     if State.FAILED not in states:
         return next(s for s in WORST_FIRST if s in states)
-    works = any(s in WORKING for s in states)
-    if works:
+    if any(s in WORKING for s in states):
         return State.DEGRADED
-    return State.FAILED
+    return State.NOT_OBSERVED if any(_is_open(p) for p in parts) else State.FAILED
+
+
+def _is_open(part: _Part) -> bool:
+    """Whether a host was reached and data went both ways, but what it said cannot be read."""
+    return part.state is State.NOT_OBSERVED and any(a.flow.has_two_way_data for a in part.attempts)
 
 
 def _chosen(state: State, parts: list[_Part]) -> _Part:

@@ -161,7 +161,9 @@ def _good_word(events: Sequence[Event]) -> tuple[str, Packet] | None:
     # What a proxy says to CONNECT is not the service's word.
     is_tunnel = any(isinstance(e, HttpRequest) and e.method == "CONNECT" for e in events)
     for event in () if is_tunnel else reversed(events):
-        if isinstance(event, HttpResponse) and (event.status < 400 and event.status != 100):
+        if isinstance(event, HttpResponse) and event.status != 100 and (event.status < 300 or event.status == 304):
+            return f"HTTP {event.status}", event.at
+        if isinstance(event, HttpResponse) and event.status < 400 and event.location is not None:
             return f"HTTP {event.status}", event.at
     return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.confidence import HealthCaps, confidence_of
 from pcapaudit.diagnose.facts import Facts
@@ -16,6 +17,7 @@ from pcapaudit.diagnose.ladder import OWN_STAGES, WHOLE_WINDOW, own_stages, repa
 from pcapaudit.diagnose.needs import WORKING, NeedJudgement, first_answer_after, is_special, judge_need
 from pcapaudit.diagnose.proof import Proof
 from pcapaudit.diagnose.registry import Evidence, all_rules, lookup
+from pcapaudit.flows.exchanges import A
 from pcapaudit.model.words import STAGES, Identification, Outcome, Role, Stage, State, Verdict
 
 INTERCEPTORS = frozenset({"CAPTIVE-PORTAL", "HTTP-BLOCK-PAGE", "TLS-INTERCEPT", "PROXY-ONLY-NET"})
@@ -24,6 +26,8 @@ SUMMARIES = frozenset({"TCP-ALL-PORTS-FAIL", "UDP-SERVER-WALK", "TLS-CERT-INVALI
 """Rules that say in one sentence what other findings of the stage show piece by piece, or why they came about."""
 REFUSALS = frozenset({"TCP-RST-INJECTED"})
 """Rules whose evidence is weighed, but that speak of a packet that refuses: such a packet precedes silence as well."""
+MIN_ASKED = 3
+"""Lookups of a name that nothing follows, from which on the device wanted something."""
 WORKING_ONLY = frozenset({"TCP-ALT-PORT-OK"})
 """Remarks that are true only while their need works."""
 SOFT_STAGES = frozenset({Stage.TIME})
@@ -204,10 +208,18 @@ def _open_questions(required: Sequence[NeedJudgement], d: Diagnosis) -> list[str
     for n in required:
         if n.need.soft:
             continue
-        had_to = bool(n.attempts) or n.need.when == "always" or (n.need.when == "boot" and d.facts.has_boot)
+        is_due = n.need.when == "always" or (n.need.when == "boot" and d.facts.has_boot)
+        had_to = bool(n.attempts) or is_due or _is_asked_in_vain(n.need, d.facts)
         if had_to and n.state not in (*WORKING, State.DEGRADED):
             missing.append(n.need.what)
     return missing
+
+
+def _is_asked_in_vain(need: Need, facts: Facts) -> bool:
+    """Whether the device asked again and again for names of this need, and went to none of them."""
+    lookups = [k for k in facts.needed_lookups if any(p.matches(k.name) for p in need.hosts)]
+    went = {a.host for a in facts.attempts}
+    return sum(len(k.queries) for k in lookups if k.kind == A and k.name not in went) >= MIN_ASKED
 
 
 def _is_degraded(d: Diagnosis, required: Sequence[NeedJudgement]) -> bool:

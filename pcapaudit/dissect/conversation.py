@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pcapaudit.dissect import dns, ftp, http, postgres, tls
 from pcapaudit.dissect.stream import Stream, in_order
-from pcapaudit.model.events import Event, Malformed
+from pcapaudit.model.events import Event, Malformed, TlsNotTls
 
 FTP_PORT, DNS_PORT, POSTGRES_PORT = 21, 53, 5432
 _MAX_TUNNELS = 3
@@ -23,7 +23,13 @@ def read(orig: Stream, resp: Stream, *, port: int) -> list[Event | Malformed]:
         port: The responder's port. It decides only where the first bytes alone cannot:
             FTP, DNS, and PostgreSQL seen from the server's side.
     """
-    orig, resp = orig.to_boundary(_is_boundary), resp.to_boundary(_is_boundary)
+    is_whole = orig.is_from_start and resp.is_from_start
+    events = _read(orig.to_boundary(_is_boundary), resp.to_boundary(_is_boundary), port)
+    # A connection seen from its middle may have begun in another protocol that led to TLS.
+    return events if is_whole else [e for e in events if not isinstance(e, TlsNotTls)]
+
+
+def _read(orig: Stream, resp: Stream, port: int) -> list[Event | Malformed]:
     if _is_swapped(orig, resp):
         orig, resp = resp, orig
     found: list[Event | Malformed] = []
@@ -40,7 +46,7 @@ def read(orig: Stream, resp: Stream, *, port: int) -> list[Event | Malformed]:
 
 def _is_boundary(data: bytes) -> bool:
     """Whether a message of a protocol begins here that can be told from the middle of another."""
-    return http.is_request(data) or http.is_response(data) or tls.is_record(data)
+    return http.is_request(data) or http.is_response(data) or tls.is_record(data) or postgres.is_startup(data)
 
 
 def _is_swapped(orig: Stream, resp: Stream) -> bool:

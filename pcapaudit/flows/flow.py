@@ -173,7 +173,7 @@ class Flow:
         """
         if self.proto != TCP:
             return sum(p.payload_len for p in self.received)
-        acks = [p.ack for p in self.sent if p.flags & ACK and not p.flags & (SYN | RST)]
+        acks = [p.ack for p in self.sent if p.flags & ACK and not p.flags & SYN and self._is_honest(p)]
         if not acks:
             return 0
         base = self._first_awaited(acks[0])
@@ -182,6 +182,16 @@ class Flow:
         fins = [distance(p.seq + p.payload_len, base) + 1 for p in self.received if p.flags & FIN]
         is_fin = end in fins if self.received else end == 1
         return max(0, end - 1 if is_fin else end)
+
+    def _is_honest(self, packet: Packet) -> bool:
+        """Whether an acknowledgment may be believed: that of a reset only where it covers what was seen to come.
+
+        A program that closes with a reset lets its stack acknowledge the last data by it; a forged reset
+        acknowledges anything.
+        """
+        if not packet.flags & RST:
+            return True
+        return any(distance(packet.ack, (p.seq + p.payload_len) % (1 << 32)) == 0 for p in self.received_data[-2:])
 
     def _first_awaited(self, first_ack: int) -> int:
         """Sequence number of the responder's first byte that could be counted."""

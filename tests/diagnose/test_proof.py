@@ -72,8 +72,18 @@ def test_a_database_serves_when_the_session_starts(script: str, *, serves: bool)
     assert (attempt.answered_ns is not None) is serves
 
 
-@pytest.mark.parametrize(("status", "serves"), [(200, True), (204, True), (302, True), (403, False), (503, False)])
-def test_a_refusal_in_words_is_no_service(status: int, *, serves: bool) -> None:
+@pytest.mark.parametrize(
+    ("status", "serves"),
+    [
+        (200, True),
+        (204, True),
+        ("302 location=/there", True),
+        pytest.param(302, False, id="a redirect that leads nobody knows where"),
+        (403, False),
+        (503, False),
+    ],
+)
+def test_a_refusal_in_words_is_no_service(status: int | str, *, serves: bool) -> None:
     (attempt,) = facts_of(
         f"""
         0.0  dev:50001 > cloud:80 CONNECT

@@ -9,7 +9,7 @@ from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.lookups import lookup_finding, relevant_lookups, times_words
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
-from pcapaudit.flows.exchanges import NXDOMAIN, REFUSED, SERVFAIL, A, DnsQuery, Lookup
+from pcapaudit.flows.exchanges import NOERROR, NXDOMAIN, REFUSED, SERVFAIL, A, DnsQuery, Lookup
 from pcapaudit.model.addresses import ip_text, is_link_local, is_public
 from pcapaudit.model.events import DnsMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
@@ -40,7 +40,7 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     for lookup in relevant_lookups(facts):
         for query in lookup.queries:
             is_open = query.sent and not query.answers and query.began_ns > spoke.get(query.resolver, 0)
-            if is_open and not _was_used(facts, query):
+            if is_open and not _was_used(facts, query) and not _is_cut_elsewhere(lookup):
                 silent.setdefault(query.resolver, []).append((lookup, query))
     newest = max((m.at.time_ns for q in facts.lookups for m in q.sent), default=0)
     for resolver, pairs in silent.items():
@@ -78,7 +78,23 @@ def _was_used(facts: Facts, query: DnsQuery) -> bool:
         is_named = query.name in facts.names.get(flow.resp[0], ())
         if is_named or (not facts.sees_inbound and is_public(flow.resp[0])):
             return True
-    return False
+    return not facts.sees_inbound and _looked_for_peer(facts, last)
+
+
+def _looked_for_peer(facts: Facts, since_ns: int) -> bool:
+    """Whether the device then looked on the link for somebody else than its gateway and resolver."""
+    known = {facts.gateway, *(q.resolver for k in facts.lookups for q in k.queries), *facts.addresses}
+    return any(
+        0 <= m.at.time_ns - since_ns <= ns(WENT_ON_S)
+        for question in facts.arps
+        if question.target not in known
+        for m in question.requests
+    )
+
+
+def _is_cut_elsewhere(lookup: Lookup) -> bool:
+    """Whether some resolver answered in a message that the snap length cut: what it said is not known."""
+    return any(not m.is_complete and m.rcode == NOERROR for m in lookup.answers)
 
 
 def _silent_resolver(

@@ -56,11 +56,12 @@ def _looks_like_gateway(facts: Facts, question: ArpQuestion) -> bool:
 
 
 def _is_all_it_asks(facts: Facts, question: ArpQuestion) -> bool:
-    """Whether a device that lives by its cloud sends nothing but this question: it needs its gateway first."""
-    if facts.signature is None or facts.has_boot or facts.outward_flows or facts.names.get(question.target):
+    """Whether a device that lives by its cloud gets no further than this question: it needs its gateway first."""
+    is_stuck = not any(facts.is_off_link(f.resp[0]) for f in facts.outward_flows)
+    if facts.signature is None or facts.lease is not None or not is_stuck or facts.names.get(question.target):
         return False
-    # Announcements of its own address are no questions.
-    return all(q.target == question.target or q.target in facts.addresses for q in facts.arps)
+    # Announcements of its own address are no questions; who answered is not what it lacks.
+    return all(q.target == question.target or q.target in facts.addresses or q.replies for q in facts.arps)
 
 
 @rule("ARP-GW-NO-REPLY", stage=Stage.GATEWAY, outcomes="F", evidence=Evidence.BEHAVIOUR)

@@ -155,10 +155,13 @@ def return_missing(facts: Facts) -> Iterator[Fired]:
 
 def _lost_later(facts: Facts, need: Need) -> Iterator[Fired]:
     """The last connection of a need worked, then nothing came back any more, and no other has worked since."""
-    attempts = tcp_attempts(facts, need)
-    last = max((a for a in attempts if a.flow.received), key=lambda a: a.flow.received[-1].frame, default=None)
-    sends = dead_end(last.flow) if last is not None and last.flow.answered_bytes and not last.flow.left_out else None
+    attempts = [a for a in facts.attempts_of(need) if a.transport == "tcp" and need.direction == "out"]
+    answered = [a for a in attempts if a.flow.answered_bytes and not a.flow.left_out]
+    last = max(answered, key=lambda a: a.flow.last_answer.frame if a.flow.last_answer else 0, default=None)
+    sends = dead_end(last.flow) if last is not None else None
     if last is None or not sends or any(_is_closed_window(p) for p in last.flow.received):
+        return
+    if any(distance(p.seq, sends[-1].seq) > 0 for p in last.flow.sent_data):
         return
     began, syns = sends[0].time_ns, [p for a in attempts for p in a.flow.syns if p.time_ns > sends[0].time_ns]
     is_early = not facts.has_waited(began, LOST_WAIT_S)
@@ -175,7 +178,7 @@ def _lost_later(facts: Facts, need: Need) -> Iterator[Fired]:
         began_ns=began,
         causes=_with(_CUT, causes.ranked),
         has_contrast=causes.has_contrast,
-        decisive=[sends[0].frame, last.flow.received[-1].frame],
+        decisive=[sends[0].frame, sends[-1].frame],
         independent=2,
         tries=len(sends),
     )

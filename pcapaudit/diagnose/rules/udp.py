@@ -108,9 +108,15 @@ def _walk(facts: Facts, need: Need) -> list[Attempt]:
         return []
     attempts = datagram_attempts(facts, need)
     runs = silent_runs(facts, attempts)
-    if not runs or attempts[-1] is not runs[-1][-1] or _strays(facts, runs[-1]):
+    if not runs or attempts[-1] is not runs[-1][-1] or _strays(facts, runs[-1]) or _stays(facts, runs[-1]):
         return []
     return runs[-1]
+
+
+def _stays(facts: Facts, run: Sequence[Attempt]) -> bool:
+    """Whether replies are not in the capture, and the device stays with its last server longer than with any before."""
+    longest = max((len(a.tries) for a in run[:-1]), default=1)
+    return not facts.visibility.sees_inbound and len(run[-1].tries) > longest
 
 
 def _is_walk(attempts: Sequence[Attempt]) -> bool:
