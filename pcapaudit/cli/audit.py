@@ -24,6 +24,7 @@ Examples:
   ssh probe 'tcpdump -w - -i eth1' | pcapaudit audit -
   pcapaudit audit --signature sensorist/gateway --led "blinking red" x.pcap
   pcapaudit audit --device 54:10:ec:2b:30:01 --set syn_wait=5 x.pcap
+  pcapaudit audit --device 10.0.0.5 --why x.pcap
 \b
 Exit status:
   0  no device at or beyond --fail-on     1  at least one
@@ -63,6 +64,7 @@ Exit status:
     type=click.Path(path_type=Path),
     help="Folder of signatures instead of the shipped one.",
 )
+@click.option("--why", is_flag=True, help="Add what came of every rule, and on which facts.")
 @click.option("--since", "since_ns", metavar="T", callback=read_moment, help="Leave out frames before this time.")
 @click.option("--until", "until_ns", metavar="T", callback=read_moment, help="Leave out frames after this time.")
 @click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")

@@ -44,6 +44,7 @@ class Request:
     device: str | None = None
     all_devices: bool = False
     said: Said = field(default_factory=lambda: Said(None, None))
+    why: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis
     chosen = [(_facts_for(c, hosts, request), c) for c in _choose(candidates, request)]
     chosen = [(f, c) for f, c in chosen if _may_be_listed(f, c, request)]
     items = examine(View(traffic, [f for f, _ in chosen], request.params))
-    judged = [(diagnose_device(f, caps_for(f, items)), c) for f, c in chosen]
+    judged = [(diagnose_device(f, caps_for(f, items), is_witnessed=request.why), c) for f, c in chosen]
     kept = [(d, c) for d, c in judged if _is_listed(d, c, request)]
     devices = tuple(device_report(d, c.identified, capture, request.said) for d, c in kept)
     info = capture_info(traffic, _health_of(items, [d for d, _ in kept]))

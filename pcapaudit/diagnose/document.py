@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pcapaudit.catalog.identify import Identified
+from pcapaudit.diagnose.account import accounts
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.confidence import FLOOR
 from pcapaudit.diagnose.fired import choose_frames
@@ -88,6 +89,7 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         title=f"{signature.vendor_title} / {signature.title}" if signature else None,
         summary=headline(d),
         said_note=note,
+        why=accounts(d),
     )
 
 

@@ -16,13 +16,16 @@ from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.ladder import OWN_STAGES, WHOLE_WINDOW, own_stages, repaired_ns, service_stages
 from pcapaudit.diagnose.needs import WORKING, NeedJudgement, first_answer_after, is_special, judge_need
 from pcapaudit.diagnose.proof import Proof
-from pcapaudit.diagnose.registry import Evidence, all_rules, lookup
+from pcapaudit.diagnose.registry import Evidence, lookup
+from pcapaudit.diagnose.witness import Considered, consider_rules
 from pcapaudit.flows.exchanges import A
 from pcapaudit.model.words import STAGES, Identification, Outcome, Role, Stage, State, Verdict
 
 INTERCEPTORS = frozenset({"CAPTIVE-PORTAL", "HTTP-BLOCK-PAGE", "TLS-INTERCEPT", "PROXY-ONLY-NET"})
 """What sits in the middle explains the rest, also failures at an earlier stage (14.2, step 7)."""
-SUMMARIES = frozenset({"TCP-ALL-PORTS-FAIL", "UDP-SERVER-WALK", "TLS-CERT-INVALID"})
+SUMMARIES = frozenset(
+    {"TCP-ALL-PORTS-FAIL", "UDP-SERVER-WALK", "TLS-CERT-INVALID", "DHCP-RELAY-NO-REPLY", "DNS-EDNS-DROP", "PATH-SWITCH"}
+)
 """Rules that say in one sentence what other findings of the stage show piece by piece, or why they came about."""
 REFUSALS = frozenset({"TCP-RST-INJECTED"})
 """Rules whose evidence is weighed, but that speak of a packet that refuses: such a packet precedes silence as well."""
@@ -56,23 +59,26 @@ class Diagnosis:
     root: Weighed | None = None
     since_ns: int | None = None
     open_questions: list[str] = field(default_factory=list)
+    considered: list[Considered] = field(default_factory=list)
 
 
-def diagnose_device(facts: Facts, caps: HealthCaps) -> Diagnosis:
+def diagnose_device(facts: Facts, caps: HealthCaps, *, is_witnessed: bool = False) -> Diagnosis:
     """Fire every rule on a device and weigh what they say.
 
     Args:
         facts: The device.
         caps: What capture health allows the findings to claim.
+        is_witnessed: Keep what each rule asked of the facts (``account.accounts`` puts it into words).
     """
-    fired = [f for r in all_rules() for f in r.check(facts)] if not caps.is_refused else []
+    considered = [] if caps.is_refused else consider_rules(facts, is_witnessed=is_witnessed)
+    fired = [f for c in considered for f in c.fired]
     mark_attempts(fired)
     needs = [judge_need(n, facts, fired) for n in facts.needs if not is_special(n)]
     stages = own_stages(facts, fired, needs)
     _block_needs(needs, stages)
     weighed = [_weigh(f, facts, needs) for f in fired if not _is_outdated(f, needs)]
     stages.update(service_stages(needs, stages) if facts.signature else _general_services())
-    result = Diagnosis(facts, Verdict.UNDECIDED, stages, needs, weighed)
+    result = Diagnosis(facts, Verdict.UNDECIDED, stages, needs, weighed, considered=considered)
     result.verdict = _verdict(result)
     _assign_roles(result)
     for w in weighed:

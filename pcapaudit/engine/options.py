@@ -14,7 +14,8 @@ class AuditOptions:
     ``signature`` is ``vendor/product``; ``device`` a MAC or IP address as text; ``params`` the
     values for a signature's parameters as text; ``thresholds`` override the catalogue's waits
     and counts; ``led`` and ``log`` are what the engineer saw; ``since_ns`` and ``until_ns`` bound
-    the frames that are looked at (ns UTC, both inclusive).
+    the frames that are looked at (ns UTC, both inclusive); ``why`` adds to each device what came
+    of every rule.
     """
 
     signature: str | None = None
@@ -28,3 +29,4 @@ class AuditOptions:
     since_ns: int | None = None
     until_ns: int | None = None
     separate: bool = False
+    why: bool = False

@@ -135,6 +135,7 @@ def make_request(options: AuditOptions) -> Request:
         device=options.device,
         all_devices=options.all_devices,
         said=Said(options.led, options.log, options.device, options.signature),
+        why=options.why,
     )
 
 

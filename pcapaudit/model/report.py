@@ -25,6 +25,7 @@ from pcapaudit.model.words import (
     IndicatorKind,
     Outcome,
     Role,
+    RuleState,
     Severity,
     Stage,
     State,
@@ -301,6 +302,18 @@ class FindingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleAccount:
+    """One rule that was put to a device: what came of it, why, and the facts it looked at (``--why``)."""
+
+    rule: str
+    title: str
+    stage: Stage
+    state: RuleState
+    because: str
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceReport:
     """One device and its verdict."""
 
@@ -332,6 +345,8 @@ class DeviceReport:
     """The verdict in one sentence."""
     said_note: str | None = None
     """What the engineer's LED or log statement says against the capture."""
+    why: tuple[RuleAccount, ...] = ()
+    """Every rule of the catalogue, along the ladder; empty unless asked for."""
 
 
 @dataclass(frozen=True, slots=True)

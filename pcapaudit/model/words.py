@@ -90,6 +90,14 @@ class Role(StrEnum):
     NOTE = "note"
 
 
+class RuleState(StrEnum):
+    """What came of a rule that was put to a device."""
+
+    FIRED = "fired"
+    QUIET = "quiet"
+    CANNOT_TELL = "cannot_tell"
+
+
 class Result(StrEnum):
     """What came of a need or an endpoint. The document's field is open: a packet may say more."""
 

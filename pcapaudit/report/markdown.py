@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pcapaudit.model.report import CaptureInfo, DeviceReport, FindingReport, Report
-from pcapaudit.model.words import Role
+from pcapaudit.model.words import Role, RuleState
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
 from pcapaudit.report.registry import Look, renderer
@@ -92,6 +92,18 @@ def _write_device(device: DeviceReport, capture: CaptureInfo) -> Iterator[str]:
         yield f"**You said:** {_safe(device.said_note)}"
     if device.next_step:
         yield f"**Next:** {_safe(device.next_step)}"
+    yield from _write_why(device)
+
+
+def _write_why(device: DeviceReport) -> Iterator[str]:
+    if device.why:
+        yield "### Why"
+    for state in RuleState:
+        some = [account for account in device.why if account.state is state]
+        if some:
+            yield f"**{_safe(phrases.say_rule_state(state, len(some)))}**"
+            rows = [(a.rule, a.title, a.because, "; ".join(a.facts)) for a in some]
+            yield _table(("rule", "looks for", "because", "looked at"), rows)
 
 
 def _need_rows(device: DeviceReport) -> Iterator[tuple[str, ...]]:

@@ -5,7 +5,7 @@ Nothing is judged here: every phrase says what the document holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pcapaudit.model.report import (
@@ -17,6 +17,7 @@ from pcapaudit.model.report import (
     IndicatorState,
     NeedReport,
     Report,
+    RuleAccount,
 )
 from pcapaudit.model.words import (
     Addressee,
@@ -25,6 +26,7 @@ from pcapaudit.model.words import (
     Identification,
     IndicatorKind,
     Role,
+    RuleState,
     State,
     Vantage,
     confidence_words,
@@ -68,6 +70,11 @@ ASCII = Glyphs(
     },
 )
 
+_RULE_STATES = {
+    RuleState.FIRED: "Why: what fired",
+    RuleState.CANNOT_TELL: "Why: what the capture cannot tell",
+    RuleState.QUIET: "Why: what stayed quiet",
+}
 _DIRECTIONS = {
     Directions.BOTH: "both directions seen",
     Directions.ONE: "only one direction seen",
@@ -233,6 +240,19 @@ def say_need(need: NeedReport) -> str:
 def say_certainty(finding: FindingReport) -> str:
     """The rule and how sure it is: ``TCP-ALL-PORTS-FAIL, proven by the capture (95)``."""
     return f"{finding.rule}, {confidence_words(finding.confidence)} ({finding.confidence})"
+
+
+def say_rule_state(state: RuleState, count: int) -> str:
+    """Heading over the rules of which the same came."""
+    return f"{_RULE_STATES[state]} ({count} {'rule' if count == 1 else 'rules'})"
+
+
+def group_accounts(accounts: Iterable[RuleAccount]) -> list[list[RuleAccount]]:
+    """Accounts of rules that came to the same on the same facts, side by side."""
+    table: dict[tuple[str, tuple[str, ...]], list[RuleAccount]] = {}
+    for account in accounts:
+        table.setdefault((account.because, account.facts), []).append(account)
+    return list(table.values())
 
 
 def say_cause(cause: str, weight: int, because: str) -> str:

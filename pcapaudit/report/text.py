@@ -9,8 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pcapaudit.model.report import CaptureInfo, DeviceReport, FindingReport, NeedReport, Report, StageReport
-from pcapaudit.model.words import Result, Role, State, Verdict
+from pcapaudit.model.report import (
+    CaptureInfo,
+    DeviceReport,
+    FindingReport,
+    NeedReport,
+    Report,
+    RuleAccount,
+    StageReport,
+)
+from pcapaudit.model.words import Result, Role, RuleState, State, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_ascii, make_visible
 from pcapaudit.report.layout import count_cells, hang, join_wrapped, lay_row, pad, wrap
@@ -20,6 +28,8 @@ _BODY = 12
 """Column at which the text behind a label begins."""
 _HEAD = 11
 """Column at which a headline begins behind its verdict."""
+_RULE = 28
+"""Column at which the title of a rule begins behind its id."""
 _STAGES_A_LINE = 5
 """The device's own rungs on the first line, the needs' on the second."""
 
@@ -117,6 +127,23 @@ def _write_device(device: DeviceReport, capture: CaptureInfo, page: _Page) -> It
     if block:
         yield ""
         yield from block
+    yield from _write_why(device.why, page)
+
+
+def _write_why(accounts: Sequence[RuleAccount], page: _Page) -> Iterator[str]:
+    """What came of every rule; rules that looked at the same and came to the same share an entry."""
+    for state in RuleState:
+        some = [account for account in accounts if account.state is state]
+        if some:
+            yield ""
+            yield page.paint(phrases.say_rule_state(state, len(some)), _FAINT)
+        for group in phrases.group_accounts(some):
+            yield ""
+            for account in group:
+                yield from hang(f"  {account.rule}", account.title, indent=_RULE, width=page.width)
+            yield from page.entry("", group[0].because, indent=4)
+            if group[0].facts:
+                yield from (page.paint(line, _FAINT) for line in page.entry("", "; ".join(group[0].facts), indent=4))
 
 
 def _write_headline(device: DeviceReport, page: _Page) -> list[str]:

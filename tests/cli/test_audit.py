@@ -48,7 +48,7 @@ def test_the_report_goes_to_standard_output_and_a_fault_gives_one(
 
 def test_every_option_reaches_the_engine(engine: Engine) -> None:
     args = "audit --signature sensorist/gateway --device 10.0.0.5 --all-devices --param app_port=57123 --set syn_wait=5"
-    args += " --led red --log waiting --signatures sig --since 1 --until 1970-01-01T00:00:02Z --separate a.pcap"
+    args += " --led red --log waiting --signatures sig --since 1 --until 1970-01-01T00:00:02Z --separate --why a.pcap"
     run(args.split())
     assert engine.options == AuditOptions(
         signature="sensorist/gateway",
@@ -62,6 +62,7 @@ def test_every_option_reaches_the_engine(engine: Engine) -> None:
         since_ns=1_000_000_000,
         until_ns=2_000_000_000,
         separate=True,
+        why=True,
     )
 
 

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from pcapaudit.model.report import Report
 from pcapaudit.report.registry import render
-from tests.support.reports import NAMES, any_report, load_report
+from tests.support.reports import NAMES, any_report, load_report, with_accounts
 
 ALLOWED = {"heading", "paragraph", "table", "thead", "tbody", "tr", "th", "td", "bullet_list", "ordered_list"}
 
@@ -67,3 +67,9 @@ def test_no_report_brings_forth_html_links_or_control_characters(report: Report)
     assert not {"html_inline", "link_open", "image"} & inline_kinds(text)
     assert "html_block" not in block_kinds(text)
     assert all(char.isprintable() or char.isspace() for char in text)
+
+
+def test_what_came_of_every_rule_is_a_table_for_each_outcome() -> None:
+    page = render(with_accounts(load_report("e1_blinking_red")), "markdown")
+    assert "**Why: what stayed quiet (2 rules)**" in page
+    assert "| ARP-DUP-IP | Two boxes use it | not seen | 1 DHCP exchange |" in page

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from pcapaudit.model.report import Report
 from pcapaudit.report.layout import count_cells
 from pcapaudit.report.registry import Look, render
-from tests.support.reports import NAMES, any_report, load_report
+from tests.support.reports import NAMES, any_report, load_report, with_accounts
 
 ASCII = Look(is_unicode=False)
 
@@ -46,6 +46,14 @@ def test_the_blinking_red_gateway_is_told_from_verdict_to_remedy() -> None:
         )
     ]
     assert positions == sorted(positions)
+
+
+def test_what_came_of_every_rule_follows_the_device_in_the_order_of_its_weight() -> None:
+    page = render(with_accounts(load_report("e1_blinking_red")), "text")
+    text = squeeze(page)
+    assert text.index("Why: what fired (1 rule)") < text.index("Why: what the capture cannot tell (1 rule)")
+    assert "ARP-DUP-IP Two boxes use it DHCP-NAK It is refused not seen 1 DHCP exchange" in text
+    assert max(map(count_cells, page.splitlines())) <= 80
 
 
 def test_a_healthy_device_is_brief_and_its_earlier_failure_a_note() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pcapaudit.model.report import SCHEMA, DeviceReport, Report
+from pcapaudit.model.report import SCHEMA, DeviceReport, Report, RuleAccount
+from pcapaudit.model.words import RuleState, Stage
 from pcapaudit.report.document import from_json
 
 FOLDER = Path(__file__).resolve().parents[1] / "report" / "documents"
@@ -27,6 +28,22 @@ def load_text(name: str) -> str:
 def load_report(name: str) -> Report:
     """A stored document as a report."""
     return from_json(load_text(name))
+
+
+def with_accounts(report: Report) -> Report:
+    """The report with an account of four rules for its first device."""
+    why = (
+        _account("TCP-ALL-PORTS-FAIL", "No port connects", RuleState.FIRED, "cause: no answer", "syn_wait = 3"),
+        _account("LINK-SILENT", "It says nothing", RuleState.CANNOT_TELL, "the capture ends too early", "no lease"),
+        _account("ARP-DUP-IP", "Two boxes use it", RuleState.QUIET, "not seen", "1 DHCP exchange"),
+        _account("DHCP-NAK", "It is refused", RuleState.QUIET, "not seen", "1 DHCP exchange"),
+    )
+    first, *others = report.devices
+    return replace(report, devices=(replace(first, why=why), *others))
+
+
+def _account(rule: str, title: str, state: RuleState, because: str, fact: str) -> RuleAccount:
+    return RuleAccount(rule, title, Stage.LINK, state, because, (fact,))
 
 
 def any_report() -> st.SearchStrategy[Report]:
