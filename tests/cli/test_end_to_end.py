@@ -63,7 +63,11 @@ def test_an_output_file_that_cannot_be_written_is_named(sample: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", b"it is empty"), (b"GIF89a" + bytes(60), b"no capture"), (PCAP_HEADER[:10], b"cut short: 10 of at least 24 bytes")],
+    [
+        (b"", b"it is empty"),
+        (b"GIF89a" + bytes(60), b"no capture"),
+        (PCAP_HEADER[:10], b"cut short: 10 of at least 24 bytes"),
+    ],
     ids=["an empty file", "a picture", "half a header"],
 )
 def test_what_is_no_capture_is_said_in_a_line_with_its_name(content: bytes, words: bytes, tmp_path: Path) -> None:
