@@ -16,6 +16,7 @@ from pcapaudit.diagnose.registry import lookup
 from pcapaudit.diagnose.remedies import advise
 from pcapaudit.diagnose.sentences import headline, next_step, said_note
 from pcapaudit.diagnose.special import special_need
+from pcapaudit.diagnose.timeline import timeline_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.diagnose.verdict import Diagnosis, Weighed
 from pcapaudit.flows.flow import UDP
@@ -89,6 +90,7 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         title=f"{signature.vendor_title} / {signature.title}" if signature else None,
         summary=headline(d),
         said_note=note,
+        timeline=timeline_of(d),
         why=accounts(d),
     )
 

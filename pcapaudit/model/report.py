@@ -23,6 +23,7 @@ from pcapaudit.model.words import (
     HealthState,
     Identification,
     IndicatorKind,
+    MarkKind,
     Outcome,
     Role,
     RuleState,
@@ -302,6 +303,28 @@ class FindingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelineMark:
+    """One moment of a lane: the frame that was seen and what it did for the device."""
+
+    at: str
+    frame: int
+    kind: MarkKind
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLane:
+    """What a device asked of one far side, and what came back, in order of time.
+
+    ``left_out`` marks between the first and the last are missing where there were too many.
+    """
+
+    stage: Stage
+    what: str
+    marks: tuple[TimelineMark, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class RuleAccount:
     """One rule that was put to a device: what came of it, why, and the facts it looked at (``--why``)."""
 
@@ -345,6 +368,8 @@ class DeviceReport:
     """The verdict in one sentence."""
     said_note: str | None = None
     """What the engineer's LED or log statement says against the capture."""
+    timeline: tuple[TimelineLane, ...] = ()
+    """Along the ladder, then by time; bounded, see ``TimelineLane``."""
     why: tuple[RuleAccount, ...] = ()
     """Every rule of the catalogue, along the ladder; empty unless asked for."""
 

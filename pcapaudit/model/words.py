@@ -90,6 +90,15 @@ class Role(StrEnum):
     NOTE = "note"
 
 
+class MarkKind(StrEnum):
+    """What happened at one moment of a device's timeline."""
+
+    ASKED = "asked"
+    UNANSWERED = "unanswered"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
 class RuleState(StrEnum):
     """What came of a rule that was put to a device."""
 

@@ -1,0 +1,119 @@
+"""When a device asked whom, and what came back: the picture of its window, lane by lane.
+
+A lane is one far side on one rung: the DHCP server, the gateway's ARP, a name, a time server, a service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pcapaudit.diagnose.attempts import Attempt, Series
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.verdict import Diagnosis
+from pcapaudit.flows.exchanges import ArpQuestion, DhcpCycle, Lookup, NtpPoll
+from pcapaudit.model.addresses import ip_text
+from pcapaudit.model.events import DhcpMessage, Packet
+from pcapaudit.model.report import TimelineLane, TimelineMark
+from pcapaudit.model.times import rfc3339
+from pcapaudit.model.words import STAGES, MarkKind, Stage
+
+MAX_LANES = 24
+MAX_MARKS = 120
+"""Marks of one lane; a picture shows no more."""
+
+_Mark = tuple[Packet, MarkKind]
+_DHCP_KINDS = {2: MarkKind.ANSWERED, 5: MarkKind.ANSWERED, 6: MarkKind.REFUSED}
+_DHCP_CLIENT = frozenset({1, 3})
+
+
+def timeline_of(d: Diagnosis) -> tuple[TimelineLane, ...]:
+    """The lanes of one recognised device, at most ``MAX_LANES``; empty for a device without a signature."""
+    if d.facts.signature is None:
+        return ()
+    lanes = [lane for lane in _lanes(d.facts) if lane.marks]
+    return tuple(sorted(lanes, key=lambda lane: (STAGES.index(lane.stage), lane.marks[0].frame))[:MAX_LANES])
+
+
+def _lanes(facts: Facts) -> Iterator[TimelineLane]:
+    yield _lane(Stage.DHCP, "DHCP", (m for c in facts.dhcp for m in _dhcp_marks(c)))
+    for question in facts.arps:
+        is_gateway = question.target == facts.gateway
+        yield _lane(
+            Stage.GATEWAY,
+            f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}",
+            _arp_marks(question),
+        )
+    for lookup in facts.needed_lookups:
+        yield _lane(Stage.DNS, f"{lookup.name} by DNS", _dns_marks(lookup))
+    yield _lane(Stage.TIME, "NTP", (m for p in facts.polls for m in _ntp_marks(p)))
+    for series in facts.series:
+        yield _lane(Stage.CONNECT, _far_side(series), (m for a in series.attempts for m in _attempt_marks(a)))
+
+
+def _lane(stage: Stage, what: str, marks: Iterable[_Mark]) -> TimelineLane:
+    ordered = sorted(marks, key=lambda mark: mark[0].frame)
+    shown = _thinned(ordered)
+    return TimelineLane(
+        stage,
+        what,
+        tuple(TimelineMark(rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown),
+        len(ordered) - len(shown),
+    )
+
+
+def _thinned(marks: Sequence[_Mark]) -> Sequence[_Mark]:
+    """Evenly spread ones, the first and the last among them."""
+    if len(marks) <= MAX_MARKS:
+        return marks
+    return [marks[round(i * (len(marks) - 1) / (MAX_MARKS - 1))] for i in range(MAX_MARKS)]
+
+
+def _far_side(series: Series) -> str:
+    first = series.first
+    name = f"{first.host} " if first.host else ""
+    return f"{name}{ip_text(first.address)} {first.transport.upper()} {first.port}"
+
+
+def _asked(is_answered: bool) -> MarkKind:  # noqa: FBT001 - the one thing it is about
+    return MarkKind.ASKED if is_answered else MarkKind.UNANSWERED
+
+
+def _dhcp_marks(cycle: DhcpCycle) -> Iterator[_Mark]:
+    is_answered = any(_comes_back(m) for m in cycle.messages)
+    for message in cycle.messages:
+        if message.kind in _DHCP_CLIENT:
+            yield message.at, _asked(is_answered)
+        elif message.kind in _DHCP_KINDS:
+            yield message.at, _DHCP_KINDS[message.kind]
+
+
+def _comes_back(message: DhcpMessage) -> bool:
+    return message.kind in _DHCP_KINDS
+
+
+def _arp_marks(question: ArpQuestion) -> Iterator[_Mark]:
+    yield from ((m.at, _asked(bool(question.replies))) for m in question.requests)
+    yield from ((m.at, MarkKind.ANSWERED) for m in question.replies)
+
+
+def _dns_marks(lookup: Lookup) -> Iterator[_Mark]:
+    for query in lookup.queries:
+        yield from ((m.at, _asked(bool(query.answers))) for m in query.sent)
+        kind = MarkKind.ANSWERED if query.addresses else MarkKind.REFUSED
+        yield from ((m.at, kind) for m in query.answers)
+
+
+def _ntp_marks(poll: NtpPoll) -> Iterator[_Mark]:
+    yield poll.query.at, _asked(poll.answer is not None)
+    if poll.answer is not None:
+        yield poll.answer.at, MarkKind.ANSWERED if poll.is_valid else MarkKind.REFUSED
+
+
+def _attempt_marks(attempt: Attempt) -> Iterator[_Mark]:
+    """Its tries; the last answer of a service that served, else the first word of one that did not."""
+    yield from ((p, _asked(not attempt.is_unanswered)) for p in attempt.tries)
+    received = attempt.flow.received
+    if attempt.answered_ns is not None and attempt.flow.last_answer is not None:
+        yield attempt.flow.last_answer, MarkKind.ANSWERED
+    elif received:
+        yield received[-1], MarkKind.REFUSED if attempt.failed_at is not None else MarkKind.ANSWERED

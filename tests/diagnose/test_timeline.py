@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pcapaudit.diagnose.timeline import MAX_MARKS, timeline_of
+from pcapaudit.model.report import TimelineLane
+from pcapaudit.model.words import MarkKind, Stage
+from tests.support.judging import diagnosis_of, need, product, tcp
+
+BOX = product(need(tcp(4321), hosts=["cloud.acme.example"]))
+START = "0.0  dev > gw BOOT\n1.0  dev > gw LOOKUP cloud.acme.example A 54.229.203.190\n"
+WATCHED = "90.0 switch > * WATCH"
+
+
+def lanes(script: str) -> dict[Stage, TimelineLane]:
+    return {lane.stage: lane for lane in timeline_of(diagnosis_of(script, BOX))}
+
+
+def kinds(lane: TimelineLane) -> list[str]:
+    return [mark.kind.value for mark in lane.marks]
+
+
+def test_a_start_that_works_has_its_questions_and_answers_along_the_ladder() -> None:
+    found = lanes(f"{START}2.0 dev:50001 > cloud:4321 CONNECT\n3.0 dev:50001 > cloud:4321 EXCHANGE 9 9\n{WATCHED}")
+
+    assert kinds(found[Stage.DHCP]) == ["asked", "answered", "asked", "answered"]
+    assert kinds(found[Stage.DNS]) == ["asked", "answered"]
+    assert kinds(found[Stage.CONNECT]) == ["asked", "answered"]
+    assert found[Stage.CONNECT].what == "cloud.acme.example 54.229.203.190 TCP 4321"
+
+
+def test_silence_and_refusal_are_told_apart() -> None:
+    silent = lanes(f"{START}2.0 dev:50001 > cloud:4321 SYN\n3.0 dev:50001 > cloud:4321 SYN\n{WATCHED}")
+    refused = lanes(f"{START}2.0 dev:50001 > cloud:4321 SYN\n2.1 cloud:4321 > dev:50001 RST\n{WATCHED}")
+
+    assert kinds(silent[Stage.CONNECT]) == ["unanswered", "unanswered"]
+    assert kinds(refused[Stage.CONNECT]) == ["asked", "refused"]
+
+
+def test_too_many_marks_are_spread_evenly_and_counted() -> None:
+    tries = "".join(f"{t}.0 dev:{40000 + t} > cloud:4321 SYN\n" for t in range(2, 302))
+    lane = lanes(f"{START}{tries}400.0 switch > * WATCH")[Stage.CONNECT]
+
+    assert (len(lane.marks), lane.left_out) == (MAX_MARKS, 300 - MAX_MARKS)
+    assert {mark.kind for mark in lane.marks} == {MarkKind.UNANSWERED}
+    assert [mark.frame for mark in lane.marks] == sorted({mark.frame for mark in lane.marks})
+
+
+def test_a_box_that_nobody_recognised_has_no_timeline() -> None:
+    assert timeline_of(diagnosis_of(f"{START}{WATCHED}")) == ()
