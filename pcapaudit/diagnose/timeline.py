@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pcapaudit.diagnose.attempts import Attempt, Series
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.verdict import Diagnosis
-from pcapaudit.flows.exchanges import ArpQuestion, DhcpCycle, Lookup, NtpPoll
+from pcapaudit.flows.exchanges import A, ArpQuestion, DhcpCycle, Lookup, NtpPoll
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DhcpMessage, Packet
 from pcapaudit.model.report import TimelineLane, TimelineMark
@@ -43,11 +43,17 @@ def _lanes(facts: Facts) -> Iterator[TimelineLane]:
             f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}",
             _arp_marks(question),
         )
-    for lookup in facts.needed_lookups:
+    for lookup in _telling(facts.needed_lookups):
         yield _lane(Stage.DNS, f"{lookup.name} by DNS", _dns_marks(lookup))
     yield _lane(Stage.TIME, "NTP", (m for p in facts.polls for m in _ntp_marks(p)))
     for series in facts.series:
         yield _lane(Stage.CONNECT, _far_side(series), (m for a in series.attempts for m in _attempt_marks(a)))
+
+
+def _telling(lookups: Sequence[Lookup]) -> list[Lookup]:
+    """Without questions for an IPv6 address that a name does not have: the same name has another one."""
+    found = {k.name for k in lookups if k.resolved}
+    return [k for k in lookups if k.kind == A or k.resolved or k.name not in found]
 
 
 def _lane(stage: Stage, what: str, marks: Iterable[_Mark]) -> TimelineLane:

@@ -60,4 +60,4 @@ def render(report: Report, name: str, look: Look | None = None) -> str:
 
 def _load() -> None:
     """Import the renderer modules, each of which registers itself."""
-    from pcapaudit.report import csv, json, markdown, text  # noqa: F401, PLC0415 - they import this module
+    from pcapaudit.report import csv, html, json, markdown, text  # noqa: F401, PLC0415 - they import this module
