@@ -20,6 +20,7 @@ _COMMANDS = {
     "audit": ("audit", "Say why a device is offline, and prove it."),
     "explain": ("explain", "Print what a rule sees, means, and asks for."),
     "signatures": ("signatures", "List, show or check the products that are known."),
+    "evidence": ("evidence", "Write the frames that prove the findings as a capture."),
     "flows": ("flows", "Print the flow table, one line a conversation."),
     "how-to-capture": ("how_to_capture", "Say how to take a capture that can be judged."),
     "doctor": ("doctor", "Check this installation and the tools beside it."),

@@ -40,7 +40,7 @@ def audit(sources: Sequence[str], options: AuditOptions, progress: Progress | No
         UsageError: An option names something that does not exist.
     """
     request = make_request(options)
-    found, unread = _readable(sources, options)
+    found, unread = find_captures(sources, options)
     report_progress = _counter(progress, [p for ring in found for p in ring])
     analyses: list[CaptureAnalysis] = []
     is_partial = False
@@ -108,7 +108,7 @@ def batch_of(frames: Iterable[tuple[int, bytes, int]], link: int = ETHERNET) -> 
 def flow_records(sources: Sequence[str], progress: Progress | None = None) -> Iterator[dict[str, object]]:
     """One record a flow with Zeek's column names, in order of the first frame."""
     options = AuditOptions()
-    found, unread = _readable(sources, options)
+    found, unread = find_captures(sources, options)
     report_progress = _counter(progress, [p for ring in found for p in ring])
     for ring in found:
         notes = CaptureNotes()
@@ -153,8 +153,8 @@ def _values(options: AuditOptions, signatures: Sequence[Signature]) -> dict[str,
     return values
 
 
-def _readable(sources: Sequence[str], options: AuditOptions) -> tuple[list[list[str]], list[UnreadSource]]:
-    """Sources grouped into captures, and those that are no captures."""
+def find_captures(sources: Sequence[str], options: AuditOptions) -> tuple[list[list[str]], list[UnreadSource]]:
+    """Group sources into captures, each the files of one ring, and name those that are no captures."""
     unread: list[UnreadSource] = []
     rings: list[list[str]] = []
     good: list[str] = []

@@ -35,7 +35,9 @@ def test_the_audit_command_imports_neither_pandas_nor_matplotlib() -> None:
     assert not {"pandas", "matplotlib"} & set(told.stderr.split())
 
 
-@pytest.mark.parametrize("name", ["audit", "explain", "signatures", "flows", "how-to-capture", "doctor", "completion"])
+@pytest.mark.parametrize(
+    "name", ["audit", "explain", "signatures", "evidence", "flows", "how-to-capture", "doctor", "completion"]
+)
 def test_every_command_has_its_help_within_80_columns_and_with_examples(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
