@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pcapaudit.catalog.document import Problem
-from pcapaudit.catalog.load import list_files, read_signature
+from pcapaudit.catalog.load import list_files
+from pcapaudit.catalog.read import read_signature
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.model.errors import SignatureError
 

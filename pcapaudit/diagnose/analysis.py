@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pcapaudit.catalog.identify import Identified, identify
 from pcapaudit.catalog.schema import Signature
@@ -19,7 +20,7 @@ from pcapaudit.flows.hosts import Host, find_hosts
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, mac_text, parse_ip, parse_mac
 from pcapaudit.model.errors import UsageError
-from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, HealthItem, NearMiss, Said
+from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, NearMiss, Said
 from pcapaudit.model.traits import Traits
 from pcapaudit.model.words import Identification, Stage, Verdict
 
@@ -81,12 +82,25 @@ def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis
     traffic.memo["service_hosts"] = _service_hosts(candidates)
     chosen = [(_facts_for(c, hosts, request), c) for c in _choose(candidates, request)]
     chosen = [(f, c) for f, c in chosen if _may_be_listed(f, c, request)]
+    for c in candidates:
+        _forget(c.facts)
     items = examine(View(traffic, [f for f, _ in chosen], request.params))
-    judged = [(diagnose_device(f, caps_for(f, items), is_witnessed=request.why), c) for f, c in chosen]
-    kept = [(d, c) for d, c in judged if _is_listed(d, c, request)]
-    devices = tuple(device_report(d, c.identified, capture, request.said) for d, c in kept)
-    info = capture_info(traffic, _health_of(items, [d for d, _ in kept]))
-    return CaptureAnalysis(info, devices, _busiest(hosts, capture), _nearest(candidates))
+    devices: list[DeviceReport] = []
+    macs: set[str] = set()
+    for facts, c in chosen:
+        judged = diagnose_device(facts, caps_for(facts, items), is_witnessed=request.why)
+        if _is_listed(judged, c, request):
+            devices.append(device_report(judged, c.identified, capture, request.said))
+            macs |= {mac_text(facts.mac)} if facts.mac is not None else set()
+        _forget(facts)
+    info = capture_info(traffic, [i for i in items if i.device is None or i.device in macs])
+    return CaptureAnalysis(info, tuple(devices), _busiest(hosts, capture), _nearest(candidates))
+
+
+def _forget(facts: Facts) -> None:
+    """Give up what was worked out of a device's packets; a capture may hold hundreds, of which one is judged at a time."""
+    for name in [n for n in vars(facts) if isinstance(getattr(type(facts), n, None), cached_property)]:
+        del vars(facts)[name]
 
 
 def _candidate(traffic: Traffic, host: Host, hosts: Sequence[Host], request: Request) -> _Candidate:
@@ -186,12 +200,6 @@ def _is_listed(d: Diagnosis, c: _Candidate, request: Request) -> bool:
 def _has_no_network(fired: Fired) -> bool:
     """Reasons to list a device that matches no signature: no usable lease, no gateway, no name at all."""
     return fired.stage in (Stage.DHCP, Stage.DNS) or fired.rule == "ARP-GW-NO-REPLY"
-
-
-def _health_of(items: Sequence[HealthItem], kept: Sequence[Diagnosis]) -> list[HealthItem]:
-    """Items of the capture and of listed devices; hosts that are not listed need no remark."""
-    macs = {mac_text(d.facts.mac) for d in kept if d.facts.mac is not None}
-    return [i for i in items if i.device is None or i.device in macs]
 
 
 def _busiest(hosts: Sequence[Host], capture: int) -> tuple[BusyHost, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from ipaddress import ip_address
 
 from pcapaudit.catalog.schema import Endpoint, Need, Signature
@@ -185,18 +184,13 @@ class Binder:
         far = flow.resp if outward else flow.orig
         attempt = Attempt(need, member, host, far[0], TRANSPORTS[proto], flow.resp[1], flow, events, list(tries))
         attempt.proofs = prove(flow, events, need.endpoints[member], is_persistent=need.persistent)
-        if not events and index in self._cut_flows and _is_worded(attempt):
+        if not events and index in self._traffic.cut_flows and _is_worded(attempt):
             # What was said lies behind the snap length: that something was said proves no answer.
             attempt.proofs = {s: p for s, p in attempt.proofs.items() if s is Stage.CONNECT}
         return attempt
 
-    @cached_property
-    def _cut_flows(self) -> frozenset[int]:
-        rows = self._traffic.result.rows
-        return frozenset(rows["flow"][rows["cut"] == 1].tolist())
-
     def _is_proxied(self, index: int, proto: int) -> bool:
-        return proto == TCP and _tunnel(self._traffic.conversation(index)) is not None
+        return proto == TCP and proxied_to(self._traffic.conversation(index)) is not None
 
     def _may_match(self, a_port: int, b_port: int, transport: str) -> bool:
         return any(
@@ -215,7 +209,7 @@ class Binder:
 
     def _bind(self, flow: Flow, events: Sequence[Event], direction: str) -> tuple[Need, int, str | None] | None:
         names = self._names_of(flow, events)
-        tunnel = _tunnel(events)
+        tunnel = proxied_to(events)
         port = flow.resp[1] if tunnel is None else tunnel[1]
         best: tuple[int, Need, int, str | None] | None = None
         for need in self._signature.needs:
@@ -271,10 +265,21 @@ def _host_of(request: HttpRequest) -> str | None:
     return name.lower().rstrip(".") if any(c.isalpha() for c in name) and ":" not in name else None
 
 
-def _tunnel(events: Sequence[Event]) -> tuple[str, int] | None:
-    """Host and port that a connection asks a proxy for (RFC 9110, section 9.3.6); None when it asks no proxy."""
+def proxied_to(events: Sequence[Event]) -> tuple[str, int] | None:
+    """Host and port that a connection asks a proxy for; None when it asks no proxy.
+
+    Source: RFC 9112, sections 3.2.2 (a whole URL as target) and 3.2.3 (CONNECT).
+    """
     first = next((e for e in events if isinstance(e, HttpRequest)), None)
-    if first is None or first.method != "CONNECT":
+    if first is None:
         return None
-    host, _, port = first.target.rpartition(":")
+    scheme, separator, rest = first.target.partition("://")
+    if first.method == "CONNECT":
+        authority = first.target
+    elif separator and scheme.lower() == "http":
+        authority = rest.partition("/")[0]
+        authority += "" if ":" in authority.rpartition("]")[2] else ":80"
+    else:
+        return None
+    host, _, port = authority.rpartition(":")
     return (host, int(port)) if port.isdecimal() and len(port) <= 5 else None

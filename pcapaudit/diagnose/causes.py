@@ -12,8 +12,11 @@ from ipaddress import ip_address
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
+from pcapaudit.diagnose.twins import twins_of
+from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.addresses import ip_text, is_private, is_public
+from pcapaudit.model.words import Vantage
 
 WEB_PORTS = frozenset({80, 443})
 MAX_FLOWS = 2000
@@ -226,6 +229,23 @@ def _worked_before(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[
         )
 
 
+def _beyond_the_firewall(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """The mirror is outside the firewall, or on both sides of it: is the attempt seen there?"""
+    twins = twins_of(facts.traffic)
+    forwarded = next((twins.by_inner[a.flow.index] for a in attempts if a.flow.index in twins.by_inner), None)
+    is_outside = vantage_of(facts) is Vantage.WAN
+    if forwarded is not None or is_outside:
+        frame = forwarded.frames[0][1] if forwarded is not None else attempts[0].frames[0]
+        text = f"the firewall lets it out (frame {frame})"
+        yield Cause("not the firewall: the server is down, or the route to it", 60, text, "server"), [frame], False
+        return
+    own = [i for i in facts.flows if i in twins.by_inner]
+    if own:
+        frame = twins.by_inner[own[0]].frames[0][1]
+        text = f"other connections of the device come out of the firewall (frame {frame}), this one does not"
+        yield Cause("the firewall drops it", 80, text, "filter"), [frame], True
+
+
 def _not_registered(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """A server that discards without a word looks like a filter (TEK-19)."""
     if attempts[0].transport == "udp":
@@ -244,5 +264,6 @@ SIGNS: tuple[Sign, ...] = (
     _some_addresses,
     _late_answers,
     _worked_before,
+    _beyond_the_firewall,
     _not_registered,
 )

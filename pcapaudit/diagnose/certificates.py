@@ -6,7 +6,7 @@ Only TLS 1.2 and older shows them (RFC 5246, section 7.4.2); TLS 1.3 encrypts th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
@@ -34,6 +34,21 @@ PRODUCTS = (
     "web gateway", "webfilter", "web filter", "ssl inspection", "tls inspection", "https inspection", "ssl proxy",
 )  # fmt: skip
 """Words of an issuer that name a product for inspection, lower case."""
+
+
+AUTHORITIES = (
+    "let's encrypt", "isrg", "digicert", "globalsign", "sectigo", "comodo", "usertrust", "amazon", "starfield",
+    "godaddy", "go daddy", "google trust services", "entrust", "identrust", "geotrust", "thawte", "rapidssl",
+    "symantec", "verisign", "cybertrust", "baltimore", "microsoft", "apple", "buypass", "zerossl", "ssl.com",
+    "ssl corp", "certum", "asseco", "actalis", "quovadis", "swisssign", "telesec", "t-systems",
+    "deutsche telekom", "d-trust", "harica", "secom", "twca", "chunghwa", "trustwave", "affirmtrust",
+    "network solutions", "gandi", "trustasia", "cfca", "izenpe", "certigna", "dhimyotis", "certinomis",
+    "firmaprofesional", "accv", "fnmt", "camerfirma", "microsec", "e-szigno", "netlock", "disig", "telia",
+    "certsign", "oiste", "wisekey", "hongkong post", "gdca", "naver", "emsign", "emudhra", "atos", "cloudflare",
+    "dfn", "geant", "terena", "cpanel", "unizeto", "securetrust", "startcom", "teliasonera", "trust provider",
+    "encryption everywhere", "alphassl", "fastly", "certainly", "postsignum", "kpn", "government",
+)  # fmt: skip
+"""Words of the names of public certificate authorities, lower case: they sign for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +172,10 @@ def inspection_signs(facts: Facts, offer: Offer) -> list[Sign]:
     if other is not None:
         text = f"the same key stands for {other.name} at {ip_text(other.address)} (frame {other.frame})"
         signs.append(Sign(text, 40, other.frame))
+    signer = _same_signer_elsewhere(facts, offer) if other is None else None
+    if signer is not None:
+        text = f"its issuer {issuer!r} also signs for {signer.name} at {ip_text(signer.address)} (frame {signer.frame})"
+        signs.append(Sign(text, 30, signer.frame))
     return signs
 
 
@@ -172,11 +191,28 @@ class _Shown:
 
 def _same_key_elsewhere(facts: Facts, offer: Offer) -> _Shown | None:
     """The same public key in another certificate, for an unrelated domain at another address."""
+    return _unrelated(facts, offer, _shown_to_anybody(facts.traffic)[0].get(offer.leaf.key_sha256, []))
+
+
+def _same_signer_elsewhere(facts: Facts, offer: Offer) -> _Shown | None:
+    """The same issuer, no public authority, in a certificate for an unrelated domain at another address."""
+    issuer = offer.leaf.issuer
+    if offer.leaf.is_self_issued or is_public_authority(issuer):
+        return None
+    return _unrelated(facts, offer, _shown_to_anybody(facts.traffic)[1].get(issuer, []))
+
+
+def is_public_authority(issuer: str) -> bool:
+    """Whether an issuer's name is that of an authority that signs for everybody."""
+    lower = issuer.lower()
+    return not lower.strip() or any(word in lower for word in AUTHORITIES)
+
+
+def _unrelated(facts: Facts, offer: Offer, shown: Sequence[_Shown]) -> _Shown | None:
+    """The first certificate that stands for an unrelated domain at another address, and not for both at once."""
     name = offer.sni or offer.attempt.host
     if name is None:
         return None
-    table = _keys(facts.traffic)
-    shown = table.get(offer.leaf.key_sha256, [])
     own = registered_domain(name)
     own_addresses = {s.address for s in shown if registered_domain(s.name) == own} | {offer.attempt.address}
     for other in shown:
@@ -191,17 +227,20 @@ def _covers(names: Iterable[str], host: str) -> bool:
     return any(is_name_for(n, host) for n in names)
 
 
-def _keys(traffic: Traffic) -> dict[str, list[_Shown]]:
-    """Public key of a leaf -> where it was shown, over all connections of the capture."""
-    known: dict[str, list[_Shown]] | None = traffic.memo.get("certificate_keys")
+def _shown_to_anybody(traffic: Traffic) -> tuple[dict[str, list[_Shown]], dict[str, list[_Shown]]]:
+    """Public key of a leaf, and its issuer -> where it was shown, over all connections of the capture."""
+    known: tuple[dict[str, list[_Shown]], dict[str, list[_Shown]]] | None = traffic.memo.get("certificates")
     if known is None:
-        known = defaultdict(list)
+        keys: dict[str, list[_Shown]] = defaultdict(list)
+        issuers: dict[str, list[_Shown]] = defaultdict(list)
         tcp = (i for i in range(len(traffic.result.flows)) if traffic.ends(i)[4] == TCP)
         for index, _ in zip(tcp, range(MAX_FLOWS), strict=False):
             events = traffic.conversation(index)
             event, name = _shown(events), _asked(events)
             if event is not None and name is not None:
                 leaf = event.chain[0]
-                known[leaf.key_sha256].append(_Shown(name, event.at.src, leaf.names, event.at.frame))
-        traffic.memo["certificate_keys"] = known
+                shown = _Shown(name, event.at.src, leaf.names, event.at.frame)
+                keys[leaf.key_sha256].append(shown)
+                issuers[leaf.issuer].append(shown)
+        known = traffic.memo["certificates"] = keys, issuers
     return known

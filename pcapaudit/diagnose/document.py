@@ -8,13 +8,13 @@ from pcapaudit.catalog.identify import Identified
 from pcapaudit.diagnose.account import accounts
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.confidence import FLOOR
-from pcapaudit.diagnose.fired import choose_frames
+from pcapaudit.diagnose.fired import Target, choose_frames
 from pcapaudit.diagnose.indicator import indicator_of
 from pcapaudit.diagnose.needs import NeedJudgement, endpoint_states, is_special
 from pcapaudit.diagnose.proof import Proof
 from pcapaudit.diagnose.registry import lookup
 from pcapaudit.diagnose.remedies import advise
-from pcapaudit.diagnose.sentences import headline, next_step, said_note
+from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note
 from pcapaudit.diagnose.special import special_need
 from pcapaudit.diagnose.timeline import timeline_of
 from pcapaudit.diagnose.vantage import vantage_of
@@ -203,8 +203,17 @@ def _finding(w: Weighed, d: Diagnosis, capture: int, minus: int) -> FindingRepor
         facts=_facts(w),
         remedies=advice.remedies if advice else (),
         cites=advice.cites if advice else (),
-        detail=fired.detail,
+        detail=_detail(w, d),
     )
+
+
+def _detail(w: Weighed, d: Diagnosis) -> str | None:
+    """The evidence in full, and what the capture cannot tell of its cause."""
+    limits = limits_of(w, d)
+    if not limits:
+        return w.fired.detail
+    said = w.fired.detail or f"{w.fired.summary.rstrip('.')}."
+    return " ".join([said, *limits])
 
 
 def _severity(w: Weighed, d: Diagnosis) -> Severity:
@@ -216,7 +225,12 @@ def _severity(w: Weighed, d: Diagnosis) -> Severity:
 
 
 def _target(w: Weighed) -> EndpointRef | None:
+    """The far side of a finding; of one that sums up several, the one that was tried first."""
     t = w.fired.target
+    if t.address is None and w.fired.attempts:
+        first = w.fired.attempts[0]
+        port = first.port if t.port is None else t.port
+        t = Target(t.host or first.host, first.address, first.transport, port)
     if t.host is None and t.address is None and t.port is None:
         return None
     return EndpointRef(t.host, ip_text(t.address) if t.address is not None else None, t.transport, t.port)

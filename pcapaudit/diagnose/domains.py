@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections import defaultdict
+from functools import cache, lru_cache
+from pathlib import Path
 
-from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 
-@lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
+def _suffixes(name: str) -> PublicSuffixList:
+    """The part of the list that can speak of a name: to read all of it takes longer than a small capture does."""
+    top = name.rstrip(".").rpartition(".")[2].lower()
+    is_plain = top.isascii() and not top.startswith("xn--")
+    return _suffixes_below(top if top in _lines() else "-") if is_plain else _all_suffixes()
+
+
+@cache
+def _all_suffixes() -> PublicSuffixList:
     return PublicSuffixList()
+
+
+@cache
+def _suffixes_below(top: str) -> PublicSuffixList:
+    """Suffixes of one top-level domain; none for one that the list does not have."""
+    lines = _lines().get(top, [])
+    return PublicSuffixList(lines, accept_encoded_idn=not all(map(str.isascii, lines)))
+
+
+@cache
+def _lines() -> dict[str, list[str]]:
+    """The list's lines by the last label of what stands in them."""
+    table: dict[str, list[str]] = defaultdict(list)
+    for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("//"):
+            table[line.split(" ", 1)[0].rpartition(".")[2].lower()].append(line)
+    return dict(table)
 
 
 @lru_cache(maxsize=65536)
 def is_public_name(name: str) -> bool:
     """Whether the name can exist in the public DNS: not a local suffix, not a reverse lookup."""
-    return not name.endswith(".arpa") and _suffixes().privatesuffix(name, accept_unknown=False) is not None
+    return not name.endswith(".arpa") and _suffixes(name).privatesuffix(name, accept_unknown=False) is not None
 
 
 @lru_cache(maxsize=65536)
 def registered_domain(name: str) -> str:
     """``gk.sensorist.com`` -> ``sensorist.com``; a bare suffix or single label stays as it is."""
-    return _suffixes().privatesuffix(name) or name
+    return _suffixes(name).privatesuffix(name) or name

@@ -16,6 +16,8 @@ from pcapaudit.catalog.schema import Need, Signature
 from pcapaudit.diagnose.attempts import Attempt, Binder, Series, series_of
 from pcapaudit.diagnose.fired import Cause, Fired, Target, choose_frames
 from pcapaudit.diagnose.params import Params, ns
+from pcapaudit.diagnose.twins import twins_of
+from pcapaudit.flows.discovery import discovery_of, is_on_link
 from pcapaudit.flows.exchanges import (
     AAAA,
     A,
@@ -34,7 +36,7 @@ from pcapaudit.flows.exchanges import (
 from pcapaudit.flows.flow import TCP, UDP, Flow
 from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.flows.visibility import Visibility, judge_visibility
+from pcapaudit.flows.visibility import Visibility, hears_unseen, judge_visibility
 from pcapaudit.model.addresses import (
     ip_text,
     is_inside,
@@ -50,6 +52,7 @@ from pcapaudit.model.words import Identification, Outcome, Stage
 
 ICMP_ERRORS = {4: frozenset({3, 11}), 6: frozenset({1, 2, 3})}
 """ICMP types that quote the packet they complain about: RFC 792, RFC 4443."""
+OVERTAKING_NS = 2_000_000  # An error may stand before the packet it quotes: several queues, one capture.
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,7 @@ class Facts:
         """The latest flow before the error that the quoted packet belongs to."""
         ends = frozenset({(quoted.src, quoted.sport or 0), (quoted.dst, quoted.dport or 0)})
         found = self._flows_by_ends.get((quoted.proto, ends), ())
-        return next((i for i in reversed(found) if self.traffic.flow(i).first_ns <= time_ns), None)
+        return next((i for i in reversed(found) if self.traffic.flow(i).first_ns <= time_ns + OVERTAKING_NS), None)
 
     @cached_property
     def _flows_by_ends(self) -> dict[tuple[int, frozenset[tuple[bytes, int]]], list[int]]:
@@ -294,13 +297,15 @@ class Facts:
         said = (m.sender_ip for m in self.traffic.arps_by_mac.get(mac, ()) if m.sender_ip != bytes(4))
         # A stack checks a neighbour that it knows by a request to its MAC alone (RFC 1122, 2.3.2.1).
         asked = (q.target for q in self.arps if any(m.at.dmac == mac for m in q.requests))
-        return next(said, None) or next(asked, None)
+        return next(said, None) or next(asked, None) or discovery_of(self.traffic).routers.get(mac)
 
     @cached_property
     def gateway_mac(self) -> bytes | None:
         """MAC that the device's off-link frames go to."""
         for flow in self.outward_flows:
-            if is_public(flow.resp[0]) and flow.sent and flow.sent[0].dmac is not None:
+            far = flow.resp[0]
+            is_beyond = is_public(far) and (len(far) == 4 or self.is_off_link(far))
+            if is_beyond and flow.sent and flow.sent[0].dmac is not None:
                 return flow.sent[0].dmac
         return None
 
@@ -314,6 +319,8 @@ class Facts:
         """Whether an address lies beyond the gateway: outside the lease's subnet, or public when no lease is known."""
         if self.lease is not None and self.lease.mask is not None and len(address) == 4:
             return not is_inside(address, network(self.lease.yiaddr, self.lease.mask))
+        if len(address) == 16 and is_on_link(self.traffic, self.addresses, address):
+            return False
         return is_public(address)
 
     @cached_property
@@ -326,7 +333,8 @@ class Facts:
         proto = TCP if transport == "tcp" else UDP
         for index in self.traffic.answered_flows.get((proto, address, port), ()):
             a, _, b, _, _ = self.traffic.ends(index)
-            if a in self.addresses or b in self.addresses:
+            # The outer half of a translated connection is no other host's.
+            if a in self.addresses or b in self.addresses or index in twins_of(self.traffic).outer:
                 continue
             flow = self.traffic.flow(index)
             if flow.received[-1].time_ns >= since_ns and not flow.refusal and (flow.is_established or proto == UDP):
@@ -413,10 +421,11 @@ class Facts:
         newest = max([last_activity_ns or 0, *(p.time_ns for p in tries)])
         return [p for p in tries if p.time_ns < newest or self.has_waited(p.time_ns, wait_s)]
 
-    @property
+    @cached_property
     def sees_inbound(self) -> bool:
-        """Gate G2: frames to the device would have been seen, and at least some were."""
-        return self.visibility.received >= self.params.vis_min and self.visibility.sees_inbound
+        """Gate G2: frames to the device would have been seen, from far away too, and at least some were."""
+        is_open = self.visibility.received >= self.params.vis_min and self.visibility.sees_inbound
+        return is_open and not hears_unseen(f for f in self.outward_flows if is_public(f.resp[0]))
 
     # --- findings -----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pcapaudit.diagnose import ipv6
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.needs import NeedJudgement
@@ -101,7 +102,7 @@ def _dhcp(facts: Facts) -> Proof | None:
                 m.at.frame for m in (*cycle.discovers[:1], *cycle.offers[-1:], *cycle.requests[-1:], cycle.ack)
             )
             return Proof(State.OK, f"lease of {ip_text(cycle.ack.yiaddr)}", frames, cycle.ack.at.time_ns)
-    return None
+    return ipv6.assignment(facts)
 
 
 def _gateway(facts: Facts) -> Proof | None:
@@ -115,7 +116,7 @@ def _gateway(facts: Facts) -> Proof | None:
         if question.target == facts.gateway and question.replies:
             first, reply = question.requests[0].at, question.replies[-1].at
             return Proof(State.OK, f"{ip_text(question.target)} answers ARP", (first.frame, reply.frame), reply.time_ns)
-    return None
+    return ipv6.router_answer(facts)
 
 
 def _answer_from_beyond(facts: Facts, flow: Flow) -> tuple[int, int] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Unpack
 
 from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import is_public_name
 from pcapaudit.diagnose.facts import Details, Facts
 from pcapaudit.diagnose.fired import Fired, Target
@@ -31,6 +32,28 @@ def relevant_lookups(facts: Facts) -> list[Lookup]:
 def need_of(facts: Facts, name: str) -> Need | None:
     """The first required need that mentions a name."""
     return next((n for n in facts.needs if n.required and any(p.matches(name) for p in n.hosts)), None)
+
+
+def lookups_by_name(lookups: Sequence[Lookup]) -> dict[str, list[Lookup]]:
+    """Lookups by the name asked for, whatever the type, in order of the first question."""
+    table: dict[str, list[Lookup]] = {}
+    for lookup in lookups:
+        table.setdefault(lookup.name, []).append(lookup)
+    return table
+
+
+def attempts_for(facts: Facts, names: Collection[str]) -> list[Attempt]:
+    """Attempts at the required services that these names lead to; all of them for a product of unknown names."""
+    is_nameless = facts.signature is not None and facts.signature.walks_servers
+    needs = [n for n in facts.needs if n.required and n.direction == "out"]
+    wanted = [n for n in needs if is_nameless or any(p.matches(name) for p in n.hosts for name in names)]
+    return [a for n in wanted for a in facts.attempts_of(n)]
+
+
+def served_after(facts: Facts, names: Collection[str], since_ns: int) -> bool:
+    """Whether a service that these names lead to answered after a moment, by whatever address the device had."""
+    answers = (a.answered_ns for a in attempts_for(facts, names))
+    return any(t is not None and t > since_ns for t in answers)
 
 
 def _resolver(lookup: Lookup, messages: Sequence[DnsMessage]) -> bytes:

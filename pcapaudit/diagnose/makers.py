@@ -19,6 +19,11 @@ PROXIES = (
 """Words by which proxies and web filters name themselves in ``Server`` or ``Via``, lower case."""
 
 
+def hops_of(packet: Packet) -> int:
+    """Routers that a packet has passed, if its sender began with 64, 128 or 255 as all common stacks do."""
+    return min((t - packet.ttl for t in INITIAL_TTLS if t >= packet.ttl), default=255)
+
+
 def is_near(facts: Facts, flow: Flow, answer: Packet) -> str | None:
     """Why an answer comes from nearer than its address says; None when it does not.
 
@@ -28,7 +33,7 @@ def is_near(facts: Facts, flow: Flow, answer: Packet) -> str | None:
     opening = flow.syn_acks[-1:]
     if opening and abs(opening[0].ttl - answer.ttl) >= facts.params.ttl_delta:
         return f"its TTL is {answer.ttl}, the SYN-ACK of the same connection has {opening[0].ttl}"
-    hops = min((t - answer.ttl for t in INITIAL_TTLS if t >= answer.ttl), default=255)
+    hops = hops_of(answer)
     if is_public(answer.src) and hops <= NEAR_HOPS:
         return f"its TTL {answer.ttl} says {hops} hops, the address is public"
     return None

@@ -14,7 +14,7 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import SPECIAL_APPS, Attempt, series_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
-from pcapaudit.diagnose.proof import Proof
+from pcapaudit.diagnose.proof import Proof, is_worded
 from pcapaudit.model.words import STAGES, WORST_FIRST, Outcome, Result, Stage, State
 
 SERVICE_STAGES: tuple[Stage, ...] = (Stage.CONNECT, Stage.TLS, Stage.APP, Stage.RETURN, Stage.PERSIST)
@@ -110,7 +110,7 @@ def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
     for a in attempts:
         if a.answered_ns is not None:
             last_ok[a.member] = max(a.answered_ns, last_ok.get(a.member, a.answered_ns))
-        elif not _has_failed(a) and a.flow.has_two_way_data:
+        elif not _has_failed(a) and a.flow.has_two_way_data and not _is_under_way(a):
             # What was said is unreadable (cut, encrypted); that data went both ways speaks against a failure.
             unclear[a.member] = a.flow.last_ns
     proven = {m: max(last_ok.get(m, -1), unclear.get(m, -1)) for m in {*last_ok, *unclear}}
@@ -124,6 +124,11 @@ def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
         return _Part(attempts, State.NOT_OBSERVED, _furthest(attempts), answered_ns=answered, failing=failing)
     best = max((a for a in attempts if a.member in standing), key=lambda a: a.answered_ns or -1)
     return _Part(attempts, _overall(best), dict(best.proofs), answered_ns=answered, failing=failing)
+
+
+def _is_under_way(attempt: Attempt) -> bool:
+    """Whether a readable dialogue was still going on when the capture ended: it says nothing yet (gate G3)."""
+    return attempt.flow.closed_at is None and is_worded(attempt.events)
 
 
 def _has_failed(attempt: Attempt) -> bool:
@@ -276,6 +281,7 @@ RULE_RESULTS: dict[str, str] = {
     "CAPTIVE-PORTAL": "captive_portal",
     "HTTP-BLOCK-PAGE": "block_page",
     "PROXY-CONNECT-REJECTED": "proxy_refused",
+    "PROXY-ONLY-NET": "proxy_needed",
     "NAT-IDLE-TIMEOUT": "lost_when_idle",
     "CONN-FLAP": "does_not_last",
     "TCP-RST-MIDSTREAM": "does_not_last",

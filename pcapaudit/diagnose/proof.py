@@ -168,7 +168,7 @@ def _good_word(events: Sequence[Event]) -> tuple[str, Packet] | None:
     return None
 
 
-def _is_worded(events: Sequence[Event]) -> bool:
+def is_worded(events: Sequence[Event]) -> bool:
     """Whether the service speaks a protocol whose messages tell success from failure."""
     return any(
         isinstance(e, HttpResponse | FtpReply) or (isinstance(e, PostgresMessage) and not e.from_client) for e in events
@@ -186,7 +186,7 @@ def _answer(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Packet |
         return _both_ways(events)
     if not flow.has_two_way_data:
         return None
-    if _is_worded(events) or endpoint.app == "ftp":
+    if is_worded(events) or endpoint.app == "ftp":
         good = _good_word(events)
         return good[1] if good is not None else None
     return flow.last_answer
@@ -204,7 +204,7 @@ def _app(events: Sequence[Event], answer: Packet | None) -> Proof | None:
     if answer is None:
         return None
     is_hidden = any(isinstance(e, TlsRecords) for e in events)
-    reason = "encrypted: two-way data seen" if is_hidden else "two-way data seen"
+    reason = "encrypted; its content is not visible" if is_hidden else "two-way data seen"
     return Proof(State.IMPLIED, reason, (answer.frame,), answer.time_ns, reason)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
-from pcapaudit.diagnose.facts import Facts, IcmpError
+from pcapaudit.diagnose.facts import OVERTAKING_NS, Facts, IcmpError
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import IcmpMessage
@@ -14,22 +14,22 @@ from pcapaudit.model.events import IcmpMessage
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What the device sent on one flow: first frame of each sequence number and of each IP identification."""
+    """What the device sent on one flow: first time of each sequence number and of each IP identification."""
 
     sequences: Mapping[int, int]
     identifications: Mapping[int, int]
-    first_frame: int
+    first_ns: int
     is_whole: bool
 
     def holds(self, message: IcmpMessage) -> bool:
         """Whether one of the packets is the one that an error quotes; addresses and ports are known to fit."""
-        quoted, frame = message.quoted, message.at.frame
-        if quoted is None or self.first_frame >= frame:
+        quoted, until_ns = message.quoted, message.at.time_ns + OVERTAKING_NS
+        if quoted is None or self.first_ns > until_ns:
             return False
-        if quoted.tcp_seq is not None and self.sequences.get(quoted.tcp_seq, frame) < frame:
+        if quoted.tcp_seq is not None and self.sequences.get(quoted.tcp_seq, until_ns + 1) <= until_ns:
             return True
         has_no_mark = len(quoted.src) == 16 and quoted.tcp_seq is None
-        return not self.is_whole or has_no_mark or self.identifications.get(quoted.ip_id, frame) < frame
+        return not self.is_whole or has_no_mark or self.identifications.get(quoted.ip_id, until_ns + 1) <= until_ns
 
 
 def matched_errors(facts: Facts) -> list[IcmpError]:
@@ -49,8 +49,8 @@ def matched_errors(facts: Facts) -> list[IcmpError]:
 def _sent_on(facts: Facts, index: int) -> _Sent:
     flow = facts.traffic.flow(index)
     own = [p for p in reversed(flow.packets) if p.src in facts.addresses]
-    first = own[-1].frame if own else flow.last_frame + 1
-    return _Sent({p.seq: p.frame for p in own}, {p.ip_id: p.frame for p in own}, first, not flow.left_out)
+    first = min((p.time_ns for p in own), default=flow.last_ns + 2 * OVERTAKING_NS)
+    return _Sent({p.seq: p.time_ns for p in own}, {p.ip_id: p.time_ns for p in own}, first, not flow.left_out)
 
 
 def errors_by_flow(errors: Iterable[IcmpError]) -> dict[int, list[IcmpError]]:
@@ -85,10 +85,12 @@ def delay_ns(facts: Facts, error: IcmpError) -> int:
     if quoted is None or error.flow is None:
         return 0
     sent = [
-        p for p in facts.traffic.flow(error.flow).packets if p.src == quoted.src and p.frame < error.message.at.frame
+        p
+        for p in facts.traffic.flow(error.flow).packets
+        if p.src == quoted.src and p.time_ns <= error.message.at.time_ns + OVERTAKING_NS
     ]
     same = [p for p in sent if (p.seq == quoted.tcp_seq if quoted.tcp_seq is not None else p.ip_id == quoted.ip_id)]
-    return error.message.at.time_ns - (same or sent)[0].time_ns if sent else 0
+    return max(0, error.message.at.time_ns - (same or sent)[0].time_ns) if sent else 0
 
 
 def name_senders(errors: Sequence[IcmpError]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
@@ -14,6 +15,13 @@ from pcapaudit.model.events import Packet
 
 INJECTED, POSSIBLE = 50, 25
 """Scores from which a reset counts as injected, and as possibly so."""
+FIRST_WORDS = 2
+"""Data segments of the device that make its first words: a greeting may need two."""
+MIN_SERVERS = 3
+MIN_COUNTED, COUNTER_STEP = 3, 1000
+"""Packets that show an identification counter, and its steps (other flows of the server count in between)."""
+BURST_NS = 100_000_000
+MAX_READ = 20
 FITS = "it fits the server's own packets"
 MAX_FLOWS = 200
 """Flows of one address that are read for its normal TTL and round-trip time."""
@@ -155,5 +163,89 @@ def _like_gateway(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign
     return _Sign(30, "its TTL is that of the gateway's own packets") if reset.ttl in ttls else None
 
 
+def _content(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    """The reset answers what the device said first, and other words to the same address are answered."""
+    trigger = _trigger(flow, reset)
+    if trigger is None or not trigger.payload_len or trigger not in flow.sent_data[:FIRST_WORDS] or flow.received_data:
+        return None
+    for index in facts.traffic.flows_by_address.get(flow.resp[0], [])[:MAX_FLOWS]:
+        other = facts.traffic.flow(index)
+        if other.resp == flow.resp and other.received_data and other.sent_data:
+            frame = other.received_data[0].frame
+            return _Sign(25, f"it answers the first words, and others to that address pass (frame {frame})", frame)
+    return None
+
+
+def _identification(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    """The server counts its IP identifications up, the reset's does not fit; 0 says nothing (RFC 6864)."""
+    before = [p.ip_id for p in flow.received if p.frame < reset.frame and not p.flags & RST][-MIN_COUNTED:]
+    if not reset.ip_id or len(before) < MIN_COUNTED or len(reset.src) != 4:
+        return None
+    steps = [(b - a) % 65536 for a, b in pairwise([*before, reset.ip_id])]
+    is_counter = all(0 < s <= COUNTER_STEP for s in steps[:-1])
+    return _Sign(10, "its IP identification is out of line") if is_counter and steps[-1] > 2 * COUNTER_STEP else None
+
+
+def _both_ends(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    """The server gets a reset "from" the device at the same time, which the device did not send."""
+    usual = {(p.ttl, p.smac) for p in flow.sent if not p.flags & RST}
+    for p in flow.sent:
+        if p.flags & RST and abs(p.time_ns - reset.time_ns) <= BURST_NS and usual:
+            is_foreign = all(p.smac != mac or abs(p.ttl - ttl) >= facts.params.ttl_delta for ttl, mac in usual)
+            if is_foreign:
+                return _Sign(30, f'the server gets one "from" the device as well (frame {p.frame})', p.frame)
+    return None
+
+
+def _all_servers(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    """Resets alike come "from" three or more unrelated addresses, at a distance that no far server shares."""
+    styles, distances = _reset_styles(facts)
+    alike = styles.get(_style(reset), {})
+    if len(alike) < MIN_SERVERS or reset.ttl in distances or not is_public(flow.resp[0]):
+        return None
+    frame = next(f for network, f in alike.items() if network != _network(flow.resp[0]))
+    return _Sign(30, f"resets alike come from {len(alike)} unrelated addresses (frame {frame})", frame)
+
+
+def _reset_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]]:
+    """Style of the resets that answer the device -> networks and frames; and the TTLs of other far packets."""
+    key = f"reset_styles {id(facts.host)}"
+    known: tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]] | None = facts.traffic.memo.get(key)
+    if known is None:
+        styles: dict[tuple[int, ...], dict[bytes, int]] = {}
+        distances: set[int] = set()
+        for flow in facts.outward_flows[:MAX_FLOWS]:
+            if not is_public(flow.resp[0]):
+                continue
+            for p in flow.received[:MAX_READ]:
+                if p.flags & RST:
+                    styles.setdefault(_style(p), {}).setdefault(_network(p.src), p.frame)
+                else:
+                    distances.add(p.ttl)
+        known = facts.traffic.memo[key] = styles, frozenset(distances)
+    return known
+
+
+def _style(reset: Packet) -> tuple[int, ...]:
+    """What resets of one maker share: distance, flags, window, and whether they bear an identification."""
+    return reset.ttl, reset.flags, reset.window, int(reset.ip_id == 0)
+
+
+def _network(address: bytes) -> bytes:
+    """The part of an address that unrelated servers do not share: /16, or /32 of IPv6."""
+    return address[:2] if len(address) == 4 else address[:4]
+
+
 Check = Callable[[Facts, Flow, Packet, _Usual], _Sign | None]
-CHECKS: tuple[Check, ...] = (_ttl, _near, _speed, _race, _rising, _like_gateway)
+CHECKS: tuple[Check, ...] = (
+    _ttl,
+    _near,
+    _speed,
+    _race,
+    _rising,
+    _like_gateway,
+    _content,
+    _identification,
+    _both_ends,
+    _all_servers,
+)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from pcapaudit.diagnose.verdict import Diagnosis
+from pcapaudit.diagnose.encrypted import uses_encrypted_dns
+from pcapaudit.diagnose.fired import Fired
+from pcapaudit.diagnose.ladder import OWN_STAGES
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.vantage import vantage_of
+from pcapaudit.diagnose.verdict import Diagnosis, Weighed
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.report import IndicatorState, Said
 from pcapaudit.model.times import readable
-from pcapaudit.model.words import Identification, Outcome, Stage, State, Verdict
+from pcapaudit.model.words import Identification, Outcome, Role, Stage, State, Vantage, Verdict
+
+SILENCE = frozenset({"TCP-SYN-TIMEOUT", "TCP-ALL-PORTS-FAIL"})
+UDP_SILENCE = frozenset({"UDP-NO-REPLY", "UDP-SERVER-WALK"})
+EARLY_S = 60.0
+"""Tries within this time of the capture's beginning may be the rest of an older row."""
 
 CONFLICTS = {
     # Said LED or log (lower case, contained) -> stages of which one must have failed (catalogue, section 14.5).
@@ -43,17 +53,44 @@ def _open(d: Diagnosis) -> str:
     return f"not observed: {', '.join(dict.fromkeys(missing))}" if missing else ""
 
 
+def limits_of(w: Weighed, d: Diagnosis) -> list[str]:
+    """What the capture cannot tell about a cause (catalogue, section 14.4), in whole sentences."""
+    fired, said = w.fired, list[str]()
+    if w.role is not Role.CAUSE:
+        return said
+    is_open = bool(fired.causes) and not any(c.weight for c in fired.causes)
+    if fired.rule in SILENCE and is_open and vantage_of(d.facts) is Vantage.LAN:
+        said.append("Unanswered beyond the mirror point: filter or server. A capture outside the firewall decides.")
+    if fired.rule in UDP_SILENCE:
+        said.append("No reply: blocked on the way, or the server does not accept this device. Both look the same.")
+    if d.verdict is Verdict.FAILED and _began_before(fired, d):
+        said.append("The capture begins after the failure: what started it is not in it.")
+    return said
+
+
+def _began_before(fired: Fired, d: Diagnosis) -> bool:
+    """Whether the device was already trying in vain when the capture began: no boot, no success, tries at once."""
+    worked = any(n.answered_ns is not None for n in d.needs if n.need.required)
+    early = fired.first_ns - d.facts.start_ns <= ns(EARLY_S)
+    return fired.stage not in OWN_STAGES and early and not worked and not d.facts.has_boot and not d.facts.lookups
+
+
 def next_step(d: Diagnosis) -> str | None:
     """What to capture, or which option to give; only for an undecided device."""
     if d.verdict is not Verdict.UNDECIDED:
         return None
     facts = d.facts
     if facts.visibility.missing == "inbound":
-        return "Only one direction was captured: mirror both directions (rx and tx) of the device's port."
+        return (
+            "Only one direction was captured; whether replies came back is unknown. "
+            "Mirror both directions (rx and tx) of the device's port."
+        )
     if facts.identification == Identification.ADDRESS or facts.signature is None:
         return "This may be the device: say its MAC or vendor (--device, --signature)."
     if any(n.attempts and not n.failing for n in d.needs if n.state is State.NOT_OBSERVED):
         return "The capture sees too little to decide an attempt: capture 10 minutes and power-cycle the device."
+    if d.stages[Stage.DNS].state is State.NOT_OBSERVED and uses_encrypted_dns(facts) and not facts.attempts:
+        return "Name resolution is encrypted: switch that off on the device, capture again for 10 minutes."
     silent = [f for w in d.findings if w.outcome is Outcome.UNDECIDABLE for f in (w.fired,)]
     if silent:
         return f"{silent[0].summary.rstrip('.')}: capture 10 minutes, power-cycle the device after starting."

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pcapaudit.diagnose.attempts import proxied_to
 from pcapaudit.diagnose.domains import registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
@@ -39,8 +40,8 @@ def traits_of(facts: Facts) -> Traits:
         queried=queried,
         sni=words.sni,
         http_hosts=words.hosts,
-        contacts=tuple(_contacts(facts, outward, words.by_flow)),
-        inbound=tuple(_contacts(facts, inward, {})),
+        contacts=tuple(_contacts(facts, outward, words)),
+        inbound=tuple(_contacts(facts, inward, _Words())),
         registered_domains=len({registered_domain(n) for n in queried}),
         user_agents=tuple(words.agents),
         answers_dns=not facts.addresses.isdisjoint(facts.traffic.dns_answerers),
@@ -76,6 +77,8 @@ class _Words:
     agents: dict[str, None] = field(default_factory=dict)
     by_flow: dict[int, list[str]] = field(default_factory=dict)
     """Flow -> names said in it."""
+    proxied: dict[int, int] = field(default_factory=dict)
+    """Flow to a proxy -> the port that the proxy is asked for: that is where the host goes."""
 
 
 def _words(facts: Facts, flows: Iterable[Outline]) -> _Words:
@@ -86,6 +89,12 @@ def _words(facts: Facts, flows: Iterable[Outline]) -> _Words:
             # Who is seen in the middle of a connection only may be its server: the client's words are not his.
             own = [e for e in facts.traffic.conversation(flow.index) if e.at.src in facts.addresses]
             words.by_flow[flow.index] = list(_names_said(own, words))
+            target = proxied_to(own)
+            if target is not None:
+                name, port = target[0].lower(), target[1]
+                words.by_flow[flow.index].append(name)
+                words.hosts.setdefault(name, flow.first_frame)
+                words.proxied[flow.index] = port
     return words
 
 
@@ -105,13 +114,14 @@ def _names_said(events: Iterable[Event], words: _Words) -> Iterator[str]:
     yield from asked
 
 
-def _contacts(facts: Facts, flows: Iterable[Outline], said: Mapping[int, Sequence[str]]) -> list[Contact]:
+def _contacts(facts: Facts, flows: Iterable[Outline], words: _Words) -> list[Contact]:
     """One contact per far address and service port, in order of the first frame."""
     groups: dict[tuple[int, bytes, int], list[Outline]] = {}
     for flow in flows:
         far = flow.resp[0] if flow.orig[0] in facts.addresses else flow.orig[0]
-        groups.setdefault((flow.proto, far, flow.resp[1]), []).append(flow)
-    return [_contact(facts, key, group, said) for key, group in groups.items()]
+        port = words.proxied.get(flow.index, flow.resp[1])
+        groups.setdefault((flow.proto, far, port), []).append(flow)
+    return [_contact(facts, key, group, words.by_flow) for key, group in groups.items()]
 
 
 def _contact(

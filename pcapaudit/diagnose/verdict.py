@@ -24,7 +24,15 @@ from pcapaudit.model.words import STAGES, Identification, Outcome, Role, Stage, 
 INTERCEPTORS = frozenset({"CAPTIVE-PORTAL", "HTTP-BLOCK-PAGE", "TLS-INTERCEPT", "PROXY-ONLY-NET"})
 """What sits in the middle explains the rest, also failures at an earlier stage (14.2, step 7)."""
 SUMMARIES = frozenset(
-    {"TCP-ALL-PORTS-FAIL", "UDP-SERVER-WALK", "TLS-CERT-INVALID", "DHCP-RELAY-NO-REPLY", "DNS-EDNS-DROP", "PATH-SWITCH"}
+    {
+        "TCP-ALL-PORTS-FAIL",
+        "UDP-SERVER-WALK",
+        "TLS-CERT-INVALID",
+        "DHCP-RELAY-NO-REPLY",
+        "DHCP6-NO-ADVERTISE",
+        "DNS-EDNS-DROP",
+        "PATH-SWITCH",
+    }
 )
 """Rules that say in one sentence what other findings of the stage show piece by piece, or why they came about."""
 REFUSALS = frozenset({"TCP-RST-INJECTED"})

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from pcapaudit.dissect.text import printable
 from pcapaudit.model.events import CertificateFacts
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _MAX_NAMES = 64
 _MAX_NAME_TEXT = 500
@@ -21,6 +22,7 @@ _VERSION, _EXTENSIONS, _DNS_NAME = 0xA0, 0xA3, 0x82
 """Context tags: version and extensions of a TBSCertificate, dNSName of a GeneralName."""
 _PUBLIC_KEY = 5
 """Position of the public key among the fields behind the version."""
+_COMMON_NAME = "2.5.4.3"
 _ALTERNATIVE_NAME = bytes((0x55, 0x1D, 0x11))
 """Object identifier 2.5.29.17."""
 
@@ -32,10 +34,13 @@ def read_certificate(der: bytes) -> CertificateFacts:
     Raises:
         Exception: Whatever the parser raises on a broken certificate; call it through ``guard.parse``.
     """
+    # Loaded with the first certificate: most captures hold none that can be read.
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415
+
     with warnings.catch_warnings():
         # Old devices send certificates with negative serial numbers and the like: readable all the same.
         warnings.simplefilter("ignore")
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = load_der_x509_certificate(der)
         return CertificateFacts(
             subject=_name_text(certificate.subject),
             issuer=_name_text(certificate.issuer),
@@ -56,7 +61,7 @@ def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """Read by hand, because one broken extension makes the parser refuse all of them."""
     value = _extension(certificate.tbs_certificate_bytes, _ALTERNATIVE_NAME)
     if value is None:
-        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        common = [a for a in certificate.subject if a.oid.dotted_string == _COMMON_NAME]
         return tuple(_clean(str(c.value)) for c in common[:1])
     names = [value[e.begin : e.end] for e in _elements(value, _elements(value)[0]) if e.tag == _DNS_NAME]
     return tuple(_clean(printable(name)) for name in names[:_MAX_NAMES])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pcapaudit.model.events import IcmpMessage, Malformed, Packet, QuotedPacket
+from pcapaudit.model.events import AdvertisedPrefix, IcmpMessage, Malformed, Packet, QuotedPacket
 
 _ICMPV6 = 58
 _HEADER = 8
@@ -21,7 +21,11 @@ _OPTIONS_AT = {
     _NEIGHBOUR_ADVERTISEMENT: 24,
     _REDIRECT: 40,
 }
-_LINK_ADDRESS, _REDIRECTED, _RDNSS, _PREF64 = (1, 2), 4, 25, 38
+_LINK_ADDRESS, _PREFIX, _REDIRECTED, _RDNSS, _PREF64 = (1, 2), 3, 4, 25, 38
+_MANAGED, _OTHER = 0x80, 0x40
+_ON_LINK, _AUTONOMOUS = 0x80, 0x40
+_MAX_PREFIXES = 64
+"""Prefixes and name servers kept of one message; a link has a handful."""
 
 _TCP = 6
 _WITH_PORTS = frozenset((_TCP, 17, 33, 132, 136))
@@ -79,7 +83,12 @@ def _with_echo(data: bytes, message: IcmpMessage) -> IcmpMessage:
 def _with_discovery(data: bytes, message: IcmpMessage) -> IcmpMessage:
     """The fixed part of RFC 4861, sections 4.1 to 4.5."""
     if message.type == _ROUTER_ADVERTISEMENT:
-        return replace(message, router_lifetime_s=int.from_bytes(data[6:8], "big"))
+        return replace(
+            message,
+            router_lifetime_s=int.from_bytes(data[6:8], "big"),
+            is_managed=bool(data[5] & _MANAGED),
+            has_other=bool(data[5] & _OTHER),
+        )
     target = data[8:24] if len(data) >= 24 else None
     if message.type == _REDIRECT:
         return replace(message, gateway=target)
@@ -91,6 +100,7 @@ def _with_discovery(data: bytes, message: IcmpMessage) -> IcmpMessage:
 def _with_options(data: bytes, message: IcmpMessage) -> IcmpMessage:
     link_address, quoted, has_pref64 = message.link_address, message.quoted, False
     servers: list[bytes] = []
+    prefixes: list[AdvertisedPrefix] = []
     for kind, value in _options(data[_OPTIONS_AT[message.type] :]):
         if kind in _LINK_ADDRESS:
             # Ethernet's six octets fill the first option unit exactly.
@@ -102,7 +112,18 @@ def _with_options(data: bytes, message: IcmpMessage) -> IcmpMessage:
             servers += [value[i : i + 16] for i in range(6, len(value) - 15, 16)]
         elif kind == _PREF64:
             has_pref64 = True
-    return replace(message, link_address=link_address, quoted=quoted, dns_servers=tuple(servers), has_pref64=has_pref64)
+        elif kind == _PREFIX and len(value) >= 30 and value[0] <= 128 and int.from_bytes(value[2:6], "big"):
+            # A valid lifetime of zero withdraws the prefix (RFC 4862, 5.5.3).
+            flags = value[1]
+            prefixes.append(AdvertisedPrefix(value[14:30], value[0], bool(flags & _ON_LINK), bool(flags & _AUTONOMOUS)))
+    return replace(
+        message,
+        link_address=link_address,
+        quoted=quoted,
+        dns_servers=tuple(servers[:_MAX_PREFIXES]),
+        has_pref64=has_pref64,
+        prefixes=tuple(prefixes[:_MAX_PREFIXES]),
+    )
 
 
 def _options(area: bytes) -> Iterator[tuple[int, bytes]]:

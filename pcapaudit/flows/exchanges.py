@@ -184,7 +184,7 @@ class DhcpCycle:
 
 
 def dhcp_cycles(messages: Sequence[DhcpMessage], mac: bytes) -> list[DhcpCycle]:
-    """The DHCP cycles of one client, relayed copies (hops > 0) left out.
+    """The DHCP cycles of one client, requests that a relay passed on (giaddr set) left out.
 
     What belongs to an INFORM is left out, too: its ACK gives no address (RFC 2131, section 4.3.5).
 
@@ -194,7 +194,7 @@ def dhcp_cycles(messages: Sequence[DhcpMessage], mac: bytes) -> list[DhcpCycle]:
     """
     cycles: list[DhcpCycle] = []
     for m in messages:
-        if m.chaddr != mac or (m.hops and m.giaddr != bytes(4)) or _is_about_inform(m):
+        if m.chaddr != mac or (m.op == 1 and m.giaddr != bytes(4)) or _is_about_inform(m):
             continue
         if not cycles or _starts_cycle(m, cycles[-1]):
             cycles.append(DhcpCycle())

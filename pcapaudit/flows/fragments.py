@@ -29,10 +29,13 @@ class Fragment:
 class _Pieces:
     by_offset: dict[int, bytes] = field(default_factory=dict)
     end: int | None = None
+    opening: Fragment | None = None
 
     def add(self, fragment: Fragment) -> None:
         # The first copy of an offset is kept (RFC 5722 forbids overlaps anyway).
         self.by_offset.setdefault(fragment.offset, fragment.data)
+        if not fragment.offset and self.opening is None:
+            self.opening = fragment
         if not fragment.has_more:
             self.end = fragment.offset + len(fragment.data)
 
@@ -70,6 +73,10 @@ class Joiner:
         elif len(self._open) > MAX_DATAGRAMS:
             self._open.popitem(last=False)
         return whole
+
+    def openings(self) -> list[Fragment]:
+        """First fragments of datagrams whose other pieces did not come, in order of their arrival."""
+        return [p.opening for p in self._open.values() if p.opening is not None and not p.opening.at.dup_of]
 
     def unfinished(self) -> int:
         """How many datagrams still miss a piece."""

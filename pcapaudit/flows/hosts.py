@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from pcapaudit.flows.discovery import discovery_of
 from pcapaudit.flows.packets import packed_address, packed_mac
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ANY_V4, is_group_mac, is_link_local, is_public, is_unicast
@@ -18,6 +19,8 @@ from pcapaudit.scan.columns import NO_VLAN
 
 INITIAL_TTLS = frozenset({30, 32, 60, 64, 128, 255})
 """TTLs that stacks start with; any other was decremented by a router on the way."""
+MAC_SIZE = 6
+DHCP_ACK = 5
 MAX_CLAIMS = 8
 """Addresses that are believed of a box that shows itself by ARP alone."""
 TRACED_TTLS = range(1, 33)
@@ -108,6 +111,7 @@ def find_hosts(traffic: Traffic) -> list[Host]:
             hosts.append(_merged(mac, own, claimed, traffic, is_router=bool(beyond)))
     hosts.extend(_behind_routers(forwarded, {a for h in hosts for a in h.addresses}))
     hosts.extend(_silent_macs(traffic, set(by_mac)))
+    hosts.extend(_unserved_clients(traffic, {h.mac for h in hosts}))
     routers = {b.mac for b in forwarded} | {h.mac for h in hosts if h.is_router}
     unseen = _destinations_only(traffic, {a for h in hosts for a in h.addresses}, routers)
     return sorted(_with_destinations(hosts, unseen), key=lambda h: (h.first_frame, h.key))
@@ -128,13 +132,15 @@ def _with_destinations(hosts: Sequence[Host], unseen: Iterable[Host]) -> list[Ho
 
 
 def claims_of(traffic: Traffic, mac: bytes) -> frozenset[bytes]:
-    """Addresses that a MAC says by ARP are its own (RFC 826)."""
+    """Addresses that a MAC says by ARP or by neighbour discovery are its own (RFC 826, RFC 4861)."""
     table: dict[bytes, set[bytes]] | None = traffic.memo.get("claims")
     if table is None:
         table = defaultdict(set)
         for m in traffic.arp:
             if m.sender_ip != ANY_V4:
                 table[m.sender_mac].add(m.sender_ip)
+        for owner, addresses in discovery_of(traffic).claims.items():
+            table[owner] |= addresses
         traffic.memo["claims"] = table
     return frozenset(table.get(mac, ()))
 
@@ -263,6 +269,15 @@ def _silent_macs(traffic: Traffic, known: set[bytes | None]) -> Iterable[Host]:
         if mac not in known and not is_group_mac(mac):
             claimed = sorted(claims_of(traffic, mac))[:MAX_CLAIMS]
             yield Host(mac, tuple(claimed), frames, first[1], last[1], first[0], last[0], vlan)
+
+
+def _unserved_clients(traffic: Traffic, known: set[bytes | None]) -> Iterable[Host]:
+    """DHCP clients behind a relay that get no address: the relay's messages name them, no frame here is their own."""
+    for mac, messages in traffic.dhcp_by_client.items():
+        relayed = [m.at for m in messages if m.op == 1 and m.giaddr != ANY_V4]
+        if relayed and mac not in known and len(mac) == MAC_SIZE and all(m.kind != DHCP_ACK for m in messages):
+            first, last = relayed[0], relayed[-1]
+            yield Host(mac, (), 0, first.time_ns, last.time_ns, first.frame, last.frame, only_destination=True)
 
 
 def _destinations_only(traffic: Traffic, known: set[bytes], routers: set[bytes | None]) -> Iterable[Host]:

@@ -80,7 +80,7 @@ class PacketLog:
         packets = map(self._read, self._rows[entries["row"]].tolist())
         places = zip(packets, entries["start"].tolist(), entries["length"].tolist(), strict=True)
         blob = self._result.blob
-        return [Segment(at, blob[start : start + length]) for at, start, length in places if not at.dup_of]
+        return [Segment(at, bytes(blob[start : start + length])) for at, start, length in places if not at.dup_of]
 
     @cached_property
     def _by_flow(self) -> tuple[_Indices, _Indices]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pcapaudit.dissect import conversation, dhcp, dhcp6, dns, eapol, icmp, neighbour, ntp, spanning_tree
+from pcapaudit.dissect import cdp, conversation, dhcp, dhcp6, dns, eapol, icmp, lldp, ntp, spanning_tree
 from pcapaudit.flows.flow import Flow, build_flow
 from pcapaudit.flows.fragments import Fragment, Joiner
 from pcapaudit.flows.outline import Outline, Outlines
@@ -39,9 +39,9 @@ from pcapaudit.scan.result import ScanResult
 
 UDP = 17
 DNS_PORT = 53
-MAX_HELD = 500_000
+MAX_HELD = 200_000
 """Packets of flows that are kept at one time (about 400 bytes each); what is asked for again is read again."""
-MAX_EVENTS = 200_000
+MAX_EVENTS = 50_000
 """Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
 
 _E = TypeVar("_E")
@@ -53,8 +53,8 @@ _DATAGRAMS: dict[int, Callable[[bytes, Packet], Event | Malformed]] = {
     Kind.ICMP: icmp.dissect,
     Kind.ICMP6: icmp.dissect,
     Kind.EAPOL: eapol.dissect,
-    Kind.LLDP: neighbour.dissect,
-    Kind.CDP: neighbour.dissect_cdp,
+    Kind.LLDP: lldp.dissect,
+    Kind.CDP: cdp.dissect,
     Kind.STP: spanning_tree.dissect,
 }
 
@@ -66,6 +66,7 @@ class Traffic:
         result: The scan's tables.
         notes: What the files say of themselves.
         events: Every datagram message in frame order, marked duplicates included.
+        lone_openings: First fragments of UDP datagrams of which no other piece, or not every one, came.
         malformed: Messages that do not keep their protocol's form.
         end_ns: Silence was watched up to this time (ns UTC); never beyond ``until_ns``, where frames
             were left out.
@@ -88,6 +89,7 @@ class Traffic:
         self._kept_events = 0
         self._told: set[int] = set()
         self.unjoined_fragments = 0
+        self.lone_openings: list[Packet] = []
         self.memo: dict[str, Any] = {}
         """Tables that other modules of this room derive once per capture."""
         self.events: list[Event] = list(self._read_handed())
@@ -152,6 +154,12 @@ class Traffic:
             if b != a:
                 table[b].append(index)
         return table
+
+    @cached_property
+    def cut_flows(self) -> frozenset[int]:
+        """Flows of which the snap length cut packets."""
+        rows = self.result.rows
+        return frozenset(rows["flow"][rows["cut"] == 1].tolist())
 
     @cached_property
     def answered_flows(self) -> dict[tuple[int, bytes, int], list[int]]:
@@ -350,6 +358,7 @@ class Traffic:
             else:
                 yield from self._kept(_DATAGRAMS[kind](self._payload(index), self.packet(row)))
         self.unjoined_fragments = joiner.unfinished()
+        self.lone_openings = [at for at in map(_opening_of, joiner.openings()) if at is not None]
 
     def _kept(self, event: Event | Malformed | None) -> Iterable[Event]:
         if isinstance(event, Malformed):
@@ -430,6 +439,15 @@ def _gathered(table: dict[bytes, list[_M]], addresses: Iterable[bytes]) -> list[
     """Each message of the addresses once, in frame order."""
     found = {id(m): m for address in addresses for m in table.get(address, ())}
     return sorted(found.values(), key=lambda m: m.at.frame)
+
+
+def _opening_of(fragment: Fragment) -> Packet | None:
+    """The first fragment of a UDP datagram with its ports; None for other protocols and cut headers."""
+    data = fragment.data
+    if fragment.at.proto != UDP or len(data) < 8:
+        return None
+    sport, dport = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:4], "big")
+    return _with_ports(fragment.at, sport, dport, len(data) - 8)
 
 
 def _with_ports(at: Packet, sport: int, dport: int, payload_len: int) -> Packet:

@@ -78,6 +78,17 @@ def judge_visibility(
     return Visibility(sent, received)
 
 
+def hears_unseen(flows: Iterable[Flow]) -> bool:
+    """Whether the originator acknowledges data in some of these flows, of none of which the way back is in the capture.
+
+    Half a trunk shows the neighbours both ways and the way from the router not at all.
+    """
+    known = list(flows)
+    if any(f.received for f in known):
+        return False
+    return any(p.flags & ACK and not p.flags & (SYN | RST) for f in known for p in f.sent if f.proto == TCP and f.syns)
+
+
 def _unicast_counts(traffic: Traffic, host: Host, flows: Sequence[int]) -> tuple[int, int]:
     """Unicast frames from and to a host; by its flows where the link layer shows no destination (cooked captures)."""
     table = traffic.memo.get("unicast")

@@ -183,6 +183,16 @@ class QuotedPacket:
 
 
 @dataclass(frozen=True, slots=True)
+class AdvertisedPrefix:
+    """A prefix that a router advertises (RFC 4861, 4.6.2); ``is_autonomous``: hosts may make addresses from it."""
+
+    prefix: bytes
+    length: int
+    is_on_link: bool
+    is_autonomous: bool
+
+
+@dataclass(frozen=True, slots=True)
 class IcmpMessage:
     """One ICMP or ICMPv6 message (RFC 792, RFC 4443, RFC 4861)."""
 
@@ -205,6 +215,11 @@ class IcmpMessage:
     dns_servers: tuple[bytes, ...] = ()
     """RDNSS option of a router advertisement (RFC 8106)."""
     has_pref64: bool = False
+    prefixes: tuple[AdvertisedPrefix, ...] = ()
+    is_managed: bool = False
+    """M flag of a router advertisement: addresses come by DHCPv6 (RFC 4861, 4.2)."""
+    has_other: bool = False
+    """O flag: name servers and the like come by DHCPv6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,13 +451,23 @@ class EapolFrame:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """LLDP (IEEE 802.1AB) or CDP announcement of a switch."""
+    """LLDP (IEEE 802.1AB) or CDP announcement of a box on the wire, usually the switch."""
 
     at: Packet
     protocol: Literal["lldp", "cdp"]
     system: str | None
     port: str | None
     vlan: int | None
+    """The port's untagged VLAN."""
+    port_text: str | None = None
+    """What the administrator calls the port, where it is told beside its id."""
+    description: str | None = None
+    """Make or platform."""
+    voice_vlan: int | None = None
+    management: bytes | None = None
+    """Packed address at which the box is managed."""
+    is_switch: bool | None = None
+    """Whether it says that it forwards for others; None when it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

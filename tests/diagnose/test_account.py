@@ -66,8 +66,8 @@ def test_a_quiet_rule_says_whether_there_was_anything_to_look_at(rule: str, beca
 
 
 def test_facts_are_counted_in_words() -> None:
-    assert why(SILENT)["DHCP-NO-OFFER"].facts[0] == "1 DHCP exchange, 1 acknowledged"
-    assert "1 DNS lookup (cloud.acme.example), 1 answered" in why(SILENT)["DNS-PARTIAL"].facts
+    assert "1 DHCP exchange, 1 acknowledged" in why(SILENT)["DHCP-NO-OFFER"].facts
+    assert "1 DNS lookup (cloud.acme.example), 1 answered" in why(SILENT)["DNS-NO-REPLY"].facts
 
 
 def test_a_capture_that_ends_too_early_is_why_a_rule_cannot_tell() -> None:

@@ -8,6 +8,7 @@ from pcapaudit.diagnose.certificates import (
     has_trusted_clock,
     inspection_signs,
     is_name_for,
+    is_public_authority,
     offers_of,
 )
 from tests.support.services import facts_of
@@ -94,6 +95,12 @@ def another(names: str, server: str = "elsewhere") -> str:
         pytest.param('names=gk.sensorist.com issuer="Zscaler Root"', "", 1, id="the issuer names a product"),
         pytest.param("names=gk.sensorist.com key=box", another("www.example.org"), 1, id="one key, two owners"),
         pytest.param("names=gk.sensorist.com key=own", another("www.example.org"), 0, id="two keys"),
+        pytest.param(
+            'names=gk.sensorist.com key=own issuer="Corp CA"',
+            another('www.example.org issuer="Corp CA"'),
+            1,
+            id="one signer whom nobody knows, two owners",
+        ),
         pytest.param("names=gk.sensorist.com key=box", another("www.example.org", "cloud"), 0, id="one address"),
         pytest.param(
             "names=gk.sensorist.com,www.example.org key=box", another("www.example.org"), 0, id="one names both"
@@ -106,3 +113,16 @@ def test_signs_of_inspection(paper: str, more: str, count: int) -> None:
     (offer,) = offers_of(facts.attempts)
 
     assert len(inspection_signs(facts, offer)) == count
+
+
+@pytest.mark.parametrize(
+    ("issuer", "is_known"),
+    [
+        ("CN=R11,O=Let's Encrypt,C=US", True),
+        ("CN=Amazon RSA 2048 M02,O=Amazon,C=US", True),
+        ("CN=Northwind Root", False),
+        ("", True),
+    ],
+)
+def test_public_authorities_are_known_by_name(issuer: str, is_known: bool) -> None:
+    assert is_public_authority(issuer) is is_known

@@ -48,6 +48,23 @@ def test_needs_stand_in_the_signatures_order_with_their_endpoints() -> None:
     assert (names.id, names.state) == ("ACM-02", State.OK)
 
 
+def test_a_finding_over_several_ports_names_the_one_that_was_tried_first() -> None:
+    both = product(need(tcp(4321), tcp(443), hosts=["gk.acme.example"]))
+    tries = "".join(
+        f"{t}.0 dev:{50000 + t} > cloud:{port} SYN\n{t + 1}.0 dev:{50000 + t} > cloud:{port} SYN\n"
+        for t, port in ((11, 4321), (15, 443), (25, 4321), (35, 443))
+    )
+    told = device_report(diagnosis_of(NAME + tries + "90.0 switch > * WATCH\n", both), None, 0, Said(None, None))
+    summary = next(f for f in told.findings if f.rule == "TCP-ALL-PORTS-FAIL")
+
+    assert summary.endpoint is not None
+    assert (summary.endpoint.address, summary.endpoint.transport, summary.endpoint.port) == (
+        "54.229.203.190",
+        "tcp",
+        4321,
+    )
+
+
 def test_a_failed_device_has_its_cause_first_and_since_when() -> None:
     told = report(SILENT)
 

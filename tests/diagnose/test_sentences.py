@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapaudit.diagnose.sentences import headline, next_step, said_note
+from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note
 from pcapaudit.model.report import Said
 from pcapaudit.model.words import Identification, Verdict
 from tests.support.judging import diagnosis_of, need, outward, product, tcp
@@ -47,6 +47,31 @@ def test_an_undecided_device_always_has_a_next_step() -> None:
     assert "--signature" in (next_step(diagnosis_of(NAME, ONE, kind=Identification.ADDRESS)) or "")
     assert "both directions" in (next_step(diagnosis_of(one_way, ONE, outward)) or "")
     assert "sees too little" in (next_step(diagnosis_of(NAME + "1.0 dev:50001 > cloud:4321 SYN", ONE)) or "")
+
+
+BESIDE = "30.0 pc > cloud:4321 CONNECT\n30.5 pc > cloud:4321 EXCHANGE 9 9\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        pytest.param(NAME + SILENT, ["A capture outside the firewall decides."], id="nothing tells filter from server"),
+        pytest.param(NAME + SILENT + BESIDE, [], id="another host is served"),
+        pytest.param(
+            SILENT,
+            ["A capture outside the firewall decides.", "what started it is not in it."],
+            id="in vain from the first frame on",
+        ),
+    ],
+)
+def test_what_the_capture_cannot_tell_of_a_cause_is_said(script: str, words: list[str]) -> None:
+    d = diagnosis_of(script, ONE, kind=Identification.ENGINEER)
+    assert d.root is not None
+
+    said = limits_of(d.root, d)
+
+    assert len(said) == len(words)
+    assert all(text.endswith(end) for text, end in zip(said, words, strict=True))
 
 
 LEDS = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pcapaudit.catalog.schema import Signature
-from pcapaudit.diagnose import verdict
+from pcapaudit.diagnose import witness
 from pcapaudit.diagnose.confidence import HealthCaps
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
@@ -35,7 +35,7 @@ def judge(
         return iter(made)
 
     only = Rule("X-ALL", "all", Stage.LINK, (Outcome.FAILED,), Evidence.EXPLICIT, "", check)
-    monkeypatch.setattr(verdict, "all_rules", lambda: (only,))
+    monkeypatch.setattr(witness, "all_rules", lambda: (only,))
     return diagnose_device(facts_of(script + END, signature, **details), HealthCaps())
 
 
@@ -186,7 +186,7 @@ def test_without_a_signature_the_ladder_alone_is_judged(monkeypatch: pytest.Monk
 
 
 def test_a_sampled_capture_gets_no_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdict, "all_rules", lambda: pytest.fail("rules were asked"))
+    monkeypatch.setattr(witness, "all_rules", lambda: pytest.fail("rules were asked"))
 
     d = diagnose_device(facts_of(NAME + SILENT, product(SECOND_NEED)), HealthCaps(is_refused=True))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from pcapaudit.dissect import icmp
-from pcapaudit.model.events import IcmpMessage, Malformed, QuotedPacket
+from pcapaudit.model.events import AdvertisedPrefix, IcmpMessage, Malformed, QuotedPacket
 from tests.dissect.material import ICMP, ICMPV6, hostile, packet, read_capture, whole
 
 SRC, DST, GATEWAY = bytes([10, 0, 0, 5]), bytes([192, 0, 2, 1]), bytes([10, 0, 0, 1])
@@ -132,6 +132,33 @@ def test_neighbour_discovery_names_target_and_link_address(kind: int, option: in
 def test_a_router_advertisement_gives_lifetime_resolvers_and_nat64_prefix() -> None:
     m = _dissect(ADVERTISEMENT, ICMPV6)
     assert (m.router_lifetime_s, m.link_address, m.dns_servers, m.has_pref64) == (1800, MAC, (DST6,), True)
+
+
+def _prefix(length: int, flags: int, valid: int) -> bytes:
+    return struct.pack("!BBBBIII", 3, 4, length, flags, valid, 600, 0) + DST6
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (_prefix(64, 0xC0, 3600), (AdvertisedPrefix(DST6, 64, True, True),)),
+        (_prefix(64, 0x80, 3600), (AdvertisedPrefix(DST6, 64, True, False),)),
+        (_prefix(64, 0xC0, 0), ()),
+        (_prefix(129, 0xC0, 3600), ()),
+        (_prefix(64, 0xC0, 3600)[:24], ()),
+    ],
+)
+def test_a_prefix_is_told_with_its_flags_unless_it_is_withdrawn_or_broken(
+    option: bytes, told: tuple[AdvertisedPrefix, ...]
+) -> None:
+    m = _dissect(ADVERTISEMENT[:16] + option, ICMPV6)
+    assert m.prefixes == told
+
+
+@pytest.mark.parametrize(("flags", "told"), [(0x80, (True, False)), (0x40, (False, True)), (0, (False, False))])
+def test_the_flags_of_a_router_send_hosts_to_dhcpv6(flags: int, told: tuple[bool, bool]) -> None:
+    m = _dissect(ADVERTISEMENT[:5] + bytes([flags]) + ADVERTISEMENT[6:], ICMPV6)
+    assert (m.is_managed, m.has_other) == told
 
 
 def test_a_withdrawn_resolver_is_none() -> None:

@@ -17,6 +17,7 @@ _INHERITED = frozenset(
     {
         *("hosts", "lan", "gateway", "start", "packets", "judge", "signature", "device", "params", "thresholds"),
         *("add", "until", "from", "without", "drop", "one_way", "duplicate", "routed_copy", "snaplen", "vlan", "order"),
+        *("offload", "sampled", "translated", "clock_step"),
     }
 )
 _OWN = frozenset(

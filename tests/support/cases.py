@@ -117,7 +117,7 @@ def _start(fields: Mapping[str, Value]) -> int:
 
 
 def _transformed(fields: Mapping[str, Value], player: Player, mac: bytes) -> list[Frame]:
-    """Apply the case's transforms, always in this order: direction, selection, window, copies, cut."""
+    """Apply the case's transforms, always in this order: direction, selection, window, copies, sampling, clock, cut."""
     frames, start_ns, world = player.frames, player.start_ns, player.world
     if _text(fields, "order", "time") == "time":
         frames = transforms.sort_by_time(frames)
@@ -127,10 +127,23 @@ def _transformed(fields: Mapping[str, Value], player: Player, mac: bytes) -> lis
     frames = transforms.drop_matching(frames, _words(fields, "drop"))
     first = start_ns + _duration(fields, "from", 0)
     frames = transforms.keep_window(frames, first, start_ns + _duration(fields, "until", _FOREVER_NS))
+    return _seen(fields, frames, world, start_ns)
+
+
+def _seen(fields: Mapping[str, Value], frames: list[Frame], world: World, start_ns: int) -> list[Frame]:
+    """Copies, sampling, clock and cuts: how a capture shows the frames that were selected."""
     if "duplicate" in fields:
         frames = transforms.copy_each(frames, _duration(fields, "duplicate", 0))
     if "routed_copy" in fields:
         frames = transforms.copy_routed(frames, _duration(fields, "routed_copy", 0), world)
+    if "translated" in fields:
+        frames = transforms.copy_translated(frames, world, world.find(_text(fields, "translated", "")))
+    for host in _words(fields, "offload"):
+        frames = transforms.leave_sums(frames, world.find(host).mac)
+    if "sampled" in fields:
+        frames = frames[:: int(_text(fields, "sampled", "1"))]
+    if "clock_step" in fields:
+        frames = transforms.step_clock(frames, _words(fields, "clock_step"), start_ns)
     if "vlan" in fields:
         frames = transforms.tag_each(frames, int(_text(fields, "vlan", "0")))
     if "snaplen" in fields:

@@ -11,6 +11,9 @@ from tests.support.line import Line
 from tests.support.wire_services import Dhcp
 from tests.support.world import ALL_V4, START_NS, Host, World, parse_mac
 
+MORE_FRAGMENTS = 0x2000
+"""RFC 791, section 3.1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -52,6 +55,8 @@ class Memory:
 
     connections: dict[tuple[Endpoint, Endpoint], Connection] = field(default_factory=dict)
     leases: dict[bytes, Lease] = field(default_factory=dict)
+    transactions6: dict[bytes, int] = field(default_factory=dict)
+    """Client's MAC -> transaction id of its DHCPv6 exchange."""
     queries: dict[tuple[bytes, bytes, str, str], Query] = field(default_factory=dict)
     clocks: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     """(client, server) -> transmit time stamp of the last NTP request."""
@@ -117,6 +122,10 @@ class Player:
         ttl = line.pop_int("ttl", line.src.ttl - line.src.hops)
         ident = line.pop_int("id", self._ids.allocate(source) if ip_id is None else ip_id)
         fragment = 0 if line.take("no-df") else wire.DF
+        first = line.pop_int("first", 0)
+        if first:
+            # The first fragment alone (RFC 791, 3.1): the rest is not in the capture.
+            body, fragment = body[:first], MORE_FRAGMENTS
         packet = wire.ip(source, target, proto, body, ttl=ttl, ip_id=ident, fragment=fragment)
         from_mac, to_mac = self._macs(line, dst_mac)
         self.memory.packets[source] = packet

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.support import verbs_datagram, verbs_dhcp, verbs_link, verbs_stream
+from tests.support import verbs_datagram, verbs_dhcp, verbs_ipv6, verbs_link, verbs_stream
 from tests.support.faults import ScriptError, Where
 from tests.support.line import Line, parse_time, split_endpoint, split_options, split_words
 from tests.support.macros import MACROS
@@ -16,7 +16,7 @@ from tests.support.world import Host
 __all__ = ["Frame", "Player", "ScriptError", "Where", "play"]
 
 # Importing these modules fills VERBS.
-_VERB_MODULES = (verbs_datagram, verbs_dhcp, verbs_link, verbs_stream)
+_VERB_MODULES = (verbs_datagram, verbs_dhcp, verbs_ipv6, verbs_link, verbs_stream)
 _REPEAT = re.compile(r"(\S+)\s+repeat\s+(\d+)\s+every\s+(\S+):")
 _MOST_LINES = 20_000
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.support import wire
 from tests.support.player import Frame
-from tests.support.world import World
+from tests.support.world import Host, World, parse_duration
 
 Frames = list[Frame]
 
@@ -88,6 +88,42 @@ def _moved(frame: Frame, after_ns: int, macs: tuple[bytes, bytes], packet: bytes
     data = wire.ethernet(dst, src, wire.ETHER_IPV4, packet)
     moved = replace(frame, time_ns=frame.time_ns + after_ns, data=data, wire_len=len(data), label=None)
     return replace(moved, src_mac=src, dst_mac=dst)
+
+
+def copy_translated(frames: Sequence[Frame], world: World, outside: Host, after_ns: int = 50_000) -> Frames:
+    """Give every packet that crosses the router a second time, as both sides of an address translation show it.
+
+    Outside, the inner address is that of ``outside``; ports stay, the TTL is one lower on the way out.
+    """
+    copies = [_renamed(copy, world, outside.address) for frame in frames for copy in _across(frame, after_ns, world)]
+    return sort_by_time([*frames, *copies])
+
+
+def _renamed(frame: Frame, world: World, address: bytes) -> Frame:
+    """One outer packet, its inner address replaced."""
+    packet = frame.data[14 : 14 + int.from_bytes(frame.data[16:18], "big")]
+    goes_out = world.is_far(packet[16:20])
+    ends = address + packet[16:20] if goes_out else packet[12:16] + address
+    renamed = wire.resummed(packet[:12] + ends + packet[20:])
+    data = wire.ethernet(frame.data[:6], frame.data[6:12], wire.ETHER_IPV4, renamed)
+    return replace(frame, data=data, wire_len=len(data))
+
+
+def leave_sums(frames: Sequence[Frame], mac: bytes) -> Frames:
+    """Give the frames of one host as its own capture shows them: TCP and UDP checksums left for the network card."""
+    return [_unfinished(f) if f.src_mac == mac and f.data[12:14] == b"\x08\0" else f for f in frames]
+
+
+def _unfinished(frame: Frame) -> Frame:
+    size = int.from_bytes(frame.data[16:18], "big")
+    packet = wire.resummed(frame.data[14 : 14 + size], partial=True)
+    return replace(frame, data=frame.data[:14] + packet + frame.data[14 + size :])
+
+
+def step_clock(frames: Sequence[Frame], words: Sequence[str], start_ns: int) -> Frames:
+    """Give the frames as a capturing host dates them whose clock is set by ``words[1]`` at ``words[0]``."""
+    at, step = (parse_duration(word) for word in words)
+    return [replace(f, time_ns=f.time_ns + (step if f.time_ns >= start_ns + at else 0)) for f in frames]
 
 
 def cut_each(frames: Sequence[Frame], snaplen: int) -> Frames:

@@ -109,28 +109,6 @@ def _quoted(player: Player, line: Line) -> bytes:
     return packet
 
 
-@verb("RA")
-def play_router_advertisement(player: Player, line: Line) -> None:
-    """``router6 > ff02::1 RA [lifetime=1800] [rdnss=2001:db8::53]``."""
-    rdnss = line.pop("rdnss")
-    packed = ip_address(rdnss).packed if rdnss else None
-    lifetime = line.pop_int("lifetime", 1800)
-    body = wire.router_advertisement(line.src.address, line.dst.address, lifetime=lifetime, rdnss=packed)
-    line.options.setdefault("ttl", "255")
-    player.send_ip(line, wire.ICMPV6, body)
-
-
-@verb("NS", "NA")
-def play_neighbour(player: Player, line: Line) -> None:
-    """``dev6 > router6 NS 2001:db8::1`` and ``router6 > dev6 NA``."""
-    is_reply = line.verb == "NA"
-    target = _address(player, line, line.words.pop(0)) if line.words else line.src.address
-    ends = (line.src.address, line.dst.address)
-    body = wire.neighbour(*ends, target=target, mac=line.src.mac, is_reply=is_reply)
-    line.options.setdefault("ttl", "255")
-    player.send_ip(line, wire.ICMPV6, body)
-
-
 @verb("EAPOL")
 def play_eapol(player: Player, line: Line) -> None:
     """``switch > dev EAPOL request-identity``; also start, response-identity, success, failure, logoff."""

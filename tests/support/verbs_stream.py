@@ -166,7 +166,7 @@ def _paper(player: Player, line: Line) -> streams.Paper:
     start = datetime.datetime.fromtimestamp(player.start_ns // 10**9, datetime.UTC)
     return streams.Paper(
         subject=subject,
-        issuer=line.pop("issuer", "Example Public CA"),
+        issuer=line.pop("issuer", "DigiCert Example G1"),
         names=names,
         not_before=start + line.pop_int("from", -30) * _DAY,
         not_after=start + line.pop_int("until", 365) * _DAY,

@@ -75,6 +75,22 @@ def routed(packet: bytes, *, hops: int = 1) -> bytes:
     return bytes(head) + packet[20:]
 
 
+def resummed(packet: bytes, *, partial: bool = False) -> bytes:
+    """Give an IPv4 packet without options with fitting header, TCP and UDP checksums.
+
+    ``partial`` leaves the sum of the pseudo-header where TCP's or UDP's belongs, as a driver does whose network card
+    is to complete it.
+    """
+    head, body = packet[:10] + b"\0\0" + packet[12:20], packet[20:]
+    at = {TCP: 16, UDP: 6}.get(packet[9])
+    if at is not None and len(body) > at + 1:
+        bare = body[:at] + b"\0\0" + body[at + 2 :]
+        pseudo = _pseudo(head[12:16], head[16:20], packet[9], len(body))
+        total = checksum(pseudo) ^ 0xFFFF if partial else checksum(pseudo + bare)
+        body = body[:at] + struct.pack(">H", total) + body[at + 2 :]
+    return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + body
+
+
 def _pseudo(src: bytes, dst: bytes, proto: int, length: int) -> bytes:
     form = ">IHBB" if len(src) == 16 else ">BBH"
     values = (length, 0, 0, proto) if len(src) == 16 else (0, proto, length)
@@ -155,11 +171,32 @@ def icmp_error(src: bytes, dst: bytes, kind: int, code: int, *, quoted: bytes, r
     return ICMP, icmp(kind, code, rest, quoted[: (quoted[0] & 15) * 4 + 8])
 
 
-def router_advertisement(src: bytes, dst: bytes, *, lifetime: int = 1800, rdnss: bytes | None = None) -> bytes:
-    """Give a router advertisement, with one DNS server if asked for. Source: RFC 4861, 4.2; RFC 8106, 5.1."""
-    option = b"" if rdnss is None else struct.pack(">BBHI", 25, 3, 0, lifetime) + rdnss
-    body = struct.pack(">BBHII", 64, 0, lifetime, 0, 0) + option
-    return icmpv6(src, dst, 134, 0, body=body)
+def router_advertisement(
+    src: bytes, dst: bytes, *, lifetime: int = 1800, flags: int = 0, options: bytes = b""
+) -> bytes:
+    """Give a router advertisement; ``flags`` 0x80 managed, 0x40 other. Source: RFC 4861, 4.2."""
+    return icmpv6(src, dst, 134, 0, body=struct.pack(">BBHII", 64, flags, lifetime, 0, 0) + options)
+
+
+def rdnss_option(server: bytes, *, lifetime: int = 1800) -> bytes:
+    """Give the option that names a DNS server. Source: RFC 8106, 5.1."""
+    return struct.pack(">BBHI", 25, 3, 0, lifetime) + server
+
+
+def prefix_option(prefix: bytes, length: int, *, flags: int = 0xC0) -> bytes:
+    """Give the option that announces a prefix; ``flags`` 0x80 on-link, 0x40 autonomous. Source: RFC 4861, 4.6.2."""
+    return struct.pack(">BBBBIII", 3, 4, length, flags, 86400, 14400, 0) + prefix
+
+
+def pref64_option(prefix: bytes) -> bytes:
+    """Give the option that announces a NAT64 prefix of 96 bits. Source: RFC 8781, section 4."""
+    return struct.pack(">BBH", 38, 2, 1800 & 0xFFF8) + prefix[:12]
+
+
+def router_solicitation(src: bytes, dst: bytes, mac: bytes) -> bytes:
+    """Give a router solicitation; from the unspecified address without the link-layer option. Source: RFC 4861, 4.1."""
+    option = struct.pack(">BB", 1, 1) + mac if any(src) else b""
+    return icmpv6(src, dst, 133, 0, body=bytes(4) + option)
 
 
 def neighbour(src: bytes, dst: bytes, *, target: bytes, mac: bytes, is_reply: bool) -> bytes:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
-
-import numpy as np
 
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import count, frames_where, remark, share
-from pcapaudit.diagnose.params import ns
-from pcapaudit.flows.flow import SYN, TCP
-from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.events import Packet
+from pcapaudit.diagnose.twins import tcp_twins
 from pcapaudit.model.report import HealthItem
 from pcapaudit.scan.columns import NO_FLOW, Copy
 
 ENOUGH_SHARE = 0.05
 ENOUGH = 3
 """Fewer copies are chance, not the mirror's habit."""
-MAX_GROUPS = 1000
 
 
 @health_check("CAP-DUP")
@@ -103,45 +95,12 @@ def both_sides_of_a_nat(view: View) -> Iterator[HealthItem]:
 
     **Ask for**: nothing; this is worth keeping.
     """
-    pairs = list(_translated(view.traffic))
-    agreeing = sum(len(twins) for _, _, twins in pairs)
+    pairs = list(tcp_twins(view.traffic))
+    agreeing = sum(len(pair.frames) for pair in pairs)
     if agreeing >= ENOUGH:
         yield remark(
             "CAP-DUP-NAT",
             f"{count(len(pairs), 'connection')} seen both inside and outside of an address translation",
-            [frame for _, _, twins in pairs for twin in twins[:2] for frame in twin],
+            [frame for pair in pairs for twin in pair.frames[:2] for frame in twin],
             effect="flows of the outer address repeat those of the device",
         )
-
-
-def _translated(traffic: Traffic) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
-    """Pairs of TCP flows that are one connection on two sides: inner flow, outer flow, equal packets."""
-    flows = traffic.result.flows
-    syn = (flows["proto"] == TCP) & ((flows["a_flags"] & SYN) > 0)
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index in np.flatnonzero(syn).tolist():
-        row = flows[index]
-        groups[tuple(int(row[n]) for n in ("b_hi", "b_lo", "b_port", "a_isn"))].append(index)
-    # Two connections that share server and initial sequence number by chance are one in four thousand million.
-    for group in [g for g in groups.values() if len(g) > 1][:MAX_GROUPS]:
-        for inner, outer in pairwise(group):
-            twins = _twins(traffic, inner, outer)
-            if twins:
-                yield inner, outer, twins
-
-
-def _twins(traffic: Traffic, inner: int, outer: int) -> list[tuple[int, int]]:
-    """Frames of packets that differ in nothing but source address, port and TTL."""
-    one, other = traffic.flow(inner), traffic.flow(outer)
-    if one.orig == other.orig or one.resp != other.resp:
-        return []
-    known = {(p.seq, p.payload_len, p.flags): p for p in one.sent}
-    return [
-        (known[key].frame, p.frame)
-        for p in other.sent
-        if (key := (p.seq, p.payload_len, p.flags)) in known and _is_forwarded(known[key], p)
-    ]
-
-
-def _is_forwarded(before: Packet, after: Packet) -> bool:
-    return after.ttl < before.ttl and abs(after.time_ns - before.time_ns) <= ns(0.1)

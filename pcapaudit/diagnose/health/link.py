@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import count, frame_span, frames_where, judged, name_of, remark, share
+from pcapaudit.flows.packets import packed_address
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.addresses import mac_text
+from pcapaudit.model.addresses import ip_text, mac_text
 from pcapaudit.model.linktypes import name_of as link_name
 from pcapaudit.model.report import HealthItem
 from pcapaudit.scan.columns import NO_VLAN, Tunnel
@@ -32,6 +33,12 @@ BARE = frozenset({0, 9, 12, 14, 50, 101, 108, 204, 228, 229})
 LARGEST_JUMBO = 9_216
 GROUP_BIT = 1 << 40
 SOME_SHARE = 0.01
+WRONG_SHARE = 0.9
+"""Of one host's checksums (catalogue, CAP-OFFLOAD-CSUM)."""
+PARTIAL_SUMS = 3
+"""Wrong checksums that hold the pseudo-header's sum: by chance one in 65,535 does."""
+PLAIN_SUMS = 10
+"""Checksums that must agree where nothing but their being wrong tells of the card."""
 
 
 @dataclass(slots=True)
@@ -186,6 +193,73 @@ def _oversize_text(result: ScanResult) -> str:
     packets = count(odd.oversize_frames.count + odd.total_length_zero.count, "packet")
     senders = ", ".join(mac_text(m.to_bytes(6, "big")) for m in sorted(odd.oversize)[:3])
     return packets + (f" of {senders}" if senders else "")
+
+
+@health_check("CAP-OFFLOAD-CSUM")
+def unfinished_sums(view: View) -> Iterator[HealthItem]:
+    """Checksums are wrong because the network card computes them later.
+
+    **Seen**: more than 90 % of the TCP and UDP checksums of one host are wrong; and they hold the sum of the
+    pseudo-header alone, which a driver leaves for the card to complete, or those of all other hosts are right. The
+    first 64 whole packets behind each address are verified.
+
+    **Effect**: none: such packets left the card in order, and none is left out for its checksum.
+
+    **Ask for**: a mirror port, or ``ethtool -K IFACE tx off`` on the capturing host.
+    """
+    hosts = _sums_by_sender(view.traffic)
+    everyone = _Sums("", 0, sum(h.verified for h in hosts), sum(h.wrong for h in hosts))
+    unfinished = [h for h in hosts if _is_unfinished(h, everyone)]
+    if not unfinished:
+        return
+    names = ", ".join(h.name for h in unfinished[:3])
+    wrong, verified = sum(h.wrong for h in unfinished), sum(h.verified for h in unfinished)
+    yield remark(
+        "CAP-OFFLOAD-CSUM",
+        f"{wrong} of {verified} verified checksums of {names}{' and others' if len(unfinished) > 3 else ''} are wrong: "
+        "left for the network card",
+        [h.first_frame for h in unfinished],
+        effect="no packet is left out for its checksum",
+        advice="Nothing to do; a mirror port shows the checksums of the wire.",
+    )
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Checksums of the packets that one MAC sent (one address, where the link layer shows no MAC)."""
+
+    name: str
+    first_frame: int
+    verified: int = 0
+    wrong: int = 0
+    partial: int = 0
+
+
+def _sums_by_sender(traffic: Traffic) -> list[_Sums]:
+    table: dict[str, _Sums] = {}
+    for b in traffic.result.bindings[traffic.result.bindings["sums"] > 0]:
+        mac = int(b["smac"])
+        name = (
+            mac_text(mac.to_bytes(6, "big"))
+            if mac
+            else ip_text(packed_address(int(b["family"]), int(b["hi"]), int(b["lo"])))
+        )
+        own = table.setdefault(name, _Sums(name, int(b["first_frame"])))
+        own.verified += int(b["sums"])
+        own.wrong += int(b["wrong_sums"])
+        own.partial += int(b["partial_sums"])
+    return list(table.values())
+
+
+def _is_unfinished(own: _Sums, everyone: _Sums) -> bool:
+    """Whether a host's wrong checksums are its card's business; damage on the way hits frames at random."""
+    if own.wrong <= WRONG_SHARE * own.verified:
+        return False
+    if own.partial >= PARTIAL_SUMS and own.partial > WRONG_SHARE * own.wrong:
+        return True
+    others = everyone.verified - own.verified
+    good = others - (everyone.wrong - own.wrong)
+    return own.verified >= PLAIN_SUMS and good >= PLAIN_SUMS and good > WRONG_SHARE * others
 
 
 @health_check("CAP-MALFORMED")

@@ -21,6 +21,8 @@ MAX_FLOWS = 2000
 SAMPLED_SHARE = 0.02
 SAMPLED_BYTES = 1_000_000
 SAMPLED_FLOWS = 5
+HOPELESS_SHARE = 0.43
+"""Of holes among all segments (``Holes.share``) where more than half of the frames is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,25 @@ class Holes:
 
     ``sure`` were looked for packet by packet, ``counted`` come from the scan's counters of flows too long for that
     (there a frame that stands behind its acknowledgment in the file counts, too). ``acks``: packets that could have
-    shown a hole.
+    shown a hole. ``segments``: packets with payload in the same connections.
     """
 
     sure: int
     counted: int
     acks: int
+    segments: int
     frames: tuple[int, ...]
+
+    @property
+    def share(self) -> float:
+        """Holes among all segments, holes and seen ones: the share of frames that is missing, or less.
+
+        Measured on nine captures from which frames were left out at random: 0.05 to 0.09 where a twentieth is missing,
+        0.12 to 0.19 for a fifth, 0.28 to 0.42 for half, 0.43 and more where three quarters or nine tenths are missing
+        (a hole may be several segments).
+        """
+        found = self.sure + self.counted
+        return found / (found + self.segments) if found else 0.0
 
 
 @health_check("CAP-LOSS")
@@ -123,7 +137,8 @@ def _find_holes(traffic: Traffic) -> Holes:
         proof = holes_of(flow.sent, flow.received) + holes_of(flow.received, flow.sent)
         sure += len(proof)
         frames.extend(p.frame for p in proof)
-    return Holes(sure, counted, acks, tuple(frames))
+    segments = int(flows["a_data"][both].sum()) + int(flows["b_data"][both].sum())
+    return Holes(sure, counted, acks, segments, tuple(frames))
 
 
 def holes_of(sent: Sequence[Packet], acks: Sequence[Packet]) -> list[Packet]:
@@ -172,20 +187,28 @@ def sampled(view: View) -> Iterator[HealthItem]:
     """The capture is a sample of the traffic.
 
     **Seen**: in five connections or more, both sides of which are there, less than 2 % of a megabyte or more of
-    acknowledged data is in the capture, and hardly any connection has both its SYN and its SYN-ACK.
+    acknowledged data is in the capture, and hardly any connection has both its SYN and its SYN-ACK; or holes make up
+    43 % of all segments or more, in connections of which few have both: more than half of all frames is missing, be it
+    by sampling or by a hopelessly overrun mirror.
 
     **Effect**: no diagnosis is given: what is missing says nothing.
 
     **Ask for**: a full capture (mirror or tap) instead of sampled export such as sFlow.
     """
+    whole = _whole_handshakes(view.traffic)
     acked, present, frames = _bulk(view.traffic)
-    if len(frames) < SAMPLED_FLOWS or acked < SAMPLED_BYTES or present >= SAMPLED_SHARE * acked:
-        return
-    if _whole_handshakes(view.traffic) > 0.05:
+    holes = find_holes(view.traffic)
+    if len(frames) >= SAMPLED_FLOWS and acked >= SAMPLED_BYTES and present < SAMPLED_SHARE * acked and whole <= 0.05:
+        text = f"{share(present, acked)} of {acked} acknowledged bytes of {len(frames)} connections are in the capture"
+    elif holes.sure >= MIN_HOLES and holes.share >= HOPELESS_SHARE and whole <= 0.25:
+        # With half of all frames gone, a quarter of the handshakes still has both its opening frames.
+        frames = list(holes.frames)
+        text = f"{holes.sure} holes beside {holes.segments} segments: most of the traffic is not in the capture"
+    else:
         return
     yield remark(
         "CAP-SAMPLED",
-        f"{share(present, acked)} of {acked} acknowledged bytes of {len(frames)} connections are in the capture",
+        text,
         frames,
         effect="no diagnosis: in a sampled capture a missing packet says nothing",
         advice="Capture every frame of the device's port (mirror or tap) instead of a sampled export.",

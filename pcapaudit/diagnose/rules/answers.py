@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
-from pcapaudit.diagnose.lookups import lookup_finding, need_of, relevant_lookups, times_words
+from pcapaudit.diagnose.lookups import (
+    attempts_for,
+    lookup_finding,
+    lookups_by_name,
+    need_of,
+    relevant_lookups,
+    times_words,
+)
+from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
-from pcapaudit.flows.exchanges import NOERROR, A, Lookup
-from pcapaudit.model.addresses import ip_text, is_private, mac_text
+from pcapaudit.flows.exchanges import NOERROR, A, DnsQuery, Lookup
+from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public, mac_text
 from pcapaudit.model.events import DnsMessage, Packet
-from pcapaudit.model.words import Stage
+from pcapaudit.model.words import Outcome, Stage
 
 NOT_SERVERS = (b"\x00", b"\x7f")
 DOCUMENTATION = (b"\xc0\x00\x02", b"\xc6\x33\x64", b"\xcb\x00\x71")
 """RFC 5737: 192.0.2/24, 198.51.100/24, 203.0.113/24."""
+
+UNUSED_S = 60.0
+"""How long the device must leave a good answer alone (catalogue, DNS-ANSWER-UNUSED)."""
+MIN_ASKED_AGAIN = 2
+"""Questions repeated while their answer is valid; one may have crossed it."""
 
 
 def _empty_answers(lookup: Lookup) -> list[DnsMessage]:
@@ -151,6 +165,121 @@ def _is_used_well(facts: Facts, poisoned: Sequence[DnsMessage]) -> bool:
     """A private address that then serves the device is split DNS, not a sinkhole."""
     addresses = {a for m in poisoned for a in _addresses(m)}
     return any(a.address in addresses and a.answered_ns is not None for a in facts.attempts)
+
+
+# --- right answers ---------------------------------------------------------------------------------
+
+
+@rule("DNS-ANSWER-UNUSED", stage=Stage.DNS, outcomes="F", evidence=Evidence.BEHAVIOUR)
+def answer_unused(facts: Facts) -> Iterator[Fired]:
+    """A good answer passes the mirror point, and the device asks again instead of using it.
+
+    **Seen**: a needed name resolves; then for a minute or more no packet and no ARP request goes to any address
+    of the name, while the device repeats the question: the same packet again, or a new one long before the
+    answer has run out.
+
+    **Means**: the answer gets lost between the mirror point and the device, or the device does not accept it.
+
+    **Not this rule**: a question whose answer has run out is asked again: that is how names are kept fresh;
+    the device uses the service by whatever address.
+
+    **Ask the network team**: look between the mirror point and the device; else ask the vendor.
+    """
+    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
+        good = next((q for k in lookups for q in k.resolved if q.sent), None)
+        if good is None or not facts.has_waited(good.answers[0].at.time_ns, UNUSED_S) or _is_in_use(facts, name, good):
+            continue
+        asked, answers = _asked_again(lookups)
+        if len(asked) >= MIN_ASKED_AGAIN and not _goes_there(facts, lookups):
+            yield lookup_finding(
+                facts,
+                "DNS-ANSWER-UNUSED",
+                f"{ip_text(good.resolver)} answers {name}, the device asks {len(asked)} times more and goes nowhere",
+                lookups,
+                answers,
+                decisive=[answers[0].at.frame, *(p.frame for p in asked[:4])],
+                independent=len(asked),
+                need=need_of(facts, name),
+                causes=[
+                    Cause(
+                        "the answers get lost between the mirror point and the device", 25, "it asks again", "filter"
+                    ),
+                    Cause("the device does not accept the answer", 15, "it asks again", "device"),
+                ],
+            )
+
+
+def _is_in_use(facts: Facts, name: str, good: DnsQuery) -> bool:
+    """Whether the device spoke to the service after the answer, or has a connection there that stands idle."""
+    since = good.answers[0].at.time_ns
+    flows = [a.flow for a in attempts_for(facts, [name])]
+    return any(f.last_ns >= since or (f.has_two_way_data and f.closed_at is None) for f in flows)
+
+
+def _asked_again(lookups: Sequence[Lookup]) -> tuple[list[Packet], list[DnsMessage]]:
+    """Questions sent although an answer for the same type was valid, and those answers."""
+    asked: list[Packet] = []
+    answers: list[DnsMessage] = []
+    for lookup in lookups:
+        valid_ns, last = 0, None
+        for m in sorted((m for q in lookup.queries for m in (*q.sent, *q.answers)), key=lambda m: m.at.frame):
+            if m.is_response and _addresses(m):
+                lifetime = min(r.ttl for r in m.answers if isinstance(r.data, bytes))
+                valid_ns, last = m.at.time_ns + ns(lifetime), m
+            elif not m.is_response and last is not None and (m.at.time_ns < valid_ns or _is_same(m, last)):
+                asked.append(m.at)
+                answers.append(last)
+    return asked, answers
+
+
+def _is_same(question: DnsMessage, answer: DnsMessage) -> bool:
+    """Whether a question carries the id and port that an answer was for: the same one, sent again (catalogue, M9)."""
+    return (question.id, question.at.sport) == (answer.id, answer.at.dport)
+
+
+def _goes_there(facts: Facts, lookups: Sequence[Lookup]) -> bool:
+    """Whether the device sends anything, be it an ARP request, to an address of the name."""
+    addresses = {a for k in lookups for q in k.queries for a in q.addresses}
+    if any(q.target in addresses for q in facts.arps):
+        return True
+    return any(facts.traffic.ends(i)[s] in addresses for i in facts.flows for s in (0, 2))
+
+
+@rule("DNS-ADDR-UNEXPECTED", stage=Stage.DNS, outcomes="n", evidence=Evidence.EXPLICIT)
+def address_unexpected(facts: Facts) -> Iterator[Fired]:
+    """The name leads to an address that the vendor's paper does not list.
+
+    **Seen**: none of the public addresses in the answer for a needed name is among those of the paper.
+
+    **Means**: nothing bad: the papers are old and say that addresses change. A firewall rule by address,
+    however, blocks the new one.
+
+    **Not this rule**: a private or impossible address (DNS-SINKHOLE).
+
+    **Ask the network team**: allow the service by name or port, not by the addresses of the paper.
+    """
+    for need in facts.needs:
+        if not need.required or not need.addresses:
+            continue
+        for lookup in facts.needed_lookups:
+            new = [q for q in lookup.resolved if q.addresses and not any(_is_listed(need, a) for a in q.addresses)]
+            if not new or not any(p.matches(lookup.name) for p in need.hosts):
+                continue
+            shown = ", ".join(dict.fromkeys(ip_text(a) for q in new for a in q.addresses[:3]))
+            yield lookup_finding(
+                facts,
+                "DNS-ADDR-UNEXPECTED",
+                f"{lookup.name} resolves to {shown}, which the vendor's paper does not list",
+                [lookup],
+                [m for q in new for m in q.answers],
+                outcome=Outcome.NOTE,
+                need=need,
+            )
+
+
+def _is_listed(need: Need, address: bytes) -> bool:
+    """Whether the paper lists an address, or it is none of a public server at all."""
+    return not is_public(address) or any(is_inside(address, network) for network in need.addresses)
 
 
 @rule("DNS-STALE-ANSWER", stage=Stage.DNS, outcomes="F", evidence=Evidence.BEHAVIOUR)

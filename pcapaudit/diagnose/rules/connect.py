@@ -11,11 +11,13 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import INJECTED, POSSIBLE, judge_reset
-from pcapaudit.flows.flow import SYN
+from pcapaudit.diagnose.twins import answer_outside
+from pcapaudit.diagnose.vantage import vantage_of
+from pcapaudit.flows.flow import SYN, Flow
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
-from pcapaudit.model.words import Outcome, Stage
+from pcapaudit.model.words import Outcome, Stage, Vantage
 
 IDLE_S = 60.0
 MAX_OFFSETS = 6
@@ -38,6 +40,7 @@ def silent_attempts(facts: Facts) -> list[Attempt]:
         and a.is_unanswered
         and not facts.errors_about(a)
         and a.need.direction == "out"
+        and answer_outside(facts.traffic, a.flow) is None
     ]
 
 
@@ -173,41 +176,6 @@ def _refused_by_device(facts: Facts, refused: Sequence[Attempt]) -> Iterator[Fir
         )
 
 
-@rule("TCP-RST-INJECTED", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.HEURISTIC)
-def rst_injected(facts: Facts) -> Iterator[Fired]:
-    """A box on the way resets the connection in the server's name.
-
-    **Seen**: a reset that does not fit the other packets of its address: another distance (TTL), too
-    fast, or overtaken by the real answer; at least two independent signs.
-
-    **Means**: a firewall or web filter closes the connection and pretends to be the server.
-
-    **Not this rule**: a load balancer with a TTL of its own; IP ID 0 and window 0, which real servers
-    send as well.
-
-    **Ask the network team**: which rule resets this host and port for this device.
-    """
-    for series in facts.series:
-        outward = [a for a in series.attempts if a.transport == "tcp" and a.need.direction == "out"]
-        refused = [a for a in outward if a.flow.refusal is not None]
-        judged = [(a, judge_reset(facts, a.flow, a.flow.refusal)) for a in refused if a.flow.refusal is not None]
-        injected = [(a, v) for a, v in judged if v.score >= INJECTED and v.signs >= 2]
-        if not injected:
-            continue
-        attempts = [a for a, _ in injected]
-        best = max((v for _, v in injected), key=lambda v: v.score)
-        yield facts.finding(
-            "TCP-RST-INJECTED",
-            Stage.CONNECT,
-            f"a device on the way resets the connection to {where(attempts[0])}: {best.why}",
-            _with_resets(attempts),
-            attempts=attempts,
-            decisive=[*best.frames],
-            causes=best.causes,
-            facts={"score": best.score},
-        )
-
-
 def _with_resets(attempts: Sequence[Attempt]) -> list[Packet]:
     return [p for a in attempts for p in (*a.tries, *(a.flow.received[:1]))]
 
@@ -227,8 +195,12 @@ def half_open(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: look between the mirror point and the device: cable, VLAN, port security.
     """
+    is_outside = vantage_of(facts) is Vantage.WAN
     for series in facts.series:
         stuck = [a for a in series.attempts if a.transport == "tcp" and _is_half_open(a)]
+        if is_outside:
+            # Outside a router the box that loses the answer stands between, and RETURN-NOT-DELIVERED says so.
+            stuck = [a for a in stuck if not is_repeated_handshake(a.flow)]
         if not stuck or (len(stuck) == 1 and len(stuck[0].flow.syn_acks) < 2 and not _resets_answer(stuck[0])):
             continue
         yield facts.finding(
@@ -246,8 +218,12 @@ def _is_half_open(attempt: Attempt) -> bool:
     flow = attempt.flow
     if not flow.syn_acks or flow.is_established or flow.sent_data:
         return False
-    repeats = len(flow.syns) > 1 and len(flow.syn_acks) > 1
-    return repeats or _resets_answer(attempt)
+    return is_repeated_handshake(flow) or _resets_answer(attempt)
+
+
+def is_repeated_handshake(flow: Flow) -> bool:
+    """Whether both sides repeat the opening: SYN and SYN-ACK, and it is never completed."""
+    return len(flow.syns) > 1 and len(flow.syn_acks) > 1 and not flow.is_established
 
 
 def _resets_answer(attempt: Attempt) -> bool:
@@ -274,6 +250,8 @@ def all_ports_fail(facts: Facts) -> Iterator[Fired]:
         if need.group != "any" or len(need.endpoints) < 2 or need.direction != "out":
             continue
         attempts = [a for a in facts.attempts_of(need) if a.transport == "tcp" and a.flow.syns]
+        if any(answer_outside(facts.traffic, a.flow) is not None for a in attempts):
+            continue
         last_ok = max(
             (a.answered_ns or a.flow.last_ns for a in facts.attempts_of(need) if not _is_dead(a)), default=None
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pcapaudit.diagnose import ipv6
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.unserved import unoffered
 from pcapaudit.flows.exchanges import DhcpCycle
 from pcapaudit.flows.flow import Flow
 from pcapaudit.model.addresses import ip_text, is_inside, mac_text, network
@@ -16,6 +18,9 @@ from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
 ROUTER, DNS = 3, 6
+SELF_ASSIGNED = bytes((169, 254))
+LATE_PORT_S = 50.0
+"""As long as spanning tree and a slow relay together may keep a port closed (catalogue: DHCP-LATE-START)."""
 SHORT_REST_S = 10.0
 """Less than this left after a poor lease costs confidence (catalogue: DHCP-NO-ROUTER, DHCP-NO-DNS)."""
 
@@ -48,16 +53,13 @@ def no_offer(facts: Facts) -> Iterator[Fired]:
 
     **Not this rule**: the server refuses (DHCP-NAK); an offer comes and is not taken
     (DHCP-OFFER-IGNORED); a REQUEST follows, so an offer came that the mirror did not show; the first
-    tries of a boot fail and a later one succeeds (DHCP-LATE-START).
+    tries of a boot fail and a later one succeeds (DHCP-LATE-START); IPv6 carries what the device needs.
 
     **Ask the network team**: DHCP for this MAC and port: pool, reservation, filter, relay, access VLAN.
     """
-    for cycle in facts.dhcp:
-        # A REQUEST names an offer: the device got one, also where the mirror did not show it (G1).
-        if cycle.offers or cycle.requests or cycle.ack is not None or not cycle.discovers:
-            continue
-        newest = facts.dhcp[-1].messages[-1].at.time_ns
-        counted = facts.counted(_packets(cycle.discovers), facts.params.dhcp_wait, last_activity_ns=newest)
+    if ipv6.works(facts):
+        return
+    for cycle, counted in unoffered(facts):
         if len(counted) < facts.params.dhcp_min_tries:
             continue
         other = _answered_elsewhere(facts, counted[0].time_ns)
@@ -71,19 +73,48 @@ def no_offer(facts: Facts) -> Iterator[Fired]:
             independent=len({m.xid for m in cycle.discovers})
             if len({m.xid for m in cycle.discovers}) > 1
             else len(counted),
-            causes=_offer_causes(other),
+            causes=_offer_causes(facts, counted, other),
+            is_agreed=_is_self_assigned(facts, counted[0].time_ns),
             has_contrast=other is not None,
             decisive=[other.at.frame] if other is not None else [],
             facts={"secs": [m.secs for m in cycle.discovers][:10]},
         )
 
 
-def _offer_causes(other: DhcpMessage | None) -> list[Cause]:
+def _offer_causes(facts: Facts, tries: Sequence[Packet], other: DhcpMessage | None) -> list[Cause]:
+    late = _late_port(facts, tries)
     if other is None:
         why = "no DHCP server speaks in this capture"
-        return [Cause("the server is down or not reached (relay, VLAN)", 15, why, "dhcp")]
+        return [*late, Cause("the server is down or not reached (relay, VLAN)", 15, why, "dhcp")]
     why = f"{mac_text(other.chaddr)} gets its lease from the same network (frame {other.at.frame})"
-    return [Cause("this port or MAC is not served: filter, reservation, pool, VLAN", 35, why, "dhcp")]
+    return [*late, Cause("this port or MAC is not served: filter, reservation, pool, VLAN", 35, why, "dhcp")]
+
+
+def _late_port(facts: Facts, tries: Sequence[Packet]) -> list[Cause]:
+    """The device gave up while its switch port was still closed: frames reach it later (catalogue: DHCP-LATE-START)."""
+    first, last = tries[0].time_ns, tries[-1].time_ns
+    if last - first > ns(LATE_PORT_S) or not facts.has_waited(last, LATE_PORT_S):
+        return []
+    heard = _first_heard(facts)
+    if heard is None or heard[1] <= last:
+        return []
+    why = f"the first frame reaches the device after it gave up (frame {heard[0]})"
+    return [Cause("the port did not forward yet (spanning tree, 802.1X before the MAC)", 40, why, "dhcp")]
+
+
+def _first_heard(facts: Facts) -> tuple[int, int] | None:
+    """Frame and time (ns) of the first unicast frame to the device."""
+    if facts.mac is None:
+        return None
+    pairs = facts.traffic.result.pairs
+    found = pairs[pairs["dmac"] == int.from_bytes(facts.mac, "big")][["first_frame", "first_ns"]].tolist()
+    return min(found, default=None)
+
+
+def _is_self_assigned(facts: Facts, since_ns: int) -> bool:
+    """Whether the device takes an address of 169.254/16 afterwards (RFC 3927)."""
+    own = facts.traffic.arps_by_mac.get(facts.mac, []) if facts.mac is not None else []
+    return any(m.target_ip[:2] == SELF_ASSIGNED and m.at.time_ns > since_ns for m in own)
 
 
 @rule("DHCP-OFFER-IGNORED", stage=Stage.DHCP, outcomes="F", evidence=Evidence.BEHAVIOUR)

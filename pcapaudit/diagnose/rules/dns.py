@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pcapaudit.diagnose.encrypted import uses_encrypted_dns
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
-from pcapaudit.diagnose.lookups import lookup_finding, relevant_lookups, times_words
+from pcapaudit.diagnose.lookups import lookup_finding, lookups_by_name, relevant_lookups, times_words
+from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import NOERROR, NXDOMAIN, REFUSED, SERVFAIL, A, DnsQuery, Lookup
@@ -16,7 +18,6 @@ from pcapaudit.model.words import Outcome, Stage
 
 MIN_ANSWERS = {SERVFAIL: 2}
 """One failure of a resolver may be chance; a refusal or "no such name" says what it says."""
-ENCRYPTED_DNS = 853
 BOOT_WAIT_S = 60.0
 WENT_ON_S = 30.0
 """A connection this soon after a question uses its answer."""
@@ -46,7 +47,9 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     for resolver, pairs in silent.items():
         packets = [m.at for _, q in pairs for m in q.sent]
         counted = _counted_per_name(facts, pairs, newest)
-        if len(counted) < 2:
+        # A query that is sent again unchanged got no answer; one that would have come anyway may have lost it.
+        is_repeated = any(len(q.sent) > 1 for _, q in pairs)
+        if len(counted) < 2 or (not is_repeated and may_be_lost(facts, len(counted))):
             continue
         yield _silent_resolver(facts, resolver, [lookup for lookup, _ in pairs], packets, counted)
 
@@ -182,7 +185,7 @@ def _answers_with(lookup: Lookup, rcode: int) -> list[DnsMessage]:
 
 
 def _by_rcode(facts: Facts, rule_id: str, rcode: int, words: str) -> Iterator[Fired]:
-    for name, lookups in _by_name(relevant_lookups(facts)).items():
+    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
         wrong = [m for q in lookups for m in _answers_with(q, rcode)]
         if len(wrong) < MIN_ANSWERS.get(rcode, 1) or (
             all(q.kind != A for q in lookups if _answers_with(q, rcode)) and any(q.kind == A for q in lookups)
@@ -227,13 +230,6 @@ def _wrong_causes(rule_id: str, wrong: Sequence[DnsMessage], elsewhere: DnsMessa
     }[rule_id]
 
 
-def _by_name(lookups: Sequence[Lookup]) -> dict[str, list[Lookup]]:
-    table: dict[str, list[Lookup]] = {}
-    for lookup in lookups:
-        table.setdefault(lookup.name, []).append(lookup)
-    return table
-
-
 @rule("DNS-PARTIAL", stage=Stage.DNS, outcomes="n", evidence=Evidence.EXPLICIT)
 def partial(facts: Facts) -> Iterator[Fired]:
     """One resolver fails, another one serves the device.
@@ -263,16 +259,17 @@ def partial(facts: Facts) -> Iterator[Fired]:
     )
 
 
-@rule("DNS-NO-QUERY", stage=Stage.DNS, outcomes="?", evidence=Evidence.ABSENCE)
+@rule("DNS-NO-QUERY", stage=Stage.DNS, outcomes="F?", evidence=Evidence.ABSENCE)
 def no_query(facts: Facts) -> Iterator[Fired]:
     """The device has an address but asks for no name.
 
-    **Seen**: a lease, its boot inside the window, a minute or more of time, and no query.
+    **Seen**: a lease that names a resolver, the boot inside the window, a minute or more of time in which the
+    device is alive, and neither a query nor anything to a far address.
 
-    **Means**: it uses cached or literal addresses, encrypted DNS, or its DNS setting is broken; the
-    capture cannot tell which.
+    **Means**: its DNS setting is broken, or it waits for something else. Where its name resolution is encrypted,
+    or the device may still be starting, the capture cannot tell.
 
-    **Not this rule**: the lease names no DNS server (DHCP-NO-DNS).
+    **Not this rule**: the lease names no DNS server (DHCP-NO-DNS); it uses cached or literal addresses.
 
     **Ask the network team**: check the DNS setting of the device.
     """
@@ -282,9 +279,20 @@ def no_query(facts: Facts) -> Iterator[Fired]:
     if (
         not ack.dns_servers
         or not facts.has_boot
+        or facts.visibility.missing == "outbound"
         or any(f.received for f in facts.outward_flows if is_public(f.resp[0]))
     ):
         return
-    hidden = any(f.resp[1] == ENCRYPTED_DNS for f in facts.outward_flows)
-    text = "name resolution is encrypted" if hidden else "the device has a lease, yet asks for no name"
-    yield facts.finding("DNS-NO-QUERY", Stage.DNS, text, [ack.at], outcome=Outcome.UNDECIDABLE)
+    is_hidden = uses_encrypted_dns(facts)
+    text = "name resolution is encrypted" if is_hidden else "the device has a lease, yet asks for no name"
+    is_sure = not is_hidden and _is_idle_after_boot(facts, ack.at.time_ns)
+    outcome = Outcome.FAILED if is_sure else Outcome.UNDECIDABLE
+    yield facts.finding("DNS-NO-QUERY", Stage.DNS, text, [ack.at], outcome=outcome)
+
+
+def _is_idle_after_boot(facts: Facts, since_ns: int) -> bool:
+    """Whether a device that needs names is up for a minute and does nothing beyond its subnet, not even a ping."""
+    needs_names = any(n.required and n.hosts and n.when in ("always", "boot") for n in facts.needs)
+    is_up = facts.host.last_ns - since_ns >= ns(BOOT_WAIT_S)
+    goes_out = any(is_public(f.resp[0]) for f in facts.outward_flows) or bool(facts.pings)
+    return needs_names and is_up and not goes_out

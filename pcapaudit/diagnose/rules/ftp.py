@@ -9,11 +9,11 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.params import ns
-from pcapaudit.diagnose.proof import transfer_done
+from pcapaudit.diagnose.proof import TRANSFERS, transfer_done
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
 from pcapaudit.diagnose.rules.connect import where
-from pcapaudit.diagnose.silence import by_service, is_silent
+from pcapaudit.diagnose.silence import by_service, end_by, is_silent
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.addresses import ip_text, is_private, is_public
 from pcapaudit.model.events import FtpCommand, FtpReply, Packet
@@ -28,6 +28,10 @@ LOGGED_IN, NOT_AVAILABLE, NOT_LOGGED_IN = 230, 421, 530
 TLS_ACCEPTED = 234
 NO_DATA = frozenset({425, 426})
 """RFC 959, 4.2.2: can't open data connection; connection closed, transfer aborted."""
+CALL_REFUSED = frozenset({500, 501, 504, 522})
+"""Replies by which servers refuse to call back somewhere: 500 and 501 of most, 522 for an address family."""
+CALL_WAIT_S, CALL_PATIENCE_S = 30.0, 5.0
+"""A server calls back within a round trip; devices give up after 5 s or more."""
 LOWEST_DATA_PORT = 1024
 STUCK_COPIES = 4
 NEVER = 1 << 62
@@ -380,57 +384,108 @@ def _harmless(facts: Facts, offers: Sequence[Offer]) -> Fired:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to be called back that came to nothing."""
+
+    session: Session
+    command: FtpCommand
+    end: Packet
+    how: str
+    is_said: bool
+    """Whether the server said so; else the device waited in vain and gave up."""
+
+
 @rule("FTP-ACTIVE-NAT", stage=Stage.APP, outcomes="F", evidence=Evidence.EXPLICIT)
 def active_behind_nat(facts: Facts) -> Iterator[Fired]:
     """The device tells the server a private address to call back.
 
-    **Seen**: PORT or EPRT with a private address is accepted (200), then the server says 425; no SYN of the
-    server arrives.
+    **Seen**: PORT or EPRT with a private address is refused at once (500, 501), because it is not where the
+    device seems to be; or it is accepted (200) and then the server says 425, or the device waits in vain and
+    gives up. No SYN of the server arrives.
 
     **Means**: the router translates addresses but not those inside FTP: the server cannot call back.
 
-    **Not this rule**: the server's SYN arrives at the device; a server inside the same site.
+    **Not this rule**: the server's SYN arrives at the device; a server inside the same site; a device that goes
+    on in passive mode.
 
     **Ask the network team**: switch on the FTP helper of the router, or let the device use passive mode.
     """
-    calls = [(s, c, e) for s in sessions(facts) for c, e in _vain_calls(facts, s)]
-    table = {s.attempt.flow.index: (c, e) for s, c, e in calls}
-    for group in by_service([s.attempt for s, _, _ in calls]):
-        pairs = [table[a.flow.index] for a in group]
-        command, error = pairs[-1]
-        address, port = command.data_endpoint or (b"", 0)
+    calls = {s.attempt.flow.index: c for s in sessions(facts) for c in _vain_calls(facts, s)}
+    for group in by_service([c.session.attempt for c in calls.values()]):
+        part = [calls[a.flow.index] for a in group]
+        last = next((c for c in reversed(part) if c.is_said), part[-1])
+        address, port = last.command.data_endpoint or (b"", 0)
         yield facts.finding(
             "FTP-ACTIVE-NAT",
             Stage.APP,
             f"the device asks {where(group[0])} to call back at the private address {ip_text(address)}:{port}; "
-            f"the server says {error.code}",
-            [p for c, e in pairs for p in (c.at, e.at)],
+            f"{last.how}",
+            [p for c in part for p in (c.command.at, c.end)],
             attempts=group,
-            decisive=[command.at.frame, error.at.frame],
-            tries=len(pairs),
+            decisive=[last.command.at.frame, last.end.frame],
+            tries=len(part),
             causes=[
-                Cause("address translation without an FTP helper", 40, f"frame {command.at.frame} names it", "filter")
+                Cause(
+                    "address translation without an FTP helper",
+                    40,
+                    f"frame {last.command.at.frame} names it",
+                    "filter",
+                )
             ],
+            # Without a word of the server it is the device's own giving up (ground rule G1).
+            adjust=0 if last.is_said else int(Evidence.BEHAVIOUR) - int(Evidence.EXPLICIT),
         )
 
 
-def _vain_calls(facts: Facts, session: Session) -> list[tuple[FtpCommand, FtpReply]]:
-    """The last accepted call-back request that ended in 425 or 426, if no transfer followed."""
+def _vain_calls(facts: Facts, session: Session) -> list[Call]:
+    """The last request to be called back at a private address, if no transfer and no other mode followed."""
     server = session.attempt.address
     done = transfer_done(session.attempt.events)
-    found = []
-    for command in session.commands:
-        if command.data_endpoint is None or not is_private(command.data_endpoint[0]) or not is_public(server):
-            continue
-        accepted = session.reply_after(command.at, frozenset({200}))
-        error = session.reply_after(command.at, NO_DATA)
-        is_over = done is not None and done.frame > command.at.frame
-        if accepted and error and not is_over and not _is_called(facts, server, command.data_endpoint):
-            found.append((command, error))
-    return found[-1:]
+    asked = [c for c in session.commands if c.data_endpoint is not None]
+    if not asked or not is_public(server):
+        return []
+    command = asked[-1]
+    endpoint = command.data_endpoint
+    went_on = any(c.verb in ("PASV", "EPSV") and c.at.frame > command.at.frame for c in session.commands)
+    is_over = done is not None and done.frame > command.at.frame
+    if endpoint is None or not is_private(endpoint[0]) or went_on or is_over or _is_called(facts, server, endpoint[1]):
+        return []
+    call = _refused_call(session, command) or _failed_call(session, command) or _awaited_call(facts, session, command)
+    return [call] if call is not None else []
 
 
-def _is_called(facts: Facts, server: bytes, endpoint: tuple[bytes, int]) -> bool:
-    """Whether the server's SYN to the device's data port is in the capture."""
+def _refused_call(session: Session, command: FtpCommand) -> Call | None:
+    """The reply to PORT itself is a refusal (RFC 959, 5.4; RFC 2428, section 2)."""
+    first = next((r for r in session.replies if r.at.frame > command.at.frame), None)
+    if first is None or first.code not in CALL_REFUSED:
+        return None
+    return Call(session, command, first.at, f"the server refuses that with {first.code}", is_said=True)
+
+
+def _failed_call(session: Session, command: FtpCommand) -> Call | None:
+    error = session.reply_after(command.at, NO_DATA)
+    if error is None or session.reply_after(command.at, frozenset({200})) is None:
+        return None
+    return Call(session, command, error.at, f"the server says {error.code}", is_said=True)
+
+
+def _awaited_call(facts: Facts, session: Session, command: FtpCommand) -> Call | None:
+    """PORT was accepted, a transfer asked for, and the device gave up or the capture went on for long."""
+    transfer = next((c for c in session.commands if c.verb in TRANSFERS and c.at.frame > command.at.frame), None)
+    if transfer is None or session.reply_after(command.at, frozenset({200})) is None:
+        return None
+    given_up = end_by(session.attempt.flow, transfer.at, device=True)
+    if given_up is None:
+        has_waited = facts.has_waited(transfer.at.time_ns, CALL_WAIT_S)
+        return Call(session, command, transfer.at, "no call comes", is_said=False) if has_waited else None
+    if given_up.time_ns - transfer.at.time_ns < ns(CALL_PATIENCE_S):
+        return None
+    return Call(session, command, given_up, "no call comes, and the device gives up", is_said=False)
+
+
+def _is_called(facts: Facts, server: bytes, port: int) -> bool:
+    """Whether a connection between server and data port is in the capture, whichever side seems to open it."""
     flows = (facts.traffic.flow(i) for i in facts.traffic.flows_by_address.get(server, ()))
-    return any(f.orig[0] == server and f.resp[1] == endpoint[1] and f.proto == TCP for f in flows)
+    ends = ((f.orig, f.resp) for f in flows if f.proto == TCP)
+    return any((a[0] == server and b[1] == port) or (b[0] == server and a[1] == port) for a, b in ends)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import ArpQuestion
+from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, is_private, is_virtual_router_mac, mac_text
 from pcapaudit.model.events import ArpMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
@@ -16,6 +19,7 @@ from pcapaudit.model.words import Outcome, Stage
 ARP_WAIT_S = 1.5
 """Linux repeats after about 1 s and gives up after 3 (catalogue M7)."""
 ALTERNATIONS = 3
+DNS_PORT = 53
 MAX_NAMED = 3
 MAX_PEER_FLOWS = 50
 
@@ -30,7 +34,7 @@ def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
 
 def _sends_to(facts: Facts, address: bytes, since_ns: int) -> bool:
     """Whether the device sends IP frames to the owner of an address: then it knows the MAC (G1)."""
-    owners = {m.sender_mac for m in facts.traffic.arp if m.sender_ip == address}
+    owners = facts.traffic.arp_owners.get(address, frozenset())
     flows = [f for f in facts.outward_flows if f.last_ns > since_ns]
     direct = any(f.resp[0] == address and f.sent and f.sent[-1].time_ns > since_ns for f in flows)
     through = any(p.dmac in owners for f in flows for p in f.sent[-3:] if p.time_ns > since_ns)
@@ -51,7 +55,7 @@ def _is_gateway_question(facts: Facts, question: ArpQuestion) -> bool:
 
 def _looks_like_gateway(facts: Facts, question: ArpQuestion) -> bool:
     """Without a lease in the file: the on-link address others use as their gateway."""
-    owners = {m.sender_mac for m in facts.traffic.arp if m.sender_ip == question.target}
+    owners = facts.traffic.arp_owners.get(question.target, frozenset())
     return any(h.is_router and h.mac in owners for h in facts.hosts) or _is_all_it_asks(facts, question)
 
 
@@ -112,7 +116,7 @@ def _standing(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
     requests = _unanswered(facts, question)
     if not facts.sees_inbound:
         return requests
-    owners = {m.sender_mac for m in facts.traffic.arp if m.sender_ip == question.target}
+    owners = facts.traffic.arp_owners.get(question.target, frozenset())
     out = (f for f in facts.outward_flows if f.sent and (facts.is_off_link(f.resp[0]) or f.sent[-1].dmac in owners))
     last = max((f.sent[-1].time_ns for f in out), default=0)
     return [m for m in requests if m.at.time_ns > last]
@@ -135,7 +139,7 @@ def _gateway_causes(other: ArpMessage | None, *, has_worked: bool) -> list[Cause
 
 
 def _reply_to_others(facts: Facts, target: bytes, since_ns: int = 0) -> ArpMessage | None:
-    replies = (m for m in facts.traffic.arp if m.op == 2 and m.sender_ip == target and m.target_mac != facts.mac)
+    replies = (m for m in facts.traffic.arps_from(target) if m.op == 2 and m.target_mac != facts.mac)
     return next((m for m in replies if m.at.time_ns >= since_ns), None)
 
 
@@ -256,9 +260,8 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: find the second box; give the device a reservation.
     """
     declines = [m for c in facts.dhcp for m in c.of_kind(4)]
-    claims = [
-        m for m in facts.traffic.arp if m.sender_ip in facts.addresses and not is_virtual_router_mac(m.sender_mac)
-    ]
+    said = sorted((m for a in facts.addresses for m in facts.traffic.arps_from(a)), key=lambda m: m.at.frame)
+    claims = [m for m in said if not is_virtual_router_mac(m.sender_mac)]
     routers = {h.mac for h in facts.hosts if h.is_router}
     claims = [m for m in claims if m.sender_mac not in routers or m.sender_mac == facts.mac]
     turns = [(a, b) for a, b in pairwise(claims) if a.sender_mac != b.sender_mac]
@@ -320,9 +323,7 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
     if any(e.message.type == 3 for e in facts.icmp_errors):
         return
     destinations = {f.resp[0] for f in outward}
-    kinds = {(f.proto, f.resp[1] == 53) for f in outward} | (
-        {(1, False)} if any(p.reply is None for p in facts.pings) else set()
-    )
+    kinds = _silent_kinds(facts, outward)
     waited = facts.has_waited(outward[0].first_ns, facts.params.udp_wait)
     if len(destinations) < 3 or len(kinds) < 2 or not waited:
         return
@@ -334,6 +335,16 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
         began_ns=max(f.first_ns for f in outward),
         independent=len(destinations),
     )
+
+
+def _silent_kinds(facts: Facts, outward: Sequence[Flow]) -> set[str]:
+    """Protocols in which the device asked often enough: more often than a lossy mirror could hide the answers."""
+    tries: Counter[str] = Counter()
+    for flow in outward:
+        kind = "dns" if flow.resp[1] == DNS_PORT else "tcp" if flow.proto == TCP else "udp"
+        tries[kind] += len(flow.sent)
+    tries["ping"] = sum(1 for p in facts.pings if p.reply is None)
+    return {kind for kind, count in tries.items() if count and (kind == "tcp" or not may_be_lost(facts, count))}
 
 
 @rule("ICMP-PING-BLOCKED", stage=Stage.GATEWAY, outcomes="n", evidence=Evidence.ABSENCE)

@@ -1,31 +1,20 @@
-"""LINK: devices that say nothing, restart for ever, are held back by 802.1X, or are heard by nobody."""
+"""LINK: devices that say nothing, are held back by 802.1X, or are heard by nobody."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
-from pcapaudit.flows.exchanges import DhcpCycle
-from pcapaudit.flows.flow import TCP
 from pcapaudit.model.addresses import ip_text, is_group_mac, is_public
 from pcapaudit.model.events import DhcpMessage, EapolFrame, IcmpMessage, Packet
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Identification, Outcome, Stage
 
-MIN_BOOTS = 3
-MAX_STARTS = 50
-"""Starts that are held against every connection; a connection across one of them is enough."""
-LEASE_SHARE = 0.45
-"""A client that asks anew at half of its lease or later is no reboot, only a poor client."""
-ALIKE = 0.25
-ACROSS_S = 2.0
-"""A connection that goes on this long after a start was not lost in it."""
 IDENTITY_TRIES = 3
 IDENTITY_WAIT_S = 30.0
 """Usual pause between two identity requests; after the last one the switch may try the MAC instead."""
@@ -67,75 +56,6 @@ def silent(facts: Facts) -> Iterator[Fired]:
         outcome=Outcome.UNDECIDABLE,
         independent=2,
     )
-
-
-# --- restarts -----------------------------------------------------------------------------------------------
-
-
-@rule("DEV-REBOOT-LOOP", stage=Stage.LINK, outcomes="F", evidence=Evidence.BEHAVIOUR)
-def reboot_loop(facts: Facts) -> Iterator[Fired]:
-    """The device starts again and again.
-
-    **Seen**: three or more starts (DISCOVER, or a request for its old address), each of which got a lease
-    and went on to its other work before the next one began.
-
-    **Means**: power supply, watchdog, or the power budget of the switch port.
-
-    **Not this rule**: renewals of a lease; a row of DISCOVERs without a lease (DHCP-NO-OFFER); connections
-    that go on across the starts: then only the link went down (LINK-FLAP); a client that asks anew
-    whenever half of its lease is over.
-
-    **Ask the network team**: PoE budget and log of the port; power supply of the device.
-    """
-    boots = [c for c in facts.dhcp if _is_start(c) and c.ack is not None]
-    starts = [c.messages[0].at for c in boots]
-    if len(boots) < MIN_BOOTS or _goes_on(facts, starts[1:]) or not _works_between(facts, starts):
-        return
-    pauses = [b.time_ns - a.time_ns for a, b in pairwise(starts)]
-    lease_s = max((c.ack.lease_s or 0 for c in boots if c.ack is not None), default=0)
-    if lease_s and min(pauses) >= ns(LEASE_SHARE * lease_s):
-        return
-    is_regular = max(pauses) - min(pauses) <= ALIKE * max(pauses)
-    yield facts.finding(
-        "DEV-REBOOT-LOOP",
-        Stage.LINK,
-        f"the device started {len(boots)} times in {duration((starts[-1].time_ns - starts[0].time_ns) / 1e9)}, "
-        "with a lease each time",
-        [p for c in boots for p in (c.messages[0].at, *([c.ack.at] if c.ack is not None else []))],
-        decisive=[p.frame for p in starts],
-        began_ns=starts[-1].time_ns,
-        independent=len(boots),
-        is_agreed=is_regular,
-        causes=[
-            Cause("power supply, watchdog or PoE budget", 30, "every start repeats the whole boot order", "device")
-        ],
-        facts={"starts": len(boots), "pauses_s": [round(p / 1e9, 1) for p in pauses[:10]]},
-    )
-
-
-def _is_start(cycle: DhcpCycle) -> bool:
-    """Whether a cycle begins with a DISCOVER, or with a request for the old address (INIT-REBOOT, RFC 2131, 4.3.2)."""
-    first = cycle.messages[0]
-    is_reboot = first.kind == 3 and first.server_id is None and first.ciaddr == bytes(4) and first.requested is not None
-    return first.kind == 1 or is_reboot
-
-
-def _goes_on(facts: Facts, starts: Sequence[Packet]) -> bool:
-    """Whether a TCP connection of the device lives on across a start."""
-    flows = [f for f in facts.outward_flows if f.proto == TCP and f.sent]
-    return any(
-        f.first_ns < s.time_ns and f.sent[-1].time_ns > s.time_ns + ns(ACROSS_S)
-        for s in starts[:MAX_STARTS]
-        for f in flows
-    )
-
-
-def _works_between(facts: Facts, starts: Sequence[Packet]) -> bool:
-    """Whether after each start but the last the device did something with its lease."""
-    used = [q.began_ns for k in facts.lookups for q in k.queries] + [f.first_ns for f in facts.outward_flows]
-    used += [m.at.time_ns for m in facts.traffic.arp if m.sender_mac == facts.mac]
-    used.sort()
-    return all(bisect_right(used, a.time_ns) < bisect_left(used, b.time_ns) for a, b in pairwise(starts))
 
 
 # --- 802.1X -------------------------------------------------------------------------------------------------

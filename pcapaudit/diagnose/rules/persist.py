@@ -13,7 +13,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
-from pcapaudit.diagnose.resets import POSSIBLE, ResetVerdict, judge_reset
+from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.flows.flow import FIN, RST, SYN, Flow
 from pcapaudit.flows.streams import distance
@@ -35,7 +35,6 @@ PROMPT_S = 2.0
 MIN_FLAPS = 3
 STABLE_S = 60.0
 """A later connection that was answered for this long ends a series of short ones."""
-MIN_RESETS = 2
 REPEAT_NS = ns(0.2)
 MIN_REPORTS = 5
 """Reports needed before their interval is believed."""
@@ -282,7 +281,7 @@ def _short_run(facts: Facts, need: Need) -> list[Attempt]:
     for attempt in lasting_attempts(facts, need):
         if attempt.flow.closed_at is None or _is_own_way(attempt):
             ended = [] if _is_stable(attempt) else ended
-        elif attempt.flow.syns and attempt.flow.index not in idle and _unwanted_reset(attempt, need) is None:
+        elif attempt.flow.syns and attempt.flow.index not in idle and unwanted_reset(attempt, need) is None:
             ended.append(attempt)
     short = [list(row) for is_short, row in groupby(ended, lambda a: _is_short(facts, a)) if is_short]
     best = max([*short, *_even_rows(ended)], key=len, default=[])
@@ -295,7 +294,7 @@ def _even_rows(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
     low = high = 0
     for attempt in attempts:
         life = _life_ns(attempt)
-        if rows and _is_even([min(low, life), max(high, life)]):
+        if rows and is_even([min(low, life), max(high, life)]):
             rows[-1].append(attempt)
             low, high = min(low, life), max(high, life)
         else:
@@ -320,10 +319,10 @@ def _life_ns(attempt: Attempt) -> int:
 
 def _are_equal(lives: Sequence[int]) -> bool:
     """Whether three or more lifetimes are equal: a timer ends them."""
-    return len(lives) >= MIN_FLAPS and _is_even(lives)
+    return len(lives) >= MIN_FLAPS and is_even(lives)
 
 
-def _is_even(lives: Sequence[int]) -> bool:
+def is_even(lives: Sequence[int]) -> bool:
     """Whether lifetimes differ by no more than a second or a twentieth."""
     return max(lives) - min(lives) <= max(ns(1.0), max(lives) // 20)
 
@@ -371,51 +370,6 @@ def _flap_causes(run: Sequence[Attempt], lives: Sequence[int]) -> list[Cause]:
 # --- resets -------------------------------------------------------------------------------------------------
 
 
-@rule("TCP-RST-MIDSTREAM", stage=Stage.PERSIST, outcomes="Fdn", evidence=Evidence.STATISTICAL)
-def rst_midstream(facts: Facts) -> Iterator[Fired]:
-    """A working connection is reset.
-
-    **Seen**: a reset from the server's side on an established connection, before either side closed it.
-    Twice or more: degraded while the service still answers afterwards, failed if it does not.
-
-    **Means**: the server restarted, a translator lost its table, or a box on the way interferes; TTL and
-    timing of the reset tell which is likelier.
-
-    **Not this rule**: resets after a FIN, or by the device after its request was answered: many stacks
-    close so; a reset right after a TLS hello (TLS-RST-AFTER-SNI) or after idle time by a near box
-    (NAT-IDLE-TIMEOUT); one reset and a good reconnect is only a note.
-
-    **Ask the network team**: the log of firewall and intrusion prevention at these times; else the vendor.
-    """
-    for need in facts.needs:
-        idle = {x.attempt.flow.index for x in idle_times(facts, need).losses}
-        broken = [
-            (a, r)
-            for a in lasting_attempts(facts, need)
-            if a.flow.index not in idle
-            for r in (_unwanted_reset(a, need),)
-            if r is not None
-        ]
-        if not broken:
-            continue
-        verdicts = [judge_reset(facts, a.flow, r) for a, r in broken[:MAX_LOSSES]]
-        worst = max(verdicts, key=lambda v: v.score)
-        attempts = [a for a, _ in broken]
-        times = "once" if len(broken) == 1 else f"{len(broken)} times"
-        maker = "possibly by a box on the way" if worst.score >= POSSIBLE else "by the server's side"
-        yield facts.finding(
-            "TCP-RST-MIDSTREAM",
-            Stage.PERSIST,
-            f"the established connection to {where(attempts[0])} is reset {times}, {maker}",
-            [p for a, r in broken for p in (a.flow.packets[0], r)],
-            outcome=_reset_outcome(facts, need, [r for _, r in broken]),
-            attempts=attempts,
-            decisive=[r.frame for _, r in broken],
-            causes=_reset_causes(worst),
-            facts={"score": worst.score},
-        )
-
-
 def _server_reset(flow: Flow) -> Packet | None:
     """The responder's reset that ended an established flow, before any FIN."""
     reset = next((p for p in flow.received if p.flags & RST), None)
@@ -424,7 +378,7 @@ def _server_reset(flow: Flow) -> Packet | None:
     return reset
 
 
-def _unwanted_reset(attempt: Attempt, need: Need) -> Packet | None:
+def unwanted_reset(attempt: Attempt, need: Need) -> Packet | None:
     """The server side's reset, unless another rule owns it or it only ends a finished exchange."""
     reset = _server_reset(attempt.flow)
     if reset is None or not attempt.flow.sent_data:
@@ -436,23 +390,6 @@ def _unwanted_reset(attempt: Attempt, need: Need) -> Packet | None:
     )
     is_finished = not need.persistent and _is_complete(attempt)
     return None if said_goodbye or is_finished else reset
-
-
-def _reset_outcome(facts: Facts, need: Need, resets: Sequence[Packet]) -> Outcome:
-    if len(resets) < MIN_RESETS:
-        return Outcome.NOTE
-    last = resets[-1].time_ns
-    answers = [a.flow.last_answer for a in facts.attempts_of(need) if a.answered_ns is not None]
-    works = any(p is not None and p.time_ns > last for p in answers)
-    in_vain = sum(1 for r in resets if all(p is None or p.time_ns < r.time_ns for p in answers))
-    is_sure = in_vain >= MIN_FLAPS or facts.has_waited(last, SURE_IDLE_S)
-    return Outcome.FAILED if is_sure and not works else Outcome.DEGRADED
-
-
-def _reset_causes(verdict: ResetVerdict) -> list[Cause]:
-    if verdict.score >= POSSIBLE:
-        return list(verdict.causes)
-    return [Cause("the server or its load balancer resets the connection", 20, verdict.why, "server")]
 
 
 # --- silence ------------------------------------------------------------------------------------------------

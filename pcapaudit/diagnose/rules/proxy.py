@@ -1,24 +1,30 @@
-"""Proxies that refuse to connect the device to its service."""
+"""Proxies that refuse to connect the device to its service, and networks that let nothing but their proxy out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.causes import WEB_PORTS
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.http import as_address
 from pcapaudit.diagnose.silence import end_by, first_answer_after
-from pcapaudit.flows.flow import TCP, Flow
-from pcapaudit.model.addresses import ip_text, is_inside
+from pcapaudit.flows.flow import TCP, Endpoint, Flow
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
 from pcapaudit.model.words import Stage
 
 TUNNEL_REFUSALS = frozenset({403, 407, 502, 503, 504})
 MAX_FLOWS = 2000
 """Connections of other hosts that are read for contrast."""
+MIN_ADDRESSES, MIN_HOSTS = 2, 2
+"""Public addresses that must be out of reach, and other hosts that must go through the proxy alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +170,142 @@ def _proxy_causes(last: Tunnel, port: int, other: Packet | None) -> list[Cause]:
         ]
     why = "most proxies allow 443 only" if port != 443 else "the proxy says so"
     return [Cause("the proxy's access list does not hold this host or port", 30, why, "policy")]
+
+
+# --- networks that let only their proxy out ----------------------------------------------------------
+
+
+@rule("PROXY-ONLY-NET", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.ABSENCE)
+def proxy_only_net(facts: Facts) -> Iterator[Fired]:
+    """This network lets only its proxy out, and the device does not use it.
+
+    **Seen**: the device's direct connections to two or more public addresses on TCP 80 or 443 get no answer or
+    are refused, and it never speaks to a proxy; two or more other hosts reach the outside through one local
+    proxy and none of them directly on these ports, or the network names a proxy (DHCP option 252, ``wpad``).
+
+    **Means**: only the proxy may go out; the device cannot use one, or was not told of it.
+
+    **Not this rule**: some host has a direct connection to the outside on these ports: then ports or addresses
+    are filtered (TCP-SYN-TIMEOUT); the device uses the proxy and is refused (PROXY-CONNECT-REJECTED).
+
+    **Ask the network team**: allow the device's hosts and ports directly, for its address alone.
+    """
+    stopped = _stopped_directly(facts)
+    if not stopped or len(_out_of_reach(facts)) < MIN_ADDRESSES or _uses_proxy(facts):
+        return
+    use = _proxy_use(facts.traffic)
+    witness = _witness(facts, use)
+    if witness is None or use.direct:
+        return
+    text, frames, proxy = witness
+    for need in dict.fromkeys(a.need for a in stopped):
+        own = [a for a in stopped if a.need is need]
+        tries = [p for a in own for p in a.tries]
+        yield facts.finding(
+            "PROXY-ONLY-NET",
+            Stage.CONNECT,
+            f"{len(tries)} direct SYN to {where(own[0])} lead nowhere; {text}",
+            tries,
+            attempts=own,
+            target=Target(own[0].host, None, "tcp", own[0].port),
+            has_contrast=bool(proxy),
+            decisive=[*(a.frames[0] for a in own[:2]), *frames],
+            tries=len(tries),
+            causes=[Cause("only the proxy is let out of this network", 40, text, "policy")],
+            facts={"proxy": proxy},
+        )
+
+
+def _out_of_reach(facts: Facts) -> set[bytes]:
+    """Public addresses that the device called on a web port in vain, its vendor's or not."""
+    web = (f for f in facts.outward_flows if f.proto == TCP and f.resp[1] in WEB_PORTS and is_public(f.resp[0]))
+    return {f.resp[0] for f in web if f.syns and not f.is_established and not f.syn_acks}
+
+
+def _stopped_directly(facts: Facts) -> list[Attempt]:
+    """Direct attempts at public web ports that came to nothing: unanswered ones that count, and refused ones."""
+    tried = [
+        a
+        for a in facts.attempts
+        if a.transport == "tcp"
+        and a.port in WEB_PORTS
+        and is_public(a.address)
+        and a.flow.syns
+        and not a.has(Stage.CONNECT)
+    ]
+    newest = max((a.last_try_ns for a in facts.attempts), default=0)
+    silent = [a for a in tried if a.is_unanswered and not facts.errors_about(a)]
+    counted = facts.counted([p for a in silent for p in a.tries], facts.params.syn_wait, last_activity_ns=newest)
+    frames = {p.frame for p in counted} if len(counted) >= facts.params.syn_min_tries else set()
+    return [a for a in tried if a.flow.refusal is not None or facts.errors_about(a) or frames & set(a.frames)]
+
+
+def _uses_proxy(facts: Facts) -> bool:
+    """Whether the device itself asks a proxy for anything."""
+    own = (f for f in facts.outward_flows if f.proto == TCP and not is_public(f.resp[0]))
+    return any(_asks_proxy(facts.traffic, f.index) for f in own)
+
+
+@dataclass(frozen=True, slots=True)
+class _ProxyUse:
+    """How the hosts of a capture reach the web.
+
+    ``through`` holds, for each local proxy, the hosts that it served with the frame that shows it; ``direct`` the
+    hosts that were answered by a public address on a web port without one.
+    """
+
+    through: Mapping[Endpoint, Mapping[bytes, int]]
+    direct: frozenset[bytes]
+
+
+def _proxy_use(traffic: Traffic) -> _ProxyUse:
+    """Who uses which proxy; read once per capture."""
+    known: _ProxyUse | None = traffic.memo.get("proxy_use")
+    if known is None:
+        known = traffic.memo["proxy_use"] = _read_proxy_use(traffic)
+    return known
+
+
+def _read_proxy_use(traffic: Traffic) -> _ProxyUse:
+    through: dict[Endpoint, dict[bytes, int]] = {}
+    direct: set[bytes] = set()
+    local = 0
+    for outline in map(traffic.outline, range(len(traffic.result.flows))):
+        if outline.proto != TCP or not outline.received.packets or is_public(outline.orig[0]):
+            continue
+        if is_public(outline.resp[0]):
+            if outline.resp[1] in WEB_PORTS and traffic.flow(outline.index).is_established:
+                direct.add(outline.orig[0])
+        elif local < MAX_FLOWS:
+            local += 1
+            frame = _asks_proxy(traffic, outline.index)
+            if frame:
+                through.setdefault(outline.resp, {}).setdefault(outline.orig[0], frame)
+    # A proxy's own way out is no host's direct one.
+    proxies = {address for address, _ in through}
+    return _ProxyUse(through, frozenset(direct - proxies))
+
+
+def _asks_proxy(traffic: Traffic, index: int) -> int:
+    """Frame in which a connection asks a proxy for another server, 0 when it does not (RFC 9112, section 3.2)."""
+    for event in traffic.conversation(index):
+        if isinstance(event, HttpRequest):
+            is_absolute = event.target.lower().startswith(("http://", "https://", "ftp://"))
+            return event.at.frame if event.method == "CONNECT" or is_absolute else 0
+    return 0
+
+
+def _witness(facts: Facts, use: _ProxyUse) -> tuple[str, list[int], str | None] | None:
+    """What shows that this network has a proxy: words, frames, and its endpoint where hosts use it."""
+    for proxy, hosts in use.through.items():
+        others = {a: frame for a, frame in hosts.items() if a not in facts.addresses}
+        if len(others) >= MIN_HOSTS:
+            name = f"{ip_text(proxy[0])}:{proxy[1]}"
+            return f"{len(others)} other hosts go out through the proxy {name} alone", list(others.values())[:3], name
+    named = next((c.ack for c in facts.dhcp if c.ack is not None and c.ack.wpad), None)
+    if named is not None:
+        return f"the lease names a proxy configuration ({named.wpad})", [named.at.frame], None
+    answer = next((m for m in facts.traffic.dns if m.answers and (m.question or "").split(".")[0] == "wpad"), None)
+    if answer is not None:
+        return f"the name {answer.question} leads to a proxy configuration", [answer.at.frame], None
+    return None

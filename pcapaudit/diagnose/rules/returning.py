@@ -11,7 +11,7 @@ from pcapaudit.diagnose.causes import silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.registry import Evidence, rule
-from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.rules.connect import is_repeated_handshake, where
 from pcapaudit.diagnose.rules.persist import dead_end
 from pcapaudit.diagnose.rules.udp import datagram_attempts
 from pcapaudit.diagnose.stuck import (
@@ -27,6 +27,7 @@ from pcapaudit.diagnose.stuck import (
     stuck_segment,
     tcp_attempts,
 )
+from pcapaudit.diagnose.twins import answer_outside, twins_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
 from pcapaudit.flows.streams import distance
@@ -270,8 +271,9 @@ def _acked_at(attempt: Attempt) -> Packet:
 def not_delivered(facts: Facts) -> Iterator[Fired]:
     """The answers are in the capture, and the device behaves as if it had none.
 
-    **Seen**: the device goes on along its server list although every request was answered in time; or it
-    repeats data that was acknowledged long before.
+    **Seen**: the device goes on along its server list although every request was answered in time; it repeats
+    data that was acknowledged long before; outside a router, it repeats its SYN and the server its SYN-ACK; or,
+    with both sides of a translation in the capture, the answer comes to the outside and never to the inside.
 
     **Means**: the answers reach the mirror point and get lost between there and the device: return rule,
     translation time-out or asymmetric route in the box between.
@@ -281,10 +283,15 @@ def not_delivered(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: capture on the device's side of that box; compare.
     """
+    is_outside = vantage_of(facts) is Vantage.WAN
     for need in facts.needs:
         walk = _ignored_walk(facts, datagram_attempts(facts, need))
         if walk:
             yield _undelivered_walk(facts, walk)
+        yield from _kept_outside(facts, need)
+        open_twice = [a for a in tcp_attempts(facts, need) if is_outside and is_repeated_handshake(a.flow)]
+        if open_twice:
+            yield _repeated_handshakes(facts, open_twice)
         deaf = [(a, d) for a in tcp_attempts(facts, need) for d in (_deaf_repeats(a.flow),) if len(d) >= MIN_REPEATS]
         if deaf:
             attempts = [a for a, _ in deaf]
@@ -298,6 +305,52 @@ def not_delivered(facts: Facts) -> Iterator[Fired]:
                 causes=[_between(facts)],
                 tries=sum(len(repeats) for _, repeats in deaf),
             )
+
+
+def _kept_outside(facts: Facts, need: Need) -> Iterator[Fired]:
+    """Answers that are seen outside a translation and never inside, while the device asks again."""
+    attempts = facts.attempts_of(need) if need.direction == "out" else []
+    kept = [(a, p) for a in attempts for p in (answer_outside(facts.traffic, a.flow),) if p is not None]
+    tries = [p for a, _ in kept for p in a.tries]
+    if len(tries) < 2 or not facts.sees_inbound:
+        return
+    twins = twins_of(facts.traffic).by_inner
+    outside = [twins[a.flow.index].frames[0][1] for a, _ in kept]
+    yield facts.finding(
+        "RETURN-NOT-DELIVERED",
+        Stage.RETURN,
+        f"{where(kept[0][0])} answers, its answers reach the outside of the router and never its inside",
+        [*tries, *(p for _, p in kept)],
+        attempts=[a for a, _ in kept],
+        decisive=[*(p.frame for _, p in kept[:3]), *outside[:3]],
+        is_agreed=True,
+        causes=[
+            Cause(
+                "the router or firewall between drops the replies", 60, "both of its sides are in the capture", "filter"
+            )
+        ],
+        tries=len(tries),
+    )
+
+
+def _repeated_handshakes(facts: Facts, attempts: Sequence[Attempt]) -> Fired:
+    """SYN and SYN-ACK are both repeated outside the router: the answer does not come back in."""
+    packets = [p for a in attempts for p in (*a.flow.syns, *a.flow.syn_acks)]
+    return facts.finding(
+        "RETURN-NOT-DELIVERED",
+        Stage.RETURN,
+        f"{where(attempts[0])} answers with SYN-ACK again and again, yet SYN is repeated: the answers do not arrive",
+        packets,
+        attempts=attempts,
+        decisive=[
+            attempts[0].flow.syns[1].frame,
+            attempts[0].flow.syn_acks[0].frame,
+            attempts[0].flow.syn_acks[1].frame,
+        ],
+        is_agreed=len(attempts) > 1,
+        causes=[_between(facts)],
+        tries=sum(len(a.flow.syns) for a in attempts),
+    )
 
 
 def _undelivered_walk(facts: Facts, walk: Sequence[Attempt]) -> Fired:

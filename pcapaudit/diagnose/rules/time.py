@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import NtpPoll
@@ -76,7 +77,7 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     polls = _asked(facts)
     silent = _silent_polls(polls)
     counted = facts.counted([p.query.at for p in silent], facts.params.ntp_wait)
-    if len(counted) < MIN_POLLS or not facts.sees_inbound:
+    if len(counted) < MIN_POLLS or not facts.sees_inbound or may_be_lost(facts, len(counted)):
         return
     servers = list(dict.fromkeys(p.server for p in silent))
     contrast = next((c for s in servers for c in [facts.reached_by_others(s, "udp", NTP_PORT)] if c is not None), None)

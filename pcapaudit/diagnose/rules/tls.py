@@ -8,12 +8,14 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.certificates import Offer, doubt_about, end_of_handshake, inspection_signs, offers_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.handshakes import broken_off
 from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.proof import TLS13
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.silence import by_service, end_by, first_answer_after, is_silent, is_swallowed
-from pcapaudit.flows.flow import RST, Flow
+from pcapaudit.flows.flow import FIN, RST, Flow
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import (
     Packet,
@@ -22,6 +24,7 @@ from pcapaudit.model.events import (
     TlsCertificates,
     TlsClientHello,
     TlsNotTls,
+    TlsRecords,
     TlsServerHello,
 )
 from pcapaudit.model.words import Outcome, Stage
@@ -36,6 +39,8 @@ CERTIFICATE_CODES = frozenset({42, 43, 44, 45, 46, 48, 113})
 """Alerts by which a client refuses the server's certificate (RFC 8446, section 6.2)."""
 CLIENT_CERTIFICATE_CODES = frozenset({40, 42, 116})
 CLOCK_CODES = frozenset({42, 45})
+ALERT_SIZE, MIN_HIDDEN = 19, 2
+"""Bytes of an encrypted alert, and how often such a record must be seen: one may be anything."""
 MAX_FLOWS = 200
 """Flows of one address that are read for another name that passes."""
 
@@ -312,32 +317,57 @@ def certificate_invalid(facts: Facts) -> Iterator[Fired]:
 def alert_by_device(facts: Facts) -> Iterator[Fired]:
     """The device refuses the server's certificate.
 
-    **Seen**: an alert of the device about the certificate (42 to 46, 48, 113), and no application data.
+    **Seen**: an alert of the device about the certificate (42 to 46, 48, 113), and no application data. In TLS 1.3
+    some stacks encrypt it: then a single encrypted record of the device as short as an alert, right behind the
+    server's flight, and its close, or the close alone (any version), twice or more; that is a weaker sign.
 
     **Means**: TLS inspection shows the device a certificate it does not trust (48), its list of certificate
     authorities is too old (48 without any sign of inspection), or its clock is wrong (45, 42).
 
-    **Not this rule**: close_notify; an alert by the server (TLS-ALERT-SERVER). Some stacks encrypt the
-    alert in TLS 1.3: then nothing is said.
+    **Not this rule**: close_notify; an alert by the server (TLS-ALERT-SERVER).
 
     **Ask the network team**: exempt the vendor's hosts from TLS inspection; else a firmware update is needed.
     """
-    refused = [(a, e) for a, _ in _greeted(facts) for e in (_client_alert(a),) if e is not None]
-    table = {a.flow.index: e for a, e in refused}
-    for group in by_service([a for a, _ in refused]):
+    refused = [(a, e.at, e.code) for a, _ in _greeted(facts) for e in (_client_alert(a),) if e is not None]
+    hidden = [(a, p, None) for a, _ in _greeted(facts) for p in (_hidden_alert(a) or broken_off(a),) if p is not None]
+    table: dict[int, tuple[Packet, int | None]] = {a.flow.index: (p, code) for a, p, code in (*hidden, *refused)}
+    for group in by_service([a for a, _ in _greeted(facts) if a.flow.index in table]):
         alerts = [table[a.flow.index] for a in group]
-        last = alerts[-1]
+        last, code = alerts[-1]
+        is_hidden = code is None
+        if is_hidden and len(group) < MIN_HIDDEN:
+            continue
+        silent = "what looks like an encrypted alert" if last.payload_len else "a close and no word"
+        how = alert_name(code) if code is not None else silent
         yield facts.finding(
             "TLS-ALERT-CLIENT",
             Stage.TLS,
-            f"the device refuses the certificate of {where(group[0])} with {alert_name(last.code)}, {_times(group)}",
-            [p for a, e in zip(group, alerts, strict=True) for p in (*_offered_at(a), e.at)],
+            f"the device refuses the certificate of {where(group[0])} with {how}, {_times(group)}",
+            [p for a, (at, _) in zip(group, alerts, strict=True) for p in (*_offered_at(a), at)],
             attempts=group,
-            decisive=[alerts[0].at.frame, last.at.frame],
+            decisive=[alerts[0][0].frame, last.frame],
             tries=len(group),
-            causes=_client_alert_causes(facts, group[-1], last.code),
-            facts={"alert": last.code},
+            causes=_client_alert_causes(facts, group[-1], code),
+            facts={"alert": code},
+            adjust=-25 if is_hidden else 0,
         )
+
+
+def _hidden_alert(attempt: Attempt) -> Packet | None:
+    """The record by which a device seems to refuse in TLS 1.3: its only encrypted one, of an alert's size, then it closes.
+
+    Two bytes of alert, one of type and a tag of at most 16 (RFC 8446, section 5.2); a Finished is larger.
+    """
+    greeted = any(isinstance(e, TlsServerHello) and e.version >= TLS13 for e in attempt.events)
+    records = [e for e in attempt.events if isinstance(e, TlsRecords)]
+    own = next((e for e in records if e.from_client), None)
+    server = next((e for e in records if not e.from_client), None)
+    if not greeted or own is None or server is None or own.last_application is None or not server.application:
+        return None
+    is_short = own.application == 1 and own.last_application_size <= ALERT_SIZE
+    closed = end_by(attempt.flow, own.last_application, device=True)
+    with_it = own.last_application.flags & (FIN | RST)
+    return own.last_application if is_short and (closed is not None or with_it) else None
 
 
 def _client_alert(attempt: Attempt) -> TlsAlert | None:
@@ -352,7 +382,7 @@ def _offered_at(attempt: Attempt) -> list[Packet]:
     return shown[:1] or [e.at for e in attempt.events if isinstance(e, TlsServerHello)][:1]
 
 
-def _client_alert_causes(facts: Facts, attempt: Attempt, code: int) -> list[Cause]:
+def _client_alert_causes(facts: Facts, attempt: Attempt, code: int | None) -> list[Cause]:
     offers = [o for o in offers_of([attempt]) if o.chain]
     signs = [s for o in offers for s in inspection_signs(facts, o)]
     causes = [Cause("TLS inspection: the certificate is not the vendor's", 40, s.text, "middlebox") for s in signs[:1]]
@@ -374,7 +404,8 @@ def intercepted(facts: Facts) -> Iterator[Fired]:
     """A box on the way shows a certificate of its own.
 
     **Seen**: a visible certificate (TLS 1.2 and older) whose issuer names an inspection product, or whose
-    public key also stands for an unrelated domain at another address; the device then ends the handshake.
+    public key also stands for an unrelated domain at another address, or whose issuer, which is no public
+    authority, signs for such a domain, too; the device then ends the handshake.
 
     **Means**: TLS inspection replaces the server's certificate, and the device does not trust the box.
 

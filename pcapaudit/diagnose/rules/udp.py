@@ -13,12 +13,15 @@ from pcapaudit.diagnose.attempts import Attempt, series_of
 from pcapaudit.diagnose.causes import silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.refusals import errors_by_flow
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.twins import answer_outside
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows.flow import TCP, UDP, Flow
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_unicast
 from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
@@ -40,7 +43,8 @@ def silent_runs(facts: Facts, attempts: Sequence[Attempt]) -> list[list[Attempt]
     refused = errors_by_flow(facts.icmp_errors)
     runs: list[list[Attempt]] = [[]]
     for attempt in attempts:
-        if attempt.flow.received or attempt.flow.index in refused:
+        is_answered = attempt.flow.received or answer_outside(facts.traffic, attempt.flow) is not None
+        if is_answered or attempt.flow.index in refused:
             runs.append([])
         else:
             runs[-1].append(attempt)
@@ -168,7 +172,8 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
 def _silent_server(facts: Facts, series: Sequence[Attempt], everything: Sequence[Attempt]) -> Iterator[Fired]:
     for run in silent_runs(facts, series):
         counted, attempts = _counted(facts, run, everything)
-        if len(counted) < facts.params.udp_min_tries or _strays(facts, attempts):
+        is_enough = len(counted) >= facts.params.udp_min_tries and not may_be_lost(facts, len(counted))
+        if not is_enough or _strays(facts, attempts):
             continue
         causes = silence_causes(facts, attempts)
         yield facts.finding(
@@ -278,7 +283,8 @@ def shape(facts: Facts) -> Iterator[Fired]:
     signature = facts.signature
     if signature is None or vantage_of(facts) is not Vantage.LAN or facts.host.behind_router:
         return
-    odd = [_odd_datagram(need, a) for need in facts.needs for a in datagram_attempts(facts, need)]
+    parts = _fragments(facts.traffic)
+    odd = [_odd_datagram(need, a, parts) for need in facts.needs for a in datagram_attempts(facts, need)]
     wrong = [pair for pair in odd if pair is not None]
     forbidden = {TCP if f.transport == "tcp" else UDP for f in signature.forbids}
     strangers = [f for f in facts.outward_flows if f.proto in forbidden and f.sent]
@@ -303,10 +309,22 @@ def shape(facts: Facts) -> Iterator[Fired]:
     )
 
 
-def _odd_datagram(need: Need, attempt: Attempt) -> tuple[Packet, str] | None:
+def _fragments(traffic: Traffic) -> frozenset[int]:
+    """Frames that hold a part of an IP datagram; found once per capture."""
+    known: frozenset[int] | None = traffic.memo.get("fragment_frames")
+    if known is None:
+        rows = traffic.result.rows
+        known = traffic.memo["fragment_frames"] = frozenset(rows["frame"][rows["fragment"] > 0].tolist())
+    return known
+
+
+def _odd_datagram(need: Need, attempt: Attempt, parts: frozenset[int]) -> tuple[Packet, str] | None:
     """The first datagram of an attempt that is out of the need's ranges, and why."""
     ports, sizes = need.source_ports, need.payload
     first = attempt.tries[0]
+    cut = next((p for p in attempt.tries if p.frame in parts), None)
+    if cut is not None and sizes is not None:
+        return cut, "a datagram comes in fragments, which messages of this size never need"
     if ports is not None and not ports.low <= attempt.flow.orig[1] <= ports.high:
         return first, f"source port {attempt.flow.orig[1]} is outside {ports.low}-{ports.high}"
     if sizes is None:

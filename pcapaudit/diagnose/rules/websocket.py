@@ -1,26 +1,42 @@
-"""Websocket: upgrades that are refused, answered wrongly, or lose their headers on the way."""
+"""Websocket: upgrades that are refused, answered wrongly or stripped on the way, and websockets that do not last."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.makers import is_near, named_proxy
+from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.http import Answer, answers_of, is_page, is_upgrade
+from pcapaudit.diagnose.rules.persist import is_even
 from pcapaudit.diagnose.silence import by_service
-from pcapaudit.model.events import HttpResponse, Packet
-from pcapaudit.model.words import Stage
+from pcapaudit.model.events import HttpResponse, Packet, WebsocketFrame
+from pcapaudit.model.times import duration
+from pcapaudit.model.words import Outcome, Stage
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
 SWITCHING = 101
 REFUSALS = frozenset({200, 400, 403, 404, 405, 426, 500, 501, 502, 503, 504})
+CLOSE, PING = 8, 9
+"""Opcodes: RFC 6455, section 11.8."""
+CLOSE_CODES = {
+    1002: "protocol error", 1003: "data not accepted", 1008: "policy", 1009: "message too big",
+    1011: "error inside the server", 1013: "try again later",
+}  # fmt: skip
+"""Close codes that say what is wrong (RFC 6455, section 7.4.1; 1013: IANA)."""
+MIN_DROPS = 2
+"""One lost connection that comes again is no trouble."""
+GIVEN_UP_S = 30.0
+"""How long no websocket must work after the last drop to say that none does."""
 ORDINARY = frozenset({200, 400, 404})
 """Answers of a server that took the request for a plain GET."""
 
@@ -152,3 +168,141 @@ def upgrade_stripped(facts: Facts) -> Iterator[Fired]:
         how = f"HTTP {response.status} as if it were an ordinary request ({why})"
         cause = Cause("a proxy does not forward the websocket headers", 30, why, "middlebox")
         yield _fire(facts, "WS-UPGRADE-STRIPPED", attempts, answers, how, [cause])
+
+
+# --- websockets that do not last ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A websocket that ended badly: how, the packets that show it, and who ended it.
+
+    ``idle_ns`` is how long nothing had been said before, for one that was cut without a word and not young any more;
+    such a drop counts only where another one is like it.
+    """
+
+    attempt: Attempt
+    how: str
+    packets: tuple[Packet, ...]
+    kind: str
+    idle_ns: int | None = None
+
+
+@rule("WS-DROP", stage=Stage.PERSIST, outcomes="Fdn", evidence=Evidence.STATISTICAL)
+def websocket_drop(facts: Facts) -> Iterator[Fired]:
+    """The websocket opens and does not last.
+
+    **Seen**: after an accepted upgrade (101) the far side ends the connection within ten seconds without a close
+    frame, or again and again after the same idle time; a close frame says what is wrong (1002, 1003, 1008, 1009,
+    1011, 1013); or a ping gets no pong and the connection is reset. Once is a remark; twice or more degrades, and
+    fails where no later one works.
+
+    **Means**: a proxy or firewall ends idle connections (regular times), or the server refuses by policy (1008)
+    or fails inside (1011, 1013).
+
+    **Not this rule**: a close frame with 1000 or 1001, or without code; the device's own way of closing; a
+    websocket inside TLS, of which nothing is visible (CONN-FLAP, NAT-IDLE-TIMEOUT).
+
+    **Ask the network team**: raise the idle time-out of proxy and firewall; for a close code ask the vendor.
+    """
+    found = [d for a in facts.attempts for d in (_drop_of(facts, a),) if d is not None]
+    for group in by_service([d.attempt for d in found]):
+        indices = {a.flow.index for a in group}
+        drops = _counting([d for d in found if d.attempt.flow.index in indices])
+        if drops:
+            yield _dropped(facts, drops)
+
+
+def _drop_of(facts: Facts, attempt: Attempt) -> Drop | None:
+    """How a websocket ended, if it ended badly; its end must be in the capture."""
+    opened = next((f.response.at for f in _accepted(attempt)), None)
+    if opened is None or attempt.need.direction != "out":
+        return None
+    frames = [e for e in attempt.of(WebsocketFrame) if isinstance(e, WebsocketFrame)]
+    closing = next((f for f in frames if f.opcode == CLOSE), None)
+    if closing is not None:
+        return _told(attempt, opened, closing)
+    end = attempt.flow.closed_at
+    if end is None:
+        return None
+    ping = _unanswered_ping(frames, end)
+    if ping is not None and attempt.flow.first_rst is not None:
+        return Drop(attempt, "a ping stays without pong, then comes a reset", (opened, ping, end), "middlebox")
+    return None if attempt.flow.is_from_orig(end) else _cut_off(facts, attempt, opened, end)
+
+
+def _accepted(attempt: Attempt) -> list[Answer]:
+    answers = [f for f in answers_of(attempt) if is_upgrade(f.request)]
+    return [f for f in answers if f.response.status == SWITCHING and not is_refusal(f)]
+
+
+def _told(attempt: Attempt, opened: Packet, closing: WebsocketFrame) -> Drop | None:
+    """A close frame that says why; None for the codes of an end in good order (RFC 6455, section 7.4.1)."""
+    code = closing.close_code
+    if code not in CLOSE_CODES:
+        return None
+    who = "the device" if closing.from_client else "the far side"
+    how = f"{who} closes it with code {code} ({CLOSE_CODES[code]})"
+    return Drop(attempt, how, (opened, closing.at), "device" if closing.from_client else "server")
+
+
+def _unanswered_ping(frames: Sequence[WebsocketFrame], end: Packet) -> Packet | None:
+    """The last ping before the end that no pong of the other side follows."""
+    ping = next((f for f in reversed(frames) if f.opcode == PING and f.at.frame < end.frame), None)
+    if ping is None or any(f.at.frame > ping.at.frame and f.from_client is not ping.from_client for f in frames):
+        return None
+    return ping.at
+
+
+def _cut_off(facts: Facts, attempt: Attempt, opened: Packet, end: Packet) -> Drop:
+    """The far side ends it without a close frame: soon, or after some idle time."""
+    life_ns = end.time_ns - opened.time_ns
+    if life_ns < ns(facts.params.short_conn):
+        how = f"the far side ends it after {duration(life_ns / 1e9)} without a close frame"
+        return Drop(attempt, how, (opened, end), "server")
+    said = [p.time_ns for p in (*attempt.flow.sent_data[-1:], *attempt.flow.received_data[-1:]) if p.frame < end.frame]
+    idle_ns = end.time_ns - max(said, default=opened.time_ns)
+    how = f"the far side ends it after {duration(idle_ns / 1e9)} without traffic"
+    return Drop(attempt, how, (opened, end), "middlebox", idle_ns)
+
+
+def _counting(drops: Sequence[Drop]) -> list[Drop]:
+    """The drops that count: those after some idle time only where a time-out shows, by two of like length."""
+    idle = sorted(d.idle_ns for d in drops if d.idle_ns is not None)
+    regular = {t for a, b in pairwise(idle) if is_even([a, b]) for t in (a, b)}
+    return [d for d in drops if d.idle_ns is None or d.idle_ns in regular]
+
+
+def _dropped(facts: Facts, drops: Sequence[Drop]) -> Fired:
+    last = drops[-1]
+    times = "once" if len(drops) == 1 else f"{len(drops)} times"
+    is_timer = last.idle_ns is not None
+    cause = {
+        "server": "the server ends the websocket",
+        "device": "the device ends the websocket",
+        "middlebox": "an idle time-out of a proxy or firewall",
+    }[last.kind]
+    return facts.finding(
+        "WS-DROP",
+        Stage.PERSIST,
+        f"the websocket to {where(last.attempt)} does not last, {times}: {last.how}",
+        [p for d in drops for p in d.packets],
+        outcome=_drop_outcome(facts, drops),
+        attempts=[d.attempt for d in drops],
+        decisive=[d.packets[-1].frame for d in drops],
+        is_agreed=is_timer,
+        causes=[Cause(cause, 30, last.how, last.kind)],
+        facts={"how": last.how},
+    )
+
+
+def _drop_outcome(facts: Facts, drops: Sequence[Drop]) -> Outcome:
+    """One drop is a remark; more degrade, and fail where nothing answers after the last."""
+    if len(drops) < MIN_DROPS:
+        return Outcome.NOTE
+    end = drops[-1].packets[-1].time_ns
+    answers = (a.flow.last_answer for a in facts.attempts_of(drops[-1].attempt.need) if a.answered_ns is not None)
+    if any(p is not None and p.time_ns > end for p in answers):
+        return Outcome.DEGRADED
+    is_sure = len(drops) > MIN_DROPS or facts.has_waited(end, GIVEN_UP_S)
+    return Outcome.FAILED if is_sure else Outcome.DEGRADED

@@ -8,14 +8,14 @@ CATALOGUE = {
     "CAP-ONEWAY", "CAP-PARTIAL-DIR", "CAP-WRONG-PORT", "CAP-DUP", "CAP-DUP-ID0", "CAP-DUP-ROUTED", "CAP-DUP-NAT",
     "CAP-LOSS", "CAP-IFACE-DROPS", "CAP-SNAPLEN", "CAP-TRUNCATED-FILE", "CAP-TIME-DISORDER", "CAP-CLOCK-JUMP",
     "CAP-COARSE-TIME", "CAP-MIDSTREAM", "CAP-TAIL-CUT", "CAP-TOO-SHORT", "CAP-VLAN", "CAP-NAT-SIDE",
-    "CAP-OFFLOAD-BIG", "CAP-SAMPLED", "CAP-FILTERED", "CAP-ENCAP", "CAP-WRONG-DEVICE",
+    "CAP-OFFLOAD-BIG", "CAP-OFFLOAD-CSUM", "CAP-SAMPLED", "CAP-FILTERED", "CAP-ENCAP", "CAP-WRONG-DEVICE",
 }  # fmt: skip
 OWN = {"CAP-TABLE-FULL", "CAP-MALFORMED"}
 """Ids that the catalogue does not list."""
 CHECKS = all_checks()
 
 
-def test_every_check_of_the_catalogue_that_the_scan_can_feed_is_there() -> None:
+def test_every_check_of_the_catalogue_is_there() -> None:
     assert {c.id for c in CHECKS} == CATALOGUE | OWN
 
 

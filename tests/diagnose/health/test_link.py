@@ -8,7 +8,7 @@ from pcapaudit.model.words import HealthState
 from tests.support import wire
 from tests.support.player import Frame
 from tests.support.scene import health_of, play_script, scan_frames, traffic_of
-from tests.support.transforms import tag_each
+from tests.support.transforms import leave_sums, tag_each
 
 DEV, GW = bytes.fromhex("02000a000005"), bytes.fromhex("02000a000001")
 TALK = """
@@ -110,3 +110,48 @@ def test_packets_without_form_are_counted_by_reason() -> None:
 
     assert item.summary == "1 malformed packet (50 %): IPv4 header length below 20 (1)"
     assert item.frames == (1,)
+
+
+def with_sum(frame: Frame, total: bytes) -> Frame:
+    """The frame of a TCP segment with another checksum."""
+    return replace(frame, data=frame.data[:50] + total + frame.data[52:])
+
+
+def is_tcp(frame: Frame) -> bool:
+    return frame.data[12:14] == b"\x08\x00" and frame.data[23] == 6
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_checksums_left_for_the_card_are_known_by_their_value(*, both: bool) -> None:
+    """Two virtual machines on one host leave them in both directions."""
+
+    def offloaded(frames: list[Frame]) -> list[Frame]:
+        return leave_sums(leave_sums(frames, DEV), GW) if both else leave_sums(frames, DEV)
+
+    (item,) = health_of(traffic_of(TALK, offloaded))["CAP-OFFLOAD-CSUM"]
+
+    assert item.state is HealthState.PROVEN
+    assert ("02:00:0a:00:00:01" in item.summary) is both
+
+
+def test_checksums_of_one_host_that_are_all_wrong_are_its_cards_business_when_all_others_are_right() -> None:
+    def zeroed(frames: list[Frame]) -> list[Frame]:
+        return [with_sum(f, b"\0\0") if is_tcp(f) and f.src_mac == DEV else f for f in frames]
+
+    (item,) = health_of(traffic_of(TALK.replace("repeat 4", "repeat 12"), zeroed))["CAP-OFFLOAD-CSUM"]
+
+    assert "of 02:00:0a:00:00:05 are wrong" in item.summary
+
+
+@pytest.mark.parametrize(
+    "every",
+    [
+        pytest.param(3, id="some frames: damage on the way"),
+        pytest.param(1, id="all frames of all hosts: the file was rewritten"),
+    ],
+)
+def test_wrong_checksums_of_another_kind_are_not_the_cards(every: int) -> None:
+    def damaged(frames: list[Frame]) -> list[Frame]:
+        return [with_sum(f, b"\xde\xad") if is_tcp(f) and n % every == 0 else f for n, f in enumerate(frames)]
+
+    assert "CAP-OFFLOAD-CSUM" not in health_of(traffic_of(TALK, damaged))

@@ -5,42 +5,6 @@ import pytest
 from pcapaudit.diagnose.rules import link
 from tests.support.services import facts_of, outcomes
 
-BOOT = "{at}.0 dev > gw BOOT lease={lease}\n{at}.5 dev > gw LOOKUP gk.sensorist.com A 54.229.203.190\n"
-
-
-def boots(count: int, pause: int, lease: int = 86400) -> str:
-    return "".join(BOOT.format(at=pause * i, lease=lease) for i in range(count)) + f"{pause * count}.0 switch > * WATCH"
-
-
-@pytest.mark.parametrize(
-    ("script", "fires"),
-    [
-        pytest.param(boots(3, 60), True, id="three starts"),
-        pytest.param(boots(2, 60), False, id="two"),
-        pytest.param(boots(4, 60, lease=100), False, id="a client that asks anew at half of its lease"),
-        pytest.param(boots(4, 60, lease=3600), True, id="long before the lease is over"),
-    ],
-)
-def test_starts_count_when_they_come_long_before_the_lease_ends(script: str, *, fires: bool) -> None:
-    assert outcomes(link.reboot_loop, facts_of(script)) == ([("DEV-REBOOT-LOOP", "link", "failed")] if fires else [])
-
-
-def test_a_connection_that_lives_across_the_starts_denies_them() -> None:
-    alive = "1.0 dev:50001 > cloud:4321 CONNECT\n150.0 dev:50001 > cloud:4321 EXCHANGE 9 9\n"
-
-    assert outcomes(link.reboot_loop, facts_of(boots(3, 60) + "\n" + alive)) == []
-
-
-def test_leases_without_any_work_between_them_are_no_starts() -> None:
-    idle = "".join(
-        f"{60 * i}.0 dev > * DHCP DISCOVER\n{60 * i}.1 gw > dev DHCP OFFER\n{60 * i}.2 dev > * DHCP REQUEST\n"
-        f"{60 * i}.3 gw > dev DHCP ACK\n"
-        for i in range(4)
-    )
-
-    assert outcomes(link.reboot_loop, facts_of(f"{idle}300.0 dev > * ANNOUNCE")) == []
-
-
 ASKED = "".join(f"{30 * i}.0 switch > * EAPOL request-identity ident={i + 1}\n" for i in range(3))
 UNSERVED = "1.0 dev > * DHCP DISCOVER\n61.0 dev > * DHCP DISCOVER\n61.1 dev > * ANNOUNCE\n"
 

@@ -108,47 +108,6 @@ def test_a_service_that_need_not_last_does_not_flap() -> None:
     assert outcomes(persist.conn_flap, facts_of(lives(2, 3, 4), ONE_SHOT)) == []
 
 
-RESET = """
-{at}.0 dev:{port} > cloud:4321 CONNECT
-{at}.1 dev:{port} > cloud:4321 EXCHANGE 9 9
-{at}.5 cloud:4321 > dev:{port} RST
-"""
-
-
-@pytest.mark.parametrize(
-    ("count", "rest", "said"),
-    [
-        pytest.param(1, "", ["note"], id="once"),
-        pytest.param(2, NEW.format(at=60, port=50009), ["degraded"], id="twice, works after"),
-        pytest.param(2, "60.0 switch > * WATCH", ["failed"], id="twice, and then nothing"),
-        pytest.param(2, "", ["degraded"], id="twice, and the capture ends"),
-    ],
-)
-def test_resets_of_a_working_connection_weigh_by_number_and_by_what_follows(
-    count: int, rest: str, said: list[str]
-) -> None:
-    script = "".join(RESET.format(at=10 * i, port=50000 + i) for i in range(1, count + 1))
-
-    assert [outcome for _, _, outcome in outcomes(persist.rst_midstream, facts_of(script + rest))] == said
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        pytest.param("5.0 dev:50001 > cloud:4321 RST", id="the device resets"),
-        pytest.param("5.0 dev:50001 > cloud:4321 FIN\n5.1 cloud:4321 > dev:50001 RST", id="after a FIN"),
-    ],
-)
-def test_resets_that_only_end_what_is_over_are_normal(end: str) -> None:
-    assert outcomes(persist.rst_midstream, facts_of(ALIVE + end)) == []
-
-
-def test_a_finished_request_may_end_with_the_servers_reset() -> None:
-    script = "".join(RESET.format(at=10 * i, port=50000 + i) for i in (1, 2, 3))
-
-    assert outcomes(persist.rst_midstream, facts_of(script, ONE_SHOT)) == []
-
-
 def test_connections_without_handshake_are_none_of_those_that_last() -> None:
     facts = facts_of(ALIVE + "5.0 dev:50002 > cloud:4321 SYN")
 

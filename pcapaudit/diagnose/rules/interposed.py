@@ -1,0 +1,239 @@
+"""Somebody nearer answers in the place of a far server: doubled DNS answers, proxies that nobody was told of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.lookups import attempts_for, lookup_finding, need_of, relevant_lookups, served_after
+from pcapaudit.diagnose.makers import NEAR_HOPS, hops_of
+from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.flows.exchanges import DnsQuery, Lookup
+from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.model.addresses import ip_text, is_public
+from pcapaudit.model.events import DnsMessage, Packet
+from pcapaudit.model.words import Outcome, Stage
+
+DOUBLE_S = 1.0
+"""Two answers to one question within this time (catalogue, DNS-DOUBLE-ANSWER)."""
+NEXT_DOOR = 1
+"""Hops of a resolver that stands in the site's own router, or right behind it."""
+MAX_ANSWERS = 8
+"""Answers to one question that are compared."""
+MAX_PACKETS = 2000
+"""Packets from other far servers that are looked at for their distance."""
+NOISE_S = 0.005
+"""Times below this say nothing: a busy host alone takes as long."""
+
+
+# --- DNS ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Answers that cannot all come from the resolver: why, which ones, and the addresses that are not its."""
+
+    text: str
+    answers: Sequence[DnsMessage]
+    wrong: frozenset[bytes]
+    is_sure: bool
+    """Whether the data differs from what the real resolver, or another one, says."""
+
+
+@rule("DNS-DOUBLE-ANSWER", stage=Stage.DNS, outcomes="Fn", evidence=Evidence.STATISTICAL)
+def double_answer(facts: Facts) -> Iterator[Fired]:
+    """Something between the device and the resolver answers DNS.
+
+    **Seen**: one question, asked once, gets two different answers within a second; or the answers of a public
+    resolver come from next door, while other far servers of the same capture are farther away. It is a fault
+    only where the device goes by the wrong answer and its service stays dead; else a remark.
+
+    **Means**: a filter injects answers, or a transparent proxy (a DNAT rule) takes the questions.
+
+    **Not this rule**: a question sent twice and answered twice; copies made by the mirror (equal data); a
+    public resolver with a server nearby, whose TTL is that of a far one.
+
+    **Ask the network team**: which box answers DNS on the way; let the device's questions through.
+    """
+    for lookup in relevant_lookups(facts):
+        doubts = [d for q in lookup.queries for d in (_doubled(q) or _from_next_door(facts, q),) if d is not None]
+        if doubts:
+            yield _doubtful(facts, lookup, doubts)
+
+
+def _doubled(query: DnsQuery) -> _Doubt | None:
+    """Two different answers to a question that was asked once."""
+    whole = [m for m in query.answers if m.is_complete and not m.is_truncated][:MAX_ANSWERS]
+    if not query.sent or len(whole) <= len(query.sent):
+        return None
+    for one, other in combinations(whole, 2):
+        if other.at.time_ns - one.at.time_ns <= ns(DOUBLE_S) and _data(one) != _data(other):
+            sender = ip_text(one.at.src)
+            text = (
+                f"{sender} answers one question for {query.name} twice, with different data{_unlike(one.at, other.at)}"
+            )
+            return _Doubt(text, (one, other), _data(one)[1] - _data(other)[1], True)
+    return None
+
+
+def _data(message: DnsMessage) -> tuple[int, frozenset[bytes]]:
+    return message.rcode, frozenset(r.data for r in message.answers if isinstance(r.data, bytes))
+
+
+def _unlike(one: Packet, other: Packet) -> str:
+    return f" (TTL {one.ttl} and {other.ttl})" if one.ttl != other.ttl else ""
+
+
+def _from_next_door(facts: Facts, query: DnsQuery) -> _Doubt | None:
+    """Answers "from" a public resolver that come from the site's own router."""
+    near = [m for m in query.answers if is_public(m.at.src) and hops_of(m.at) <= NEXT_DOOR]
+    if not near or not query.sent or _farthest(facts) <= NEAR_HOPS:
+        return None
+    own = _data(near[0])[1]
+    elsewhere = [
+        _data(m)[1]
+        for m in facts.traffic.dns
+        if m.question == query.name and m.is_response and m.at.src != near[0].at.src
+    ]
+    differs = bool(elsewhere) and all(own.isdisjoint(other) for other in elsewhere)
+    text = f"answers of {ip_text(near[0].at.src)} come from {hops_of(near[0].at)} hops away (TTL {near[0].at.ttl})"
+    return _Doubt(text, near[:MAX_ANSWERS], own if differs else frozenset(), differs)
+
+
+def _farthest(facts: Facts) -> int:
+    """Hops of the farthest public server that any host of the capture heard; 0 when none was heard."""
+    known: int | None = facts.traffic.memo.get("farthest_hops")
+    if known is None:
+        far = (hops_of(p) for p in _far_packets(facts))
+        known = facts.traffic.memo["farthest_hops"] = max(far, default=0)
+    return known
+
+
+def _far_packets(facts: Facts) -> Iterable[Packet]:
+    """First packets of public servers, flow by flow."""
+    for index in range(min(len(facts.traffic.result.flows), MAX_PACKETS)):
+        a, _, b, _, _ = facts.traffic.ends(index)
+        if (a and is_public(a)) or (b and is_public(b)):
+            first = next((p for p in facts.traffic.flow(index).packets if is_public(p.src)), None)
+            if first is not None:
+                yield first
+
+
+def _doubtful(facts: Facts, lookup: Lookup, doubts: Sequence[_Doubt]) -> Fired:
+    answers = [m for d in doubts for m in d.answers]
+    surest = max(doubts, key=lambda d: d.is_sure)
+    return lookup_finding(
+        facts,
+        "DNS-DOUBLE-ANSWER",
+        surest.text,
+        [lookup],
+        answers,
+        outcome=Outcome.FAILED if _is_misled(facts, lookup, surest, answers[0].at.time_ns) else Outcome.NOTE,
+        need=need_of(facts, lookup.name),
+        independent=len(doubts),
+        is_agreed=len({m.at.ttl for m in surest.answers}) > 1,
+        causes=[Cause("a filter or transparent proxy answers DNS on the way", 30, surest.text, "dns")],
+    )
+
+
+def _is_misled(facts: Facts, lookup: Lookup, doubt: _Doubt, since_ns: int) -> bool:
+    """Whether the device went by the wrong answer alone, and the service never answered since."""
+    if not doubt.is_sure or served_after(facts, [lookup.name], since_ns):
+        return False
+    went = {a.address for a in attempts_for(facts, [lookup.name]) if a.began_ns >= since_ns}
+    return went <= doubt.wrong and facts.has_waited(since_ns, facts.params.dns_wait)
+
+
+# --- TCP ------------------------------------------------------------------------------------------
+
+
+@rule("TCP-PROXY-NEAR", stage=Stage.CONNECT, outcomes="n", evidence=Evidence.HEURISTIC)
+def proxy_near(facts: Facts) -> Iterator[Fired]:
+    """Something near the device opens connections in the place of a far server.
+
+    **Seen**: the SYN-ACK of a public server comes in less than half the time that the same address needs for
+    pings, datagrams or other ports; or its TTL says two hops or fewer, while other far servers of the same
+    capture are farther away.
+
+    **Means**: a transparent proxy, or a firewall that opens the connection itself before it lets it out.
+
+    **Not this rule**: a copy of the service nearby, of a content network: then every packet of the address is near.
+
+    **Ask the network team**: nothing for itself; it explains errors of TLS or HTTP on these connections.
+    """
+    seen: set[tuple[bytes, int]] = set()
+    for attempt in facts.attempts:
+        key = (attempt.address, attempt.port)
+        if attempt.transport != "tcp" or key in seen or not attempt.flow.syn_acks or not is_public(attempt.address):
+            continue
+        seen.add(key)
+        why = _too_soon(facts, attempt.address, attempt.port) or _too_near(facts, attempt.flow)
+        if why is not None:
+            text, frames = why
+            yield facts.finding(
+                "TCP-PROXY-NEAR",
+                Stage.CONNECT,
+                f"something near opens the connections to {ip_text(attempt.address)} TCP {attempt.port}: {text}",
+                [attempt.flow.syns[0], attempt.flow.syn_acks[0]] if attempt.flow.syns else attempt.flow.syn_acks[:1],
+                outcome=Outcome.NOTE,
+                need=attempt.need,
+                target=Target(attempt.host, attempt.address, "tcp", attempt.port),
+                decisive=frames,
+                causes=[Cause("a transparent proxy", 30, text, "middlebox")],
+            )
+
+
+def _too_near(facts: Facts, flow: Flow) -> tuple[str, list[int]] | None:
+    answer = flow.syn_acks[0]
+    if hops_of(answer) > NEAR_HOPS or _farthest(facts) <= NEAR_HOPS + facts.params.ttl_delta:
+        return None
+    far = next((p for p in _far_packets(facts) if hops_of(p) == _farthest(facts)), None)
+    frames = [answer.frame, *([far.frame] if far is not None else [])]
+    return f"the SYN-ACK's TTL {answer.ttl} says {hops_of(answer)} hops, the address is public", frames
+
+
+def _too_soon(facts: Facts, address: bytes, port: int) -> tuple[str, list[int]] | None:
+    """Whether the port answers in less than half the time that anything else at the address takes."""
+    times = _round_trips(facts, address)
+    own = times.get(port)
+    others = [t for key, t in times.items() if key != port]
+    if own is None or not others:
+        return None
+    fastest = min(others)
+    if own[0] >= facts.params.rtt_factor * fastest[0] or fastest[0] < ns(NOISE_S):
+        return None
+    text = (
+        f"the SYN-ACK comes after {own[0] / 1e6:.1f} ms, other answers of that address take {fastest[0] / 1e6:.1f} ms"
+    )
+    return text, [own[1], fastest[1]]
+
+
+def _round_trips(facts: Facts, address: bytes) -> dict[int, tuple[int, int]]:
+    """Port (0 for pings) -> shortest time from question to answer of an address, and the frame of the answer."""
+    found: dict[int, tuple[int, int]] = {}
+    for flow in facts.outward_flows:
+        if flow.resp[0] == address:
+            pair = _first_answer(flow)
+            if pair is not None:
+                found[flow.resp[1]] = min(pair, found.get(flow.resp[1], pair))
+    pings = [
+        (p.reply.at.time_ns - p.request.at.time_ns, p.reply.at.frame)
+        for p in facts.pings
+        if p.reply is not None and p.request.at.dst == address
+    ]
+    return found | ({0: min(pings)} if pings else {})
+
+
+def _first_answer(flow: Flow) -> tuple[int, int] | None:
+    """Time to the first answer of a flow whose question was sent once, and the answer's frame."""
+    if flow.proto == TCP:
+        asked, answers = flow.syns, flow.syn_acks
+    else:
+        asked, answers = flow.sent[:1], flow.received
+    if len(asked) != 1 or not answers or answers[0].frame < asked[0].frame:
+        return None
+    return answers[0].time_ns - asked[0].time_ns, answers[0].frame

@@ -1,0 +1,124 @@
+"""Connections seen on both sides of an address translation: which outer flow is which inner one.
+
+Source: catalogue, CAP-DUP-NAT and section 13.2.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from pcapaudit.diagnose.params import ns
+from pcapaudit.flows.flow import RST, SYN, TCP, UDP, Flow
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.events import Packet
+
+MAX_GROUPS = 1000
+"""Groups of like flows that are compared."""
+FORWARD_S = 0.1
+"""A router needs less than this to pass a packet on."""
+MAX_REPEATS = 50
+"""Equal packets of one connection among which the one that was forwarded is looked for."""
+SHORT_TALKS = frozenset({53, 67, 123, 137, 5353})
+"""Services with a conversation per question: they have an identifier of their own, and there are too many."""
+MIN_DATAGRAMS = 2
+"""Datagrams that must agree: unlike TCP they have no number that only one connection bears."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """One connection on two sides of a translation; ``frames`` are pairs of equal packets, inner and outer."""
+
+    inner: int
+    outer: int
+    frames: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """All connections of a capture that are seen on both sides."""
+
+    by_inner: Mapping[int, Twin]
+    outer: frozenset[int]
+
+
+def twins_of(traffic: Traffic) -> Twins:
+    """Connections on both sides of a translation; found once per capture."""
+    known: Twins | None = traffic.memo.get("twins")
+    if known is None:
+        found = [*tcp_twins(traffic), *_udp_twins(traffic)]
+        known = Twins({t.inner: t for t in reversed(found)}, frozenset(t.outer for t in found))
+        traffic.memo["twins"] = known
+    return known
+
+
+def tcp_twins(traffic: Traffic) -> Iterator[Twin]:
+    """Pairs of TCP flows that are one connection: server, port and initial sequence number are the same."""
+    flows = traffic.result.flows
+    syn = (flows["proto"] == TCP) & ((flows["a_flags"] & SYN) > 0)
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index in np.flatnonzero(syn).tolist():
+        row = flows[index]
+        groups[tuple(int(row[n]) for n in ("b_hi", "b_lo", "b_port", "a_isn"))].append(index)
+    # Two connections that share server and initial sequence number by chance are one in four thousand million.
+    for group in [g for g in groups.values() if len(g) > 1][:MAX_GROUPS]:
+        for inner, outer in pairwise(group):
+            frames = _equal_packets(traffic.flow(inner), traffic.flow(outer))
+            if frames:
+                yield Twin(inner, outer, tuple(frames))
+
+
+def _udp_twins(traffic: Traffic) -> Iterator[Twin]:
+    """Pairs of UDP flows to one server and port whose datagrams have the same sizes at the same times."""
+    groups: dict[tuple[bytes, int, int], list[int]] = defaultdict(list)
+    for index in np.flatnonzero(traffic.result.flows["proto"] == UDP).tolist():
+        outline = traffic.outline(index)
+        if outline.resp[1] in SHORT_TALKS:
+            continue
+        groups[*outline.resp, outline.sent.payload_high].append(index)
+    for group in [g for g in groups.values() if len(g) > 1][:MAX_GROUPS]:
+        for inner, outer in pairwise(group):
+            frames = _equal_packets(traffic.flow(inner), traffic.flow(outer))
+            if len(frames) >= MIN_DATAGRAMS and len(frames) == len(traffic.flow(outer).sent):
+                yield Twin(inner, outer, tuple(frames))
+
+
+def _equal_packets(one: Flow, other: Flow) -> list[tuple[int, int]]:
+    """Frames of the originators' packets that differ in nothing but source address, port and TTL."""
+    if one.orig == other.orig or one.resp != other.resp:
+        return []
+    known: dict[tuple[int, int, int], list[Packet]] = defaultdict(list)
+    for p in one.sent:
+        known[p.seq, p.payload_len, p.flags].append(p)
+    found = []
+    for p in other.sent:
+        before = known.get((p.seq, p.payload_len, p.flags), [])
+        twin = next((q for q in before[:MAX_REPEATS] if _is_forwarded(q, p)), None)
+        if twin is not None:
+            before.remove(twin)
+            found.append((twin.frame, p.frame))
+    return found
+
+
+def _is_forwarded(before: Packet, after: Packet) -> bool:
+    return after.ttl < before.ttl and abs(after.time_ns - before.time_ns) <= ns(FORWARD_S)
+
+
+def answer_outside(traffic: Traffic, flow: Flow) -> Packet | None:
+    """The first answer to a connection that came back to the outside of a translation and never to its inside.
+
+    None where nothing is seen outside, or the inside got something as well.
+    """
+    twin = twins_of(traffic).by_inner.get(flow.index)
+    if twin is None:
+        return None
+    outer = traffic.flow(twin.outer)
+    if not flow.received:
+        return next((p for p in outer.received if not p.flags & RST), None)
+    if flow.proto == TCP and not flow.received_data and not flow.answered_bytes:
+        return next(iter(outer.received_data), None)
+    return None

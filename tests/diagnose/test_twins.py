@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from pcapaudit.diagnose.twins import answer_outside, twins_of
+from tests.support.scene import traffic_of
+
+HOSTS = {"cloud": "54.229.203.190", "wan": {"ip": "198.18.7.2", "mac": "02:00:00:00:00:fe"}}
+INSIDE = "1.0 dev:50001 > cloud:4321 SYN seq=1000\n"
+OUTSIDE = "1.001 wan:6000 > cloud:4321 SYN seq=1000 ttl=63\n"
+DATAGRAMS = (
+    "1.0 dev:30000 > cloud:8844 UDP 100\n1.001 wan:6000 > cloud:8844 UDP 100 ttl=63\n"
+    "9.0 dev:30000 > cloud:8844 UDP 60\n9.001 wan:6000 > cloud:8844 UDP 60 ttl=63\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "pairs"),
+    [
+        pytest.param(INSIDE + OUTSIDE, {0: 1}, id="one connection on two sides"),
+        pytest.param(INSIDE + OUTSIDE.replace("1000", "1001"), {}, id="another sequence number"),
+        pytest.param(INSIDE + OUTSIDE.replace("ttl=63", ""), {}, id="no router between"),
+        pytest.param(INSIDE + OUTSIDE.replace("1.001", "1.2"), {}, id="too late for a router"),
+        pytest.param(DATAGRAMS, {0: 1}, id="datagrams of like sizes at like times"),
+        pytest.param("\n".join(DATAGRAMS.splitlines()[:2]), {}, id="one datagram may be chance"),
+    ],
+)
+def test_a_translated_connection_is_found_on_its_outside(script: str, pairs: dict[int, int]) -> None:
+    found = twins_of(traffic_of(script, hosts=HOSTS))
+
+    assert {inner: twin.outer for inner, twin in found.by_inner.items()} == pairs
+    assert found.outer == frozenset(pairs.values())
+
+
+@pytest.mark.parametrize(
+    ("rest", "frame"),
+    [
+        pytest.param("1.03 cloud:4321 > wan:6000 SYN-ACK", 3, id="outside only"),
+        pytest.param(
+            "1.03 cloud:4321 > wan:6000 SYN-ACK\n1.031 cloud:4321 > dev:50001 SYN-ACK", None, id="inside, too"
+        ),
+        pytest.param("1.03 cloud:4321 > wan:6000 RST", None, id="a reset is no answer"),
+        pytest.param("", None, id="nowhere"),
+    ],
+)
+def test_an_answer_may_reach_the_outside_alone(rest: str, frame: int | None) -> None:
+    traffic = traffic_of(INSIDE + OUTSIDE + rest, hosts=HOSTS)
+    answer = answer_outside(traffic, traffic.flow(0))
+
+    assert (answer.frame if answer is not None else None) == frame
