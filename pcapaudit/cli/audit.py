@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pcapaudit.cli.output import choose_look, write_note, write_result
-from pcapaudit.cli.progress import Progress
+from pcapaudit.cli.progress import Progress, ProgressLines
 from pcapaudit.cli.status import FAIL_ON, choose_status
 from pcapaudit.cli.values import read_moment, read_numbers, read_pairs
 from pcapaudit.engine import run
@@ -83,14 +83,24 @@ Exit status:
     show_default=True,
     help="Colours of the text form.",
 )
+@click.option(
+    "--progress",
+    "told",
+    type=click.Choice(("auto", "json")),
+    default="auto",
+    show_default=True,
+    help="A line for a terminal, or JSON lines for a program.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
-def command(sources: tuple[str, ...], form: str, fail_on: str, colour: str, output: str | None, **wishes: Any) -> int:
+def command(
+    sources: tuple[str, ...], form: str, fail_on: str, colour: str, told: str, output: str | None, **wishes: Any
+) -> int:
     """Say of every device in a capture whether it is online, and if not, why.
 
     SOURCE is a capture file (pcap or pcapng, also compressed), a folder of them, or - for
     standard input. Files that follow each other in time are taken as one capture.
     """
-    with Progress() as progress:
+    with ProgressLines() if told == "json" else Progress() as progress:
         report = run.audit(sources, AuditOptions(**wishes), progress)
     _write_notes(report, is_told=form == "text" and output is None)
     write_result([render(report, form, choose_look(output, colour))], output)

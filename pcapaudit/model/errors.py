@@ -4,6 +4,7 @@
     ├── CaptureError      a file or stream that cannot be read (path, byte offset)
     ├── SignatureError    a signature file that cannot be used (file, line, column, hint)
     ├── ReportError       a stored report document that cannot be read (place in the document)
+    ├── JobError          an analysis in a process of its own that gave no report
     └── UsageError        the caller asked for something impossible
 
 Broken packets are no error: they are counted by reason, see ``Malformed`` in ``model.events``.
@@ -51,3 +52,7 @@ class ReportError(PcapAuditError):
 
 class UsageError(PcapAuditError):
     """Arguments that contradict each other or name something that does not exist."""
+
+
+class JobError(PcapAuditError):
+    """An analysis in a process of its own that gave no report; says why."""

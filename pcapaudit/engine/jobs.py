@@ -1,0 +1,129 @@
+"""An audit in a process of its own: one that eats all memory, hangs or dies harms nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pcapaudit.engine.options import AuditOptions
+from pcapaudit.model.errors import JobError
+
+Progress = Callable[[int, int | None], None]
+
+_REPORTED = (0, 1, 3)
+"""Exit statuses of the command line behind which there is a report."""
+_KEPT_LINES = 20
+_LONGEST_LINE = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one audit may use: bytes of address space, seconds until it is ended."""
+
+    memory_bytes: int = 4 << 30
+    seconds: float = 3600.0
+
+
+async def run_audit(
+    sources: Sequence[str],
+    options: AuditOptions,
+    target: Path,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Audit one capture in a fresh process and leave the report document (JSON) in a file.
+
+    The file is there whole or not at all. Cancelling the task ends the process.
+
+    Args:
+        sources: Files of one capture.
+        options: As for an audit.
+        target: Where the document goes.
+        limits: What the process may use.
+        progress: Told the bytes read so far and the total, some times a second.
+
+    Raises:
+        JobError: The process gave no report; says why.
+    """
+    limits = limits or Limits()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pcapaudit", "audit", "--format", "json", "--progress", "json"),
+        *_option_words(options),
+        *("-o", str(target), "--", *sources),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _limit_memory(process.pid, limits)
+        async with asyncio.timeout(limits.seconds):
+            said = await _listen(process, progress)
+            status = await process.wait()
+    except TimeoutError:
+        raise JobError(f"not done after {limits.seconds:g} s: stopped") from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if status not in _REPORTED:
+        raise JobError(_reason(status, said))
+
+
+def _option_words(options: AuditOptions) -> list[str]:
+    """The options as the command line takes them."""
+    named = {"--signature": options.signature, "--device": options.device, "--led": options.led, "--log": options.log}
+    words = [f"{name}={value}" for name, value in named.items() if value]
+    words += [f"--param={name}={value}" for name, value in options.params.items()]
+    words += [f"--set={name}={value:g}" for name, value in options.thresholds.items()]
+    words += [f"--signatures={options.signatures_dir}"] if options.signatures_dir else []
+    flags = {"--all-devices": options.all_devices, "--separate": options.separate, "--why": options.why}
+    return words + [name for name, is_set in flags.items() if is_set]
+
+
+def _limit_memory(pid: int, limits: Limits) -> None:
+    # The process may be gone already; then there is nothing to limit.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+
+
+async def _listen(process: asyncio.subprocess.Process, progress: Progress | None) -> list[str]:
+    """Pass the progress on until standard error ends, and keep the last other lines."""
+    assert process.stderr is not None  # noqa: S101 - asked for above
+    said: list[str] = []
+    async for raw in process.stderr:
+        line = raw.decode(errors="replace").strip()[:_LONGEST_LINE]
+        told = _read_progress(line)
+        if told is None:
+            said = [*said, line][-_KEPT_LINES:]
+        elif progress is not None:
+            progress(*told)
+    return said
+
+
+def _read_progress(line: str) -> tuple[int, int | None] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        told = json.loads(line)
+        return int(told["done"]), None if told["total"] is None else int(told["total"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _reason(status: int, said: Sequence[str]) -> str:
+    if status < 0:
+        name = signal.Signals(-status).name if -status in {s.value for s in signal.Signals} else str(-status)
+        return f"the analysis was killed ({name})"
+    if any("MemoryError" in line for line in said):
+        return "the analysis needed more memory than it may use"
+    last = said[-1] if said else f"the analysis ended with status {status}"
+    return last.removeprefix("pcapaudit: ")
