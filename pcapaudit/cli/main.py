@@ -18,6 +18,7 @@ from pcapaudit.report.escape import make_visible
 
 _COMMANDS = {
     "audit": ("audit", "Say why a device is offline, and prove it."),
+    "serve": ("serve", "Take captures in the browser and answer with a page."),
     "explain": ("explain", "Print what a rule sees, means, and asks for."),
     "signatures": ("signatures", "List, show or check the products that are known."),
     "evidence": ("evidence", "Write the frames that prove the findings as a capture."),

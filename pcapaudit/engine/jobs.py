@@ -53,11 +53,32 @@ async def run_audit(
     Raises:
         JobError: The process gave no report; says why.
     """
-    limits = limits or Limits()
+    words = ["audit", "--format", "json", "--progress", "json", *_option_words(options)]
+    await _run([*words, "-o", str(target), "--", *sources], limits or Limits(), progress)
+
+
+async def run_evidence(
+    sources: Sequence[str], options: AuditOptions, target: Path, *, limits: Limits | None = None
+) -> None:
+    """Cut the evidence out of one capture in a fresh process (``engine.evidence``).
+
+    Args:
+        sources: Files of one capture.
+        options: Device and signature of the audit.
+        target: Where the evidence goes; what is there after a failure is of no use.
+        limits: What the process may use.
+
+    Raises:
+        JobError: There is no evidence; says why.
+    """
+    chosen = AuditOptions(device=options.device, signature=options.signature, separate=options.separate)
+    await _run(["evidence", *_option_words(chosen), "-o", str(target), "--", *sources], limits or Limits(), None)
+
+
+async def _run(words: Sequence[str], limits: Limits, progress: Progress | None) -> None:
+    """Run the command line with these words. Raises JobError when it ends without a result."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "pcapaudit", "audit", "--format", "json", "--progress", "json"),
-        *_option_words(options),
-        *("-o", str(target), "--", *sources),
+        *(sys.executable, "-m", "pcapaudit", *words),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

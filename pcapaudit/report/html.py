@@ -5,9 +5,12 @@ The page is made of the templates in ``page/``; Jinja2 escapes every string of t
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pcapaudit.model.report import CaptureInfo, DeviceReport, Report
@@ -17,19 +20,40 @@ from pcapaudit.report.escape import clean, make_visible
 from pcapaudit.report.pictures import WORDS, draw_mark, draw_timeline
 from pcapaudit.report.registry import Look, renderer
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, Verdict.HEALTHY)
 
 
 @renderer("html")
 def render(report: Report, _look: Look) -> str:
     """The whole report, the worst device first; looks the same everywhere."""
+    return _fill("report.html", report)
+
+
+def render_body(report: Report) -> Markup:
+    """What stands between a page's begin and end, for a page that has both of its own."""
+    return Markup(_fill("body.html", report))  # noqa: S704 - escaped by the template
+
+
+@cache
+def page_file(name: str) -> str:
+    """``style.css`` or ``script.js`` of the page."""
+    return files("pcapaudit.report").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _fill(template: str, report: Report) -> str:
     safe = clean(report, make_visible)
     devices = sorted(safe.devices, key=lambda d: _WORST_FIRST.index(d.verdict))
-    return _environment().get_template("report.html").render(report=safe, devices=devices)
+    return _environment().get_template(template).render(report=safe, devices=devices)
 
 
 @cache
 def _environment() -> Environment:
+    # Loaded with the first page: no other format needs it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=PackageLoader("pcapaudit.report", "page"),
         autoescape=True,
@@ -44,8 +68,16 @@ def _environment() -> Environment:
         legend=_legend(),
         has_role=_has_role,
         rule_states=tuple(RuleState),
+        style=Markup(page_file("style.css")),  # noqa: S704 - a file of ours
+        script=Markup(page_file("script.js")),  # noqa: S704 - a file of ours
+        script_hash=_hash_of(page_file("script.js")),
     )
     return environment
+
+
+def _hash_of(script: str) -> str:
+    """The script as a Content Security Policy names it (CSP level 3, section 2.3.1): no other one may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _timeline(device: DeviceReport, capture: CaptureInfo) -> Markup:

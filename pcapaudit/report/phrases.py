@@ -18,6 +18,7 @@ from pcapaudit.model.report import (
     NeedReport,
     Report,
     RuleAccount,
+    SwitchPort,
 )
 from pcapaudit.model.words import (
     Addressee,
@@ -95,6 +96,8 @@ _KNOWN_BY = {
     Identification.ADDRESS: "perhaps, by an address alone",
     Identification.ENGINEER: "as you said",
 }
+_SHOWN_PORTS = 2
+"""Switch ports that the capture line names; a capture of a whole switch has many."""
 _VANTAGES = {
     Vantage.WAN: "seen from outside: stands for all behind this address",
     Vantage.BOTH: "seen on both sides of the address translation",
@@ -176,8 +179,25 @@ def say_capture(capture: CaptureInfo) -> list[str]:
     items.append(say_count(capture.counters.frames, "frame"))
     if capture.directions is not None:
         items.append(_DIRECTIONS[capture.directions])
+    items += _say_switches(capture.switches)
     items.append(say_count(len(capture.health), "remark") if capture.health else "nothing missing")
     return items
+
+
+def _say_switches(ports: Sequence[SwitchPort]) -> list[str]:
+    more = len(ports) - _SHOWN_PORTS
+    return [*(say_switch(port) for port in ports[:_SHOWN_PORTS]), *([f"{more} more switch ports"] if more > 0 else [])]
+
+
+def say_switch(port: SwitchPort) -> str:
+    """Switch, port and VLAN: ``switch sw1, port Gi1/0/7 (Freezer room), VLAN 20``."""
+    called = f" ({port.port_text})" if port.port_text and port.port_text != port.port else ""
+    where = f"port {port.port}{called}" if port.port else None
+    vlan = f"VLAN {port.vlan}" if port.vlan is not None else None
+    voice = f"voice VLAN {port.voice_vlan}" if port.voice_vlan is not None else None
+    return ", ".join(
+        part for part in (f"switch {port.name or port.mac or 'without a name'}", where, vlan, voice) if part
+    )
 
 
 def say_window(capture: CaptureInfo) -> str | None:
@@ -228,6 +248,8 @@ def say_background(device: DeviceReport, day: str | None) -> list[str]:
         items.append(f"{_KNOWN_BY[device.identification]}{': ' if by else ''}{by}")
     if device.vantage in _VANTAGES:
         items.append(_VANTAGES[device.vantage])
+    if device.switch is not None:
+        items.append(f"at {say_switch(device.switch)}")
     return items
 
 

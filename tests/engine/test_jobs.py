@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pcapaudit.engine import jobs
-from pcapaudit.engine.jobs import Limits, run_audit
+from pcapaudit.engine.jobs import Limits, run_audit, run_evidence
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.run import audit
 from pcapaudit.model.errors import JobError
@@ -36,6 +36,12 @@ def test_what_is_no_capture_is_said_in_the_words_of_the_reader(tmp_path: Path) -
     with pytest.raises(JobError, match=r"odd\.pcap at byte 0: no capture: it is empty"):
         asyncio.run(run_audit([str(source)], AuditOptions(), tmp_path / "report.json"))
     assert not (tmp_path / "report.json").exists()
+
+
+def test_evidence_is_cut_out_in_a_process_of_its_own(sample: str, tmp_path: Path) -> None:
+    target = tmp_path / "evidence.pcapng"
+    asyncio.run(run_evidence([sample], AuditOptions(), target))
+    assert target.read_bytes().startswith(bytes.fromhex("0a0d0d0a"))
 
 
 def test_options_reach_the_process(sample: str, tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""``pcapaudit serve``: the admin's page."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import click
+
+from pcapaudit.cli.output import write_note
+from pcapaudit.model.errors import UsageError
+
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SPANS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_FOREVER = "forever"
+_EPILOG = """\b
+Examples:
+  pcapaudit serve
+  pcapaudit serve --host 10.0.0.2 --data-dir /srv/pcapaudit --keep 7d
+  curl -T x.pcapng -H "Authorization: Bearer $PCAPAUDIT_TOKEN" \\
+       'http://127.0.0.1:8000/api/captures?name=x.pcapng'
+"""
+
+
+@click.command("serve", epilog=_EPILOG)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option("--data-dir", metavar="DIR", type=click.Path(path_type=Path), help="Where captures and reports are kept.")
+@click.option("--max-upload", default="10G", show_default=True, metavar="SIZE", help="Largest capture taken.")
+@click.option(
+    "--keep", default="30d", show_default=True, metavar="SPAN", help="Delete captures after this; or forever."
+)
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Analyses at the same time.")
+def command(host: str, port: int, data_dir: Path | None, max_upload: str, keep: str, jobs: int) -> None:
+    """Take captures in the browser and answer with a page to send on.
+
+    Prints an address that logs a browser in, once. Scripts show the token of
+    PCAPAUDIT_TOKEN, or else the one in the file named token in the data folder.
+    """
+    from pcapaudit.web.server import Address, serve  # noqa: PLC0415 - no other command needs a server
+    from pcapaudit.web.settings import Settings, load_token, prepare_folder  # noqa: PLC0415 - as above
+
+    folder = data_dir or default_data_dir()
+    prepare_folder(folder)
+    address = Address(host, port)
+    settings = Settings(
+        data_dir=folder,
+        token=load_token(folder),
+        max_upload=read_size(max_upload),
+        keep_s=None if keep == _FOREVER else read_span(keep),
+        jobs=jobs,
+        hosts=address.names,
+    )
+    write_note(f"captures and reports are kept in {folder}")
+    serve(settings, address, lambda url: write_note(f"open {url}"))
+
+
+def default_data_dir() -> Path:
+    """The folder for data of this user (XDG base directory specification)."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "pcapaudit"
+
+
+def read_size(text: str) -> int:
+    """``10G`` in bytes (units of 1024). Raises UsageError for anything else."""
+    found = re.fullmatch(r"(\d{1,12})([KMGT]?)", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise UsageError(f"--max-upload {text}: expected a size such as 500M or 10G")
+    return int(found[1]) * _SIZES[found[2].upper()]
+
+
+def read_span(text: str) -> float:
+    """``30d`` in seconds. Raises UsageError for anything else."""
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text.strip())
+    if found is None:
+        raise UsageError(f"--keep {text}: expected a span such as 12h or 30d, or forever")
+    return int(found[1]) * _SPANS[found[2]]

@@ -1,0 +1,28 @@
+"""What every handler of a request may reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import HTTPConnection
+
+from pcapaudit.web.access import Gate
+from pcapaudit.web.settings import Settings
+from pcapaudit.web.store import Store
+from pcapaudit.web.work import Workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One server: its settings, its list, its queue, its door."""
+
+    settings: Settings
+    store: Store
+    workshop: Workshop
+    gate: Gate
+
+
+def site_of(request: HTTPConnection) -> Site:
+    """The server that a request came to."""
+    return cast("Site", request.app.state.site)

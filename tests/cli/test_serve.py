@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pcapaudit.cli.main import run
+from pcapaudit.cli.serve import default_data_dir, read_size, read_span
+from pcapaudit.model.errors import UsageError
+
+
+@pytest.mark.parametrize(("text", "size"), [("500", 500), ("10G", 10 << 30), ("3m", 3 << 20), ("1K", 1024)])
+def test_a_size_is_read(text: str, size: int) -> None:
+    assert read_size(text) == size
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("5m", 300.0), ("12h", 43200.0), ("30d", 2592000.0)])
+def test_a_span_is_read(text: str, seconds: float) -> None:
+    assert read_span(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "G", "10X", "-1", "1.5G", "10 GB"])
+def test_what_is_no_size_or_span_is_named(text: str) -> None:
+    for read in (read_size, read_span):
+        with pytest.raises(UsageError, match="expected a"):
+            read(text)
+
+
+def test_the_data_of_a_user_stands_where_the_desktop_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    assert default_data_dir() == Path("/somewhere/pcapaudit")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert default_data_dir() == Path.home() / ".local" / "share" / "pcapaudit"
+
+
+def test_a_wrong_span_ends_the_command_before_it_listens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["serve", "--port", "0", "--keep", "soon", "--data-dir", str(tmp_path)]) == 2
+    assert "--keep soon: expected a span" in capsys.readouterr().err
