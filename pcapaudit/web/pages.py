@@ -23,7 +23,7 @@ from pcapaudit.web.state import site_of
 from pcapaudit.web.store import Entry, JobState
 
 _MAX_FORM = 4096
-_STATIC = {"app.css": "text/css", "app.js": "text/javascript"}
+_STATIC = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _SHARED = {"report.css": ("style.css", "text/css"), "report.js": ("script.js", "text/javascript")}
 """Names under /static that are files of the report's own page."""
 

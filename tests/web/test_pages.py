@@ -68,7 +68,7 @@ def test_a_capture_that_is_not_there_has_a_page_that_says_so(client: TestClient)
 
 
 def test_style_and_script_are_served_and_no_other_file(stranger: TestClient) -> None:
-    for name in ("app.js", "app.css", "report.css", "report.js"):
+    for name in ("app.js", "app.css", "icon.svg", "report.css", "report.js"):
         assert stranger.get(f"/static/{name}").status_code == 200
     for name in ("..%2fpages.py", "shell.html", "%2e%2e%2fapp.py"):
         assert stranger.get(f"/static/{name}").status_code == 404
