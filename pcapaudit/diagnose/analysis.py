@@ -12,16 +12,16 @@ from pcapaudit.diagnose.capture_info import capture_info
 from pcapaudit.diagnose.document import device_report
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
-from pcapaudit.diagnose.health.registry import View, caps_for, examine
+from pcapaudit.diagnose.health.registry import View, caps_for, examine_capture, examine_device, in_order
 from pcapaudit.diagnose.params import Params
 from pcapaudit.diagnose.traits import traits_of
+from pcapaudit.diagnose.twins import is_outer_face
 from pcapaudit.diagnose.verdict import Diagnosis, diagnose_device
 from pcapaudit.flows.hosts import Host, find_hosts
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, mac_text, parse_ip, parse_mac
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, NearMiss, Said
-from pcapaudit.model.traits import Traits
 from pcapaudit.model.words import Identification, Stage, Verdict
 
 BUSIEST = 10
@@ -60,10 +60,9 @@ class CaptureAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A host, its traits and what it was recognised as."""
+    """A host and what it was recognised as."""
 
     facts: Facts
-    traits: Traits
     identified: Identified
     is_named: bool
     """The engineer named this very host."""
@@ -80,33 +79,37 @@ def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis
     hosts = find_hosts(traffic)[:MAX_HOSTS]
     candidates = [_candidate(traffic, host, hosts, request) for host in hosts]
     traffic.memo["service_hosts"] = _service_hosts(candidates)
+    traffic.memo["hosts_by_vendor"] = _hosts_by_vendor(candidates)
     chosen = [(_facts_for(c, hosts, request), c) for c in _choose(candidates, request)]
     chosen = [(f, c) for f, c in chosen if _may_be_listed(f, c, request)]
     for c in candidates:
         _forget(c.facts)
-    items = examine(View(traffic, [f for f, _ in chosen], request.params))
+    view = View(traffic, [f for f, _ in chosen], request.params)
+    items = examine_capture(view)
+    shared = tuple(items)
     devices: list[DeviceReport] = []
     macs: set[str] = set()
     for facts, c in chosen:
-        judged = diagnose_device(facts, caps_for(facts, items), is_witnessed=request.why)
+        own = examine_device(view, facts)
+        items += own
+        judged = diagnose_device(facts, caps_for(facts, [*shared, *own]), is_witnessed=request.why)
         if _is_listed(judged, c, request):
             devices.append(device_report(judged, c.identified, capture, request.said))
             macs |= {mac_text(facts.mac)} if facts.mac is not None else set()
         _forget(facts)
-    info = capture_info(traffic, [i for i in items if i.device is None or i.device in macs])
+    info = capture_info(traffic, [i for i in in_order(items) if i.device is None or i.device in macs])
     return CaptureAnalysis(info, tuple(devices), _busiest(hosts, capture), _nearest(candidates))
 
 
 def _forget(facts: Facts) -> None:
-    """Give up what was worked out of a device's packets; a capture may hold hundreds, of which one is judged at a time."""
+    """Give up what was worked out of a device's packets; of hundreds in a capture one is judged at a time."""
     for name in [n for n in vars(facts) if isinstance(getattr(type(facts), n, None), cached_property)]:
         del vars(facts)[name]
 
 
 def _candidate(traffic: Traffic, host: Host, hosts: Sequence[Host], request: Request) -> _Candidate:
     facts = Facts(traffic, host, hosts, None, None, request.params, request.values)
-    traits = traits_of(facts)
-    return _Candidate(facts, traits, identify(traits, request.signatures), _is_named(host, request.device))
+    return _Candidate(facts, identify(traits_of(facts), request.signatures), _is_named(host, request.device))
 
 
 def _is_named(host: Host, device: str | None) -> bool:
@@ -123,15 +126,24 @@ def _is_named(host: Host, device: str | None) -> bool:
 
 
 def _service_hosts(candidates: Sequence[_Candidate]) -> frozenset[bytes]:
-    """Addresses of recognised devices: the peers that other devices look for (NEXUS for the iPad)."""
+    """Addresses of recognised devices."""
     return frozenset(a for c in candidates if c.identified.signature for a in c.facts.host.addresses)
+
+
+def _hosts_by_vendor(candidates: Sequence[_Candidate]) -> dict[str, frozenset[bytes]]:
+    """Vendor -> addresses of its recognised devices: the peers that its others look for (NEXUS for the iPad)."""
+    found: dict[str, frozenset[bytes]] = {}
+    for c in candidates:
+        vendor, _, _ = (c.identified.signature or "").partition("/")
+        found[vendor] = found.get(vendor, frozenset()) | frozenset(c.facts.host.addresses)
+    return found
 
 
 def _choose(candidates: Sequence[_Candidate], request: Request) -> list[_Candidate]:
     """Candidates worth a diagnosis: the named one alone, or the recognised ones and those in trouble."""
     if request.device is not None:
         return [c for c in candidates if c.is_named]
-    usable = [c for c in candidates if not c.facts.host.is_router]
+    usable = [c for c in candidates if not c.facts.host.is_router and not is_outer_face(c.facts.traffic, c.facts.host)]
     if request.signature is not None and not any(c.identified.signature == request.signature for c in usable):
         return _likeliest(usable, request)
     return usable

@@ -7,14 +7,18 @@ by stage; what speaks against it is the business of the rules.
 
 from __future__ import annotations
 
+from collections import Counter
+from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from itertools import zip_longest
 
 from pcapaudit.catalog.schema import Endpoint, Need, Signature
 from pcapaudit.diagnose.proof import Proof, prove
-from pcapaudit.flows.flow import TCP, UDP, Flow
+from pcapaudit.flows.flow import RST, TCP, UDP, Flow
 from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.addresses import translated
 from pcapaudit.model.events import Event, HttpRequest, Packet, TlsClientHello
 from pcapaudit.model.words import Stage, State
 
@@ -23,6 +27,7 @@ COMMON_PORTS = frozenset({21, 22, 23, 25, 53, 67, 80, 110, 123, 143, 443, 445, 8
 """Ports that say nothing of a vendor: a flow there needs a name or an address to belong to a need."""
 WORDED_APPS = frozenset({"tls", "http", "ftp", "postgres", "websocket"})
 WORDED_PORTS = frozenset({21, 80, 443, 5432})
+LATE_NS = 1_000_000_000
 SPECIAL_APPS = frozenset({"dns", "ntp"})
 """Needs judged by the exchanges of their own stage, not by attempts."""
 
@@ -37,6 +42,7 @@ class Attempt:
         tries: The packets that asked for an answer: SYNs, or datagrams.
         proofs: What was positively seen, by stage.
         failed_at: Stage at which a rule found it broken, set by the verdict model.
+        is_late: The first reply came when the device had given up on it; it proves nothing.
         lost_ns: When it broke, if the service had answered on it before; set with ``failed_at``.
     """
 
@@ -52,6 +58,7 @@ class Attempt:
     proofs: dict[Stage, Proof] = field(default_factory=dict)
     failed_at: Stage | None = None
     lost_ns: int | None = None
+    is_late: bool = False
 
     @property
     def endpoint(self) -> Endpoint:
@@ -98,8 +105,8 @@ class Attempt:
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether nothing at all came back: no handshake, no reset, no datagram."""
-        return not self.has(Stage.CONNECT) and not self.flow.received
+        """Whether nothing at all came back in time: no handshake, no reset, no datagram."""
+        return not self.has(Stage.CONNECT) and (self.is_late or not self.flow.received)
 
     def of(self, *kinds: type) -> list[Event]:
         """Its messages of the given classes."""
@@ -138,6 +145,7 @@ class Binder:
         traffic: The capture.
         signature: What the device is taken for.
         names: Address -> names known for it (the device's own lookups first).
+        told: Address -> each name that an answer to the device gave it, with the answer's packet.
         params: Values of the signature's parameters (``app_port`` -> 57123).
         is_certain: The engineer named the signature: flows on common ports to addresses
             without any known name are accepted as well.
@@ -151,17 +159,31 @@ class Binder:
         params: Mapping[str, int],
         *,
         is_certain: bool,
+        told: Mapping[bytes, Sequence[tuple[str, Packet]]] | None = None,
     ) -> None:
         self._traffic = traffic
         self._signature = signature
         self._names = names
         self._params = params
         self._is_certain = is_certain
+        self._told = {a: sorted((p.time_ns, name) for name, p in found) for a, found in (told or {}).items()}
 
     def attempts(self, flows: Sequence[int], addresses: frozenset[bytes]) -> list[Attempt]:
         """The attempts among these flows, in order of their beginning."""
         found = (self._attempt(index, addresses) for index in flows)
-        return sorted((a for a in found if a is not None), key=lambda a: (a.began_ns, a.flow.index))
+        ordered = sorted((a for a in found if a is not None), key=lambda a: (a.began_ns, a.flow.index))
+        if self._signature.walks_servers:
+            closed = self._closed_ports(addresses)
+            datagrams = [a for a in ordered if a.transport == "udp"]
+            for attempt, following in zip_longest(datagrams, datagrams[1:]):
+                if _has_left_before_reply(attempt, following) or _refuses_every_reply(attempt, closed):
+                    attempt.proofs, attempt.is_late = {}, True
+        return ordered
+
+    def _closed_ports(self, addresses: frozenset[bytes]) -> Counter[tuple[bytes, int]]:
+        """Far address and own port of the datagrams that the device refuses, because nothing listens there any more."""
+        refused = (m.quoted for m in self._traffic.icmp_of(addresses) if m.at.src in addresses and m.quoted is not None)
+        return Counter((q.src, q.dport) for q in refused if q.proto == UDP and q.dport is not None)
 
     def _attempt(self, index: int, addresses: frozenset[bytes]) -> Attempt | None:
         _, a_port, _, b_port, proto = self._traffic.ends(index)
@@ -183,6 +205,7 @@ class Binder:
         tries = (flow.syns or flow.sent_data[:1]) if proto == TCP else flow.sent
         far = flow.resp if outward else flow.orig
         attempt = Attempt(need, member, host, far[0], TRANSPORTS[proto], flow.resp[1], flow, events, list(tries))
+        attempt.is_late = proto == TCP and _resets_late_answer(flow)
         attempt.proofs = prove(flow, events, need.endpoints[member], is_persistent=need.persistent)
         if not events and index in self._traffic.cut_flows and _is_worded(attempt):
             # What was said lies behind the snap length: that something was said proves no answer.
@@ -233,7 +256,7 @@ class Binder:
             patterns = [p for p in need.hosts if p.matches(name)]
             if patterns:
                 return (9 if any("*" not in p.text for p in patterns) else 7), name
-        hinted = any(ip_address(far) in net for net in need.addresses)
+        hinted = any(ip_address(translated(far) or far) in net for net in need.addresses)
         if not need.hosts:
             return (5 if hinted or not need.addresses else 3), (names[0] if names else None)
         if names:
@@ -246,11 +269,47 @@ class Binder:
     def _names_of(self, flow: Flow, events: Sequence[Event]) -> list[str]:
         """Names that lead to the far side; what the connection itself says goes before what was looked up.
 
-        Several services may share an address (ALS-13): then only the connection's own words tell them apart.
+        Several services may share an address (ALS-13): then only the connection's own words tell them apart, or
+        else the name that led there last.
         """
         said = [e.sni for e in events if isinstance(e, TlsClientHello) and e.sni]
         said += [host for e in events if isinstance(e, HttpRequest) for host in (_host_of(e),) if host]
-        return list(dict.fromkeys(said or self._names.get(flow.resp[0], ())))
+        return list(dict.fromkeys(said or [*self._asked_last(flow), *self._names.get(flow.resp[0], ())]))
+
+    def _asked_last(self, flow: Flow) -> list[str]:
+        """The name whose answer gave the far address last before the flow; none where no answer was seen."""
+        told = self._told.get(flow.resp[0], [])
+        place = bisect(told, flow.first_ns, key=lambda t: t[0])
+        return [told[place - 1][1]] if place else []
+
+
+def _has_left_before_reply(attempt: Attempt, following: Attempt | None) -> bool:
+    """Whether the first reply came when the device had already turned to its next try, and it never came back.
+
+    Such a reply is no success: the device that asked has given up on it.
+    """
+    received = attempt.flow.received
+    return bool(received) and following is not None and attempt.last_try_ns < following.began_ns <= received[0].time_ns
+
+
+def _refuses_every_reply(attempt: Attempt, closed: Mapping[tuple[bytes, int], int]) -> bool:
+    """Whether the device had closed its port before the first reply: it answers each with port unreachable."""
+    received = attempt.flow.received
+    return bool(received) and closed.get((attempt.address, attempt.flow.orig[1]), 0) >= len(received)
+
+
+def _resets_late_answer(flow: Flow) -> bool:
+    """Whether the device had closed its socket when the SYN-ACK came: it resets an answer that fits its SYN.
+
+    An answer within the first retransmission time-out (RFC 6298, section 2) is late for no stack: a client that
+    resets it had another reason, such as a faster connection to another address (RFC 8305).
+    """
+    if not flow.syns or not flow.syn_acks or flow.is_established or flow.sent_data or flow.orig_isn is None:
+        return False
+    answer = flow.syn_acks[0]
+    is_own = answer.ack == (flow.orig_isn + 1) % (1 << 32)
+    has_reset = any(p.flags & RST and p.frame > answer.frame for p in flow.sent)
+    return is_own and has_reset and answer.time_ns - flow.syns[0].time_ns >= LATE_NS
 
 
 def _is_worded(attempt: Attempt) -> bool:

@@ -9,6 +9,7 @@ from statistics import median_low
 from typing import Any
 
 from pcapaudit.diagnose.health.remarks import watched_s
+from pcapaudit.diagnose.switchport import switch_ports
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import NtpMessage
 from pcapaudit.model.linktypes import name_of
@@ -41,6 +42,7 @@ def capture_info(traffic: Traffic, items: Sequence[HealthItem]) -> CaptureInfo:
         watched_s=watched_s(traffic) if result.first_ns is not None else None,
         directions=_directions(traffic, items),
         clock_offset_s=clock_offset_s(traffic),
+        switches=switch_ports(traffic),
     )
 
 

@@ -201,7 +201,14 @@ def _some_addresses(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple
 
 
 def _late_answers(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
-    """SYNs of other flows are answered seconds late: loss or congestion."""
+    """These attempts, or SYNs of other flows, are answered seconds late: loss or congestion."""
+    late = next((a for a in attempts if a.is_late), None)
+    if late is not None:
+        text = (
+            f"{ip_text(late.address)} does answer, when the device has given up (frame {late.flow.received[0].frame})"
+        )
+        yield Cause("the line is slower than the device waits", 60, text, "loss"), [late.flow.received[0].frame], False
+        return
     for flow in facts.outward_flows:
         if len(flow.syns) > 1 and flow.syn_acks and flow.is_established:
             where = f"{ip_text(flow.resp[0])}:{flow.resp[1]}"
@@ -248,7 +255,7 @@ def _beyond_the_firewall(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[
 
 def _not_registered(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """A server that discards without a word looks like a filter (TEK-19)."""
-    if attempts[0].transport == "udp":
+    if attempts[0].transport == "udp" and not any(a.is_late for a in attempts):
         text = "the server discards messages it does not accept without any reply; both look the same"
         yield Cause("a filter on UDP", 15, "no reply to any datagram", "filter"), [], False
         yield Cause("the server does not accept this device (not registered)", 5, text, "registration"), [], False

@@ -12,12 +12,22 @@ from dataclasses import dataclass
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import registered_domain
 from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.makers import is_near
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.silence import end_by
 from pcapaudit.flows.flow import TCP
+from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text
-from pcapaudit.model.events import CertificateFacts, Event, Packet, TlsAlert, TlsCertificates, TlsClientHello
+from pcapaudit.model.events import (
+    CertificateFacts,
+    Event,
+    Packet,
+    TlsAlert,
+    TlsCertificates,
+    TlsClientHello,
+    TlsRecords,
+)
 from pcapaudit.model.times import readable
 
 MAX_FLOWS = 2000
@@ -31,9 +41,10 @@ PRODUCTS = (
     "netskope", "barracuda", "watchguard", "sonicwall", "forcepoint", "websense", "cisco umbrella", "iboss",
     "mcafee web gateway", "skyhigh secure web", "lightspeed", "smoothwall", "untangle", "securly", "contentkeeper",
     "clearswift", "trend micro web", "kerio control", "ipfire", "pfsense", "opnsense", "squid", "mitmproxy",
-    "web gateway", "webfilter", "web filter", "ssl inspection", "tls inspection", "https inspection", "ssl proxy",
+    "web gateway", "webfilter", "web filter", "content filter", "inspection", "intercept", "decrypt", "proxy",
+    "firewall", "security gateway", "secure gateway",
 )  # fmt: skip
-"""Words of an issuer that name a product for inspection, lower case."""
+"""Words of an issuer that name a product for inspection, or its business, lower case."""
 
 
 AUTHORITIES = (
@@ -109,9 +120,22 @@ def end_of_handshake(offer: Offer) -> Packet | None:
     alert = next((e.at for e in alerts if e.code in REFUSALS), None)
     if alert is not None:
         return alert
-    closed = end_by(offer.attempt.flow, offer.at, device=True)
-    by_server = end_by(offer.attempt.flow, offer.at, device=False)
-    return closed if closed is not None and (by_server is None or closed.frame < by_server.frame) else None
+    flow = offer.attempt.flow
+    closed, by_server = end_by(flow, offer.at, device=True), end_by(flow, offer.at, device=False)
+    if closed is None or (by_server is not None and by_server.frame < closed.frame):
+        return None
+    return None if _went_on(offer, closed) else closed
+
+
+def _went_on(offer: Offer, closed: Packet) -> bool:
+    """Whether the handshake was completed before the close, or what the device said until then is not in the capture.
+
+    A visible certificate means TLS 1.2 or older, where application records come behind the handshake only.
+    """
+    if any(e.application for e in offer.attempt.events if isinstance(e, TlsRecords)):
+        return True
+    ends = [(p.seq + p.payload_len) % (1 << 32) for p in offer.attempt.flow.sent_data]
+    return bool(ends) and all(distance(closed.seq, end) > 0 for end in ends)
 
 
 # --- validity ---------------------------------------------------------------------------------
@@ -165,18 +189,33 @@ def inspection_signs(facts: Facts, offer: Offer) -> list[Sign]:
     """Signs that the certificate comes from a box on the way and not from the vendor's server."""
     signs = []
     issuer = offer.leaf.issuer
+    # Inspection copies the server's name; a page of refusal comes under the box's own (TLS-CERT-INVALID).
+    is_imitated = offer.sni is None or _covers(offer.leaf.names, offer.sni)
     product = next((p for p in PRODUCTS if p in issuer.lower()), None)
-    if product is not None:
+    if product is not None and is_imitated:
         signs.append(Sign(f"its issuer is {issuer!r}", 30, offer.at.frame))
     other = _same_key_elsewhere(facts, offer)
     if other is not None:
         text = f"the same key stands for {other.name} at {ip_text(other.address)} (frame {other.frame})"
         signs.append(Sign(text, 40, other.frame))
-    signer = _same_signer_elsewhere(facts, offer) if other is None else None
+    signer = _same_signer_elsewhere(facts, offer) if other is None and is_imitated else None
     if signer is not None:
         text = f"its issuer {issuer!r} also signs for {signer.name} at {ip_text(signer.address)} (frame {signer.frame})"
         signs.append(Sign(text, 30, signer.frame))
+    near = _made_nearby(facts, offer)
+    if near is not None:
+        signs.append(Sign(f"{near}; its issuer {issuer!r} is no public authority", 25, offer.at.frame))
     return signs
+
+
+def _made_nearby(facts: Facts, offer: Offer) -> str | None:
+    """Why a certificate that is right in name and time seems to come from a box nearby; None when it does not.
+
+    One with another name is a portal's or a filter's own, no copy of the server's.
+    """
+    if offer.sni is None or is_public_authority(offer.leaf.issuer) or doubt_about(facts, offer) is not None:
+        return None
+    return is_near(facts, offer.attempt.flow, offer.at)
 
 
 @dataclass(frozen=True, slots=True)

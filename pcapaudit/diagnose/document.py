@@ -16,6 +16,7 @@ from pcapaudit.diagnose.registry import lookup
 from pcapaudit.diagnose.remedies import advise
 from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note
 from pcapaudit.diagnose.special import special_need
+from pcapaudit.diagnose.switchport import port_of
 from pcapaudit.diagnose.timeline import timeline_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.diagnose.verdict import Diagnosis, Weighed
@@ -89,6 +90,7 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         findings=tuple(_finding(w, d, capture, minus) for w in sorted(d.findings, key=_order)),
         title=f"{signature.vendor_title} / {signature.title}" if signature else None,
         summary=headline(d),
+        switch=port_of(facts),
         said_note=note,
         timeline=timeline_of(d),
         why=accounts(d),

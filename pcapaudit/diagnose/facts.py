@@ -20,6 +20,7 @@ from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.flows.discovery import discovery_of, is_on_link
 from pcapaudit.flows.exchanges import (
     AAAA,
+    OVERTAKING_NS,
     A,
     ArpQuestion,
     DhcpCycle,
@@ -47,12 +48,11 @@ from pcapaudit.model.addresses import (
     mac_text,
     network,
 )
-from pcapaudit.model.events import ArpMessage, DhcpMessage, IcmpMessage, Packet, QuotedPacket
+from pcapaudit.model.events import DhcpMessage, IcmpMessage, Packet, QuotedPacket
 from pcapaudit.model.words import Identification, Outcome, Stage
 
 ICMP_ERRORS = {4: frozenset({3, 11}), 6: frozenset({1, 2, 3})}
 """ICMP types that quote the packet they complain about: RFC 792, RFC 4443."""
-OVERTAKING_NS = 2_000_000  # An error may stand before the packet it quotes: several queues, one capture.
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +147,13 @@ class Facts:
 
     @cached_property
     def address(self) -> bytes | None:
-        """The IPv4 address it used last and most ordinarily (no link-local unless it is the only one)."""
+        """The address it used last and most ordinarily: IPv4 before IPv6, link-local only if there is no other."""
         v4 = [a for a in self.host.addresses if len(a) == 4]
         usable = [a for a in v4 if not is_link_local(a)]
         leased = [c.ack.yiaddr for c in self.dhcp if c.ack is not None and c.ack.yiaddr in v4]
         if leased:
             return leased[-1]
-        known = usable or v4 or list(self.host.addresses)
+        known = usable or v4 or [a for a in self.host.addresses if not is_link_local(a)] or list(self.host.addresses)
         return known[-1] if known else None
 
     @property
@@ -219,6 +219,7 @@ class Facts:
     def names(self) -> Mapping[bytes, list[str]]:
         """Address -> names known for it: the device's own lookups, else what other hosts were told."""
         own = {a: list(dict.fromkeys(n for n, _ in found)) for a, found in names_by_address(self.lookups).items()}
+        own |= {six: own[four] for six, four in self.traffic.translated_addresses.items() if four in own}
         # One table for all devices of the capture; a copy for each would grow with hosts times names.
         return ChainMap(own, self.traffic.names)
 
@@ -349,7 +350,8 @@ class Facts:
         if self.signature is None:
             return []
         certain = self.identification == Identification.ENGINEER
-        binder = Binder(self.traffic, self.signature, self.names, self.values, is_certain=certain)
+        told = names_by_address(self.lookups)
+        binder = Binder(self.traffic, self.signature, self.names, self.values, is_certain=certain, told=told)
         return binder.attempts(self.flows, self.addresses)
 
     @cached_property
@@ -487,11 +489,6 @@ class Facts:
             wanted = f"== {ports[0]}" if len(ports) == 1 else f"in {{{', '.join(map(str, ports))}}}"
             parts.append(f"{target.transport}.port {wanted}")
         return " && ".join(parts)
-
-
-def announcements(messages: Iterable[ArpMessage], mac: bytes) -> list[ArpMessage]:
-    """Gratuitous ARP of a host: it announces its own address (RFC 5227, section 1.1)."""
-    return [m for m in messages if m.sender_mac == mac and m.sender_ip == m.target_ip and m.sender_ip != bytes(4)]
 
 
 def is_local_address(address: bytes) -> bool:

@@ -63,6 +63,28 @@ def routers(facts: Facts) -> list[bytes]:
     return list(dict.fromkeys(m.at.src for m in advertisements(facts) if m.router_lifetime_s))
 
 
+def router_addresses(facts: Facts) -> set[bytes]:
+    """Every address of the routers that offer the way out, those beside the one they advertise from included."""
+    claims = discovery_of(facts.traffic).claims
+    macs = {m.at.smac for m in advertisements(facts) if m.router_lifetime_s and m.at.smac is not None}
+    return set(routers(facts)).union(*(claims.get(mac, ()) for mac in macs))
+
+
+def neighbour_with_ipv6_alone(facts: Facts) -> Talker | None:
+    """Another host of the VLAN that uses an IPv6 address, where nobody but the device shows IPv4 at all.
+
+    A mirror of one port shows of the others only what they send to all: solicitations, and ARP if there is IPv4.
+    """
+    if any(m.sender_mac != facts.mac and is_same_vlan(facts, m.at) for m in facts.traffic.arp):
+        return None
+    near = [h for h in facts.hosts if h is not facts.host and h.mac is not None and _may_share(facts, h.vlan)]
+    if any(len(a) == V4 and a != ANY_V4 for h in near for a in h.addresses):
+        return None
+    wide = ((h, a) for h in near if not h.is_router for a in h.addresses if len(a) == V6 and not is_link_local(a))
+    found = [(h, a) for h, a in wide if h.mac not in discovery_of(facts.traffic).routers]
+    return Talker(found[0][1], found[0][0].vlan, found[0][0].first_frame) if found else None
+
+
 def exchange(facts: Facts) -> Dhcp6Exchange:
     """What the device and DHCPv6 servers said."""
     return dhcp6_of(facts.traffic, facts.mac) if facts.mac is not None else Dhcp6Exchange()

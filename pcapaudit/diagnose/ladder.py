@@ -13,6 +13,10 @@ from pcapaudit.flows.flow import Flow
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.words import STAGES, WORST_FIRST, Outcome, Stage, State
 
+SOFT_STAGES = frozenset({Stage.TIME})
+"""Stages that degrade and do not fail (catalogue 14.1)."""
+HARD_RULES = frozenset({"NTP-OFFSET-LARGE"})
+"""What fails a soft stage all the same: a later hard failure names it."""
 OWN_STAGES: tuple[Stage, ...] = (Stage.LINK, Stage.DHCP, Stage.GATEWAY, Stage.DNS, Stage.TIME)
 WHOLE_WINDOW = frozenset({"DEV-REBOOT-LOOP", "LINK-FLAP", "PATH-LOSS"})
 """Rules that later successes do not repair (catalogue 14.2, step 9a); with all of stage PERSIST."""
@@ -72,8 +76,8 @@ def _weigh(stage: Stage, seen: Proof | None, fired: Sequence[Fired], needs: Sequ
             return broken[0]
         failed = [f for f in failed if not f.lookups]
     if failed:
-        worst = failed[0]
-        state = State.DEGRADED if stage is Stage.TIME else State.FAILED
+        worst = next((f for f in failed if f.rule in HARD_RULES), failed[0])
+        state = State.DEGRADED if stage in SOFT_STAGES and worst.rule not in HARD_RULES else State.FAILED
         return Proof(state, worst.summary, tuple(worst.frames), worst.began_ns)
     degraded = [f for f in own if f.outcome is Outcome.DEGRADED]
     if degraded:

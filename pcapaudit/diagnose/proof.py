@@ -25,8 +25,11 @@ from pcapaudit.model.events import (
 from pcapaudit.model.words import Stage, State
 
 TLS13 = 0x0304
+TLS13_SUITES = 0x13
+"""First octet of the cipher suites of TLS 1.3 (RFC 8446, appendix B.4)."""
 TRANSFERS = frozenset({"STOR", "STOU", "APPE", "RETR", "LIST", "NLST", "MLSD"})
 """FTP commands that move data over a connection of its own."""
+CONTINUE, SWITCHING, NOT_MODIFIED = 100, 101, 304
 LASTING_NS = 20_000_000_000
 """An answer that comes this long after the opening shows that the connection persists."""
 
@@ -59,10 +62,11 @@ def prove(flow: Flow, events: Sequence[Event], endpoint: Endpoint, *, is_persist
     tls = _tls(flow, events, endpoint)
     if tls is not None:
         proofs[Stage.TLS] = tls
-    answer = _answer(flow, events, endpoint)
+    is_late = flow.gave_up is not None
+    answer = None if is_late else _answer(flow, events, endpoint)
     if answer is not None:
         proofs[Stage.RETURN] = _return(flow, answer)
-    app = _app(events, answer)
+    app = None if is_late else _app(events, answer, endpoint)
     if app is not None:
         proofs[Stage.APP] = app
     lasting = _persist(flow) if is_persistent else None
@@ -103,8 +107,8 @@ def _tls(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Proof | Non
     if any(isinstance(e, TlsAlert) and e.level == 2 for e in events):
         return None
     both = _both_ways(events)
-    if both is None and hellos and not flow.received and flow.answered_bytes and flow.sent_data[1:]:
-        # One direction only: the device went on past its hello and acknowledged what it got.
+    if both is None and hellos and not flow.received and _went_on(flow, events) is not None:
+        # One direction only: the device went on past its handshake and acknowledged what it got.
         last = flow.sent_data[-1]
         return Proof(
             State.IMPLIED, "handshake went on", (hellos[0].at.frame, last.frame), last.time_ns, "one direction captured"
@@ -120,17 +124,39 @@ def _both_ways(events: Sequence[Event]) -> Packet | None:
     """The responder's last application record, when both sides sent data beyond the handshake.
 
     In TLS 1.3 the handshake itself uses type 23 (RFC 8446, section 5.1): the client's first such
-    record is its Finished, so a second one must be there.
+    record is its Finished, so a second one must be there; also where the version is not in the capture.
     """
     client = next((e for e in events if isinstance(e, TlsRecords) and e.from_client), None)
     server = next((e for e in events if isinstance(e, TlsRecords) and not e.from_client), None)
     hello = next((e for e in reversed(events) if isinstance(e, TlsServerHello)), None)
     if client is None or server is None or server.last_application is None or client.first_application is None:
         return None
-    needed = 2 if hello is not None and hello.version >= TLS13 else 1
+    needed = 2 if _may_be_13(hello, client, events) else 1
     if client.application < needed or server.application < 1:
         return None
     return server.last_application if server.last_application.frame >= client.first_application.frame else None
+
+
+def _went_on(flow: Flow, events: Sequence[Event]) -> Packet | None:
+    """The originator's last acknowledgment, when it sent application data beyond its handshake and got an answer.
+
+    For captures of its direction alone: an alert, clear or as the one hidden record of TLS 1.3, is no going on.
+    """
+    client = next((e for e in events if isinstance(e, TlsRecords) and e.from_client), None)
+    if client is None or client.first_application is None or flow.last_answer is None:
+        return None
+    if any(isinstance(e, TlsAlert) and e.level == 2 for e in events):
+        return None
+    needed = 1 if client.has_key_exchange else 2
+    is_answered = flow.last_answer.frame > client.first_application.frame
+    return flow.last_answer if client.application >= needed and is_answered else None
+
+
+def _may_be_13(hello: TlsServerHello | None, client: TlsRecords, events: Sequence[Event]) -> bool:
+    """Whether the connection speaks TLS 1.3, or began in the capture without telling that it does not."""
+    if hello is not None:
+        return hello.version >= TLS13 or hello.cipher >> 8 == TLS13_SUITES
+    return any(isinstance(e, TlsClientHello) for e in events) and not client.has_key_exchange
 
 
 def transfer_done(events: Sequence[Event]) -> Packet | None:
@@ -149,7 +175,7 @@ def transfer_done(events: Sequence[Event]) -> Packet | None:
     return done
 
 
-def _good_word(events: Sequence[Event]) -> tuple[str, Packet] | None:
+def _good_word(events: Sequence[Event], endpoint: Endpoint) -> tuple[str, Packet] | None:
     """The last message in the clear by which a service says that it served, in words and with its packet."""
     transfer = transfer_done(events)
     if transfer is not None:
@@ -161,18 +187,24 @@ def _good_word(events: Sequence[Event]) -> tuple[str, Packet] | None:
     # What a proxy says to CONNECT is not the service's word.
     is_tunnel = any(isinstance(e, HttpRequest) and e.method == "CONNECT" for e in events)
     for event in () if is_tunnel else reversed(events):
-        if isinstance(event, HttpResponse) and event.status != 100 and (event.status < 300 or event.status == 304):
-            return f"HTTP {event.status}", event.at
-        if isinstance(event, HttpResponse) and event.status < 400 and event.location is not None:
+        if isinstance(event, HttpResponse) and _is_success(event, endpoint):
             return f"HTTP {event.status}", event.at
     return None
 
 
+def _is_success(response: HttpResponse, endpoint: Endpoint) -> bool:
+    """Whether a status says that the service served; a websocket is served by 101 alone (RFC 6455, section 4.1)."""
+    status = response.status
+    if endpoint.app == "websocket":
+        return status == SWITCHING
+    if status == CONTINUE:
+        return False
+    return status < 300 or status == NOT_MODIFIED or (status < 400 and response.location is not None)
+
+
 def is_worded(events: Sequence[Event]) -> bool:
-    """Whether the service speaks a protocol whose messages tell success from failure."""
-    return any(
-        isinstance(e, HttpResponse | FtpReply) or (isinstance(e, PostgresMessage) and not e.from_client) for e in events
-    )
+    """Whether a protocol is spoken whose messages tell success from failure, be the answers in the capture or not."""
+    return any(isinstance(e, HttpRequest | HttpResponse | FtpCommand | FtpReply | PostgresMessage) for e in events)
 
 
 def _answer(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Packet | None:
@@ -181,13 +213,11 @@ def _answer(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Packet |
     Words of refusal are no answer; FTP has answered only when a transfer was completed (X-12).
     """
     if any(isinstance(e, TlsClientHello | TlsServerHello | TlsRecords) for e in events):
-        if not flow.received:
-            return flow.last_answer if flow.answered_bytes and len(flow.sent_data) > 2 else None
-        return _both_ways(events)
+        return _both_ways(events) if flow.received else _went_on(flow, events)
     if not flow.has_two_way_data:
         return None
     if is_worded(events) or endpoint.app == "ftp":
-        good = _good_word(events)
+        good = _good_word(events, endpoint)
         return good[1] if good is not None else None
     return flow.last_answer
 
@@ -197,8 +227,8 @@ def _return(flow: Flow, answer: Packet) -> Proof:
     return Proof(State.OK, "data went out and an answer came back", tuple(choose_frames(frames)), answer.time_ns)
 
 
-def _app(events: Sequence[Event], answer: Packet | None) -> Proof | None:
-    good = _good_word(events)
+def _app(events: Sequence[Event], answer: Packet | None, endpoint: Endpoint) -> Proof | None:
+    good = _good_word(events, endpoint)
     if good is not None and not any(isinstance(e, TlsClientHello) for e in events):
         return Proof(State.OK, good[0], (good[1].frame,), good[1].time_ns)
     if answer is None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
-from pcapaudit.diagnose.facts import OVERTAKING_NS, Facts, IcmpError
+from pcapaudit.diagnose.facts import Facts, IcmpError
+from pcapaudit.flows.exchanges import OVERTAKING_NS
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import IcmpMessage

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
+from pcapaudit.diagnose.switchport import port_of, switch_ports
 from pcapaudit.model.addresses import ip_text, mac_text
 from pcapaudit.model.report import Remedy
 from pcapaudit.model.times import readable
@@ -114,6 +115,33 @@ def lan_form(facts: Facts, fired: Fired) -> str:
     )
 
 
+def relay_form(facts: Facts, fired: Fired) -> str:
+    """Make the DHCP server answer the relay."""
+    relay, server = fired.facts.get("giaddr"), ", ".join(_target_address(fired)) or "the server"
+    return (
+        f"The relay passes the requests of {_device(facts)}{_switch_words(facts)} on, and the DHCP server does not "
+        f"answer: {fired.summary}, from {_window(fired)} (frames {_frames(fired)}). Please check the scope for "
+        f"{relay}, the server's route back to it, and UDP 67 between {relay} and {server} in both directions."
+    )
+
+
+def ipv4_form(facts: Facts, fired: Fired) -> str:
+    """Give the device a network that speaks IPv4."""
+    return (
+        f"For {_device(facts)}{_switch_words(facts)}: {fired.summary} (frames {_frames(fired)}). Please move its port "
+        f"to a VLAN with IPv4, or let this VLAN translate (DNS64 and NAT64) if the device speaks IPv6."
+    )
+
+
+def ipv6_form(facts: Facts, fired: Fired) -> str:
+    """Make the VLAN give IPv6 addresses and a way out."""
+    return (
+        f"For {_device(facts)}{_switch_words(facts)}: {fired.summary}, from {_window(fired)} "
+        f"(frames {_frames(fired)}). Please check for this VLAN: router advertisements (default lifetime, prefix, DNS "
+        f"server), DHCPv6 server and relay, RA guard and MLD snooping of the switch."
+    )
+
+
 def gateway_form(facts: Facts, fired: Fired) -> str:
     """Check the way to the gateway and beyond."""
     gateway = f" (gateway {ip_text(facts.gateway)})" if facts.gateway else ""
@@ -149,7 +177,7 @@ def vendor_form(facts: Facts, fired: Fired) -> str:
 def _device(facts: Facts) -> str:
     """The device for a sentence: ``10.0.0.5 (MAC aa:…, VLAN 10)``, or by its MAC while it has no address."""
     mac = f"MAC {mac_text(facts.mac)}" if facts.mac is not None else ""
-    vlan = f"VLAN {facts.host.vlan}" if facts.host.vlan is not None else ""
+    vlan = f"VLAN {number}" if (number := _vlan(facts)) is not None else ""
     if facts.address is None:
         return ", ".join(part for part in (f"the device with {mac}" if mac else "the device", vlan) if part)
     known = ", ".join(part for part in (mac, vlan) if part)
@@ -160,10 +188,19 @@ def _source(facts: Facts) -> str:
     return ip_text(facts.address) if facts.address is not None else (mac_text(facts.mac) if facts.mac else "the device")
 
 
+def _vlan(facts: Facts) -> int | None:
+    """The VLAN that the device's frames name, else the one that its switch port announces."""
+    port = port_of(facts)
+    return facts.host.vlan if facts.host.vlan is not None or port is None else port.vlan
+
+
 def _switch_words(facts: Facts) -> str:
-    for n in facts.traffic.neighbours:
-        if n.port:
-            return f" on {n.system or 'the switch'}, port {n.port}"
+    """The device's switch port, or at least where the capture was taken."""
+    own, ports = port_of(facts), switch_ports(facts.traffic)
+    if own is not None and own.port:
+        return f" on {own.name or 'the switch'}, port {own.port}"
+    if len(ports) == 1 and ports[0].port:
+        return f" (captured at {ports[0].name or 'the switch'}, port {ports[0].port})"
     return ""
 
 
@@ -233,7 +270,19 @@ BY_STAGE: dict[Stage, Sequence[tuple[Addressee, Form]]] = {
     Stage.RETURN: _FIREWALL_THEN_VENDOR,
     Stage.PERSIST: _FIREWALL,
 }
+_IPV4: Sequence[tuple[Addressee, Form]] = ((Addressee.LAN, ipv4_form),)
+_IPV6: Sequence[tuple[Addressee, Form]] = ((Addressee.LAN, ipv6_form),)
 BY_RULE: dict[str, Sequence[tuple[Addressee, Form]]] = {
+    "DHCP-RELAY-NO-REPLY": ((Addressee.LAN, relay_form),),
+    "DHCP-IPV6-ONLY": _IPV4,
+    "DNS-NO-AAAA": _IPV4,
+    "DHCP6-NO-ADVERTISE": _IPV6,
+    "DHCP6-NO-ADDRS": _IPV6,
+    "RA-NO-REPLY": _IPV6,
+    "RA-NO-ROUTER": _IPV6,
+    "RA-NO-DNS": _IPV6,
+    "ND-GW-NO-REPLY": _IPV6,
+    "ND-DUP-IP": _IPV6,
     "ICMP-ADMIN": _FIREWALL,
     "ICMP-PORT-UNREACH-NEAR": _FIREWALL,
     "ICMP-PORT-UNREACH-FAR": _VENDOR,

@@ -31,6 +31,8 @@ def headline(d: Diagnosis) -> str:
     """The verdict in one sentence."""
     if d.verdict is Verdict.HEALTHY:
         return _healthy(d)
+    if d.is_refused:
+        return "No diagnosis: most of the traffic is not in the capture."
     if d.verdict is Verdict.UNDECIDED:
         return "No fault seen; " + (_open(d) or "the capture does not show whether its service works") + "."
     if d.root is None:
@@ -80,6 +82,8 @@ def next_step(d: Diagnosis) -> str | None:
     if d.verdict is not Verdict.UNDECIDED:
         return None
     facts = d.facts
+    if d.is_refused:
+        return "Capture every frame of the device's port (mirror or tap): this one has lost most of them."
     if facts.visibility.missing == "inbound":
         return (
             "Only one direction was captured; whether replies came back is unknown. "

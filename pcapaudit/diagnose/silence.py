@@ -32,8 +32,10 @@ def first_answer_after(flow: Flow, since: Packet) -> Packet | None:
 
 
 def _first_beyond(flow: Flow, since: Packet) -> Packet | None:
-    later = (p for p in flow.received if p.frame > since.frame and not p.flags & (RST | SYN))
-    return next((p for p in later if distance(p.seq, since.ack) > 0), None)
+    """The responder's first segment beyond what was acknowledged; its FIN takes a number of its own."""
+    later = [p for p in flow.received if p.frame > since.frame and not p.flags & (RST | SYN)]
+    fin = next((p.frame for p in later if p.flags & FIN), flow.last_frame)
+    return next((p for p in later if distance(p.seq, since.ack) > (1 if p.frame > fin else 0)), None)
 
 
 def _first_advance_after(flow: Flow, since: Packet) -> Packet | None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pcapaudit.diagnose.facts import Facts, announcements
+from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
 from pcapaudit.flows.exchanges import DhcpCycle
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.addresses import ANY_V4, BROADCAST_MAC, is_link_local
-from pcapaudit.model.events import DhcpMessage, Packet
+from pcapaudit.model.events import ArpMessage, DhcpMessage, Packet
 
 DISCOVER, REQUEST = 1, 3
 EAPOL_START = 1
@@ -155,3 +155,8 @@ def crossing(facts: Facts, starts: Iterable[Start]) -> list[tuple[Start, list[Fl
         (s, [f for f in flows if f.first_ns < s.at.time_ns and f.sent[-1].time_ns > s.at.time_ns + ns(ACROSS_S)])
         for s in starts
     ]
+
+
+def announcements(messages: Iterable[ArpMessage], mac: bytes) -> list[ArpMessage]:
+    """Gratuitous ARP of a host: it announces its own address (RFC 5227, section 1.1)."""
+    return [m for m in messages if m.sender_mac == mac and m.sender_ip == m.target_ip and m.sender_ip != bytes(4)]

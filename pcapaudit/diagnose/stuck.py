@@ -8,9 +8,18 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.proof import TLS13
 from pcapaudit.flows.flow import ACK, RST, SYN, Flow
 from pcapaudit.flows.streams import distance
-from pcapaudit.model.events import FtpReply, HttpResponse, Packet, PostgresMessage, TlsClientHello
+from pcapaudit.model.events import (
+    FtpReply,
+    HttpResponse,
+    Packet,
+    PostgresMessage,
+    TlsClientHello,
+    TlsRecords,
+    TlsServerHello,
+)
 from pcapaudit.model.words import Stage
 
 WRAP = 1 << 32
@@ -74,9 +83,19 @@ def is_first_after_change(attempt: Attempt, segment: Packet) -> bool:
 
 def stopped_stage(attempt: Attempt) -> Stage:
     """The stage that lost data stops: TLS during its handshake, APP before the first answer, else RETURN."""
-    if attempt.of(TlsClientHello) and not attempt.has(Stage.TLS):
+    if attempt.of(TlsClientHello) and not attempt.has(Stage.TLS) and not _has_changed_cipher(attempt):
         return Stage.TLS
     return Stage.RETURN if attempt.has(Stage.RETURN) else Stage.APP
+
+
+def _has_changed_cipher(attempt: Attempt) -> bool:
+    """Whether both sides of TLS 1.2 or older went over to encryption: the handshake is done (RFC 5246, 7.1).
+
+    In TLS 1.3 the same record is empty talk for middleboxes (RFC 8446, appendix D.4).
+    """
+    hellos = [e for e in attempt.events if isinstance(e, TlsServerHello)]
+    sides = {e.from_client for e in attempt.events if isinstance(e, TlsRecords) and e.change_cipher}
+    return bool(hellos) and all(e.version < TLS13 for e in hellos) and sides == {True, False}
 
 
 def tcp_attempts(facts: Facts, need: Need) -> list[Attempt]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pcapaudit.diagnose.params import ns
 from pcapaudit.flows.flow import RST, SYN, TCP, UDP, Flow
+from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
 
@@ -56,8 +57,30 @@ def twins_of(traffic: Traffic) -> Twins:
     return known
 
 
-def tcp_twins(traffic: Traffic) -> Iterator[Twin]:
+def is_outer_face(traffic: Traffic, host: Host) -> bool:
+    """Whether a host is an address translator's outer face: all that it does at services is seen inside, too.
+
+    Such a host is a device in appearance only. Questions of one packet (DNS, NTP) have no twin and say nothing.
+    """
+    if not host.behind_router:
+        return False
+    outer = twins_of(traffic).outer
+    own = {index for address in host.addresses for index in traffic.flows_by_address.get(address, ())}
+    if own.isdisjoint(outer):
+        return False
+    talks = [traffic.outline(i) for i in own - outer if traffic.ends(i)[4] in (TCP, UDP)]
+    return all(t.proto == UDP and t.resp[1] in SHORT_TALKS for t in talks)
+
+
+def tcp_twins(traffic: Traffic) -> list[Twin]:
     """Pairs of TCP flows that are one connection: server, port and initial sequence number are the same."""
+    known: list[Twin] | None = traffic.memo.get("tcp_twins")
+    if known is None:
+        known = traffic.memo["tcp_twins"] = list(_read_tcp_twins(traffic))
+    return known
+
+
+def _read_tcp_twins(traffic: Traffic) -> Iterator[Twin]:
     flows = traffic.result.flows
     syn = (flows["proto"] == TCP) & ((flows["a_flags"] & SYN) > 0)
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)

@@ -13,7 +13,15 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.confidence import HealthCaps, confidence_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
-from pcapaudit.diagnose.ladder import OWN_STAGES, WHOLE_WINDOW, own_stages, repaired_ns, service_stages
+from pcapaudit.diagnose.ladder import (
+    HARD_RULES,
+    OWN_STAGES,
+    SOFT_STAGES,
+    WHOLE_WINDOW,
+    own_stages,
+    repaired_ns,
+    service_stages,
+)
 from pcapaudit.diagnose.needs import WORKING, NeedJudgement, first_answer_after, is_special, judge_need
 from pcapaudit.diagnose.proof import Proof
 from pcapaudit.diagnose.registry import Evidence, lookup
@@ -27,6 +35,7 @@ SUMMARIES = frozenset(
     {
         "TCP-ALL-PORTS-FAIL",
         "UDP-SERVER-WALK",
+        "ARP-OFFLINK",
         "TLS-CERT-INVALID",
         "DHCP-RELAY-NO-REPLY",
         "DHCP6-NO-ADVERTISE",
@@ -41,7 +50,6 @@ MIN_ASKED = 3
 """Lookups of a name that nothing follows, from which on the device wanted something."""
 WORKING_ONLY = frozenset({"TCP-ALT-PORT-OK"})
 """Remarks that are true only while their need works."""
-SOFT_STAGES = frozenset({Stage.TIME})
 
 
 @dataclass
@@ -68,6 +76,8 @@ class Diagnosis:
     since_ns: int | None = None
     open_questions: list[str] = field(default_factory=list)
     considered: list[Considered] = field(default_factory=list)
+    is_refused: bool = False
+    """The capture is a sample: what it shows and what it lacks say nothing of the device (CAP-SAMPLED)."""
 
 
 def diagnose_device(facts: Facts, caps: HealthCaps, *, is_witnessed: bool = False) -> Diagnosis:
@@ -87,7 +97,9 @@ def diagnose_device(facts: Facts, caps: HealthCaps, *, is_witnessed: bool = Fals
     weighed = [_weigh(f, facts, needs) for f in fired if not _is_outdated(f, needs)]
     stages.update(service_stages(needs, stages) if facts.signature else _general_services())
     result = Diagnosis(facts, Verdict.UNDECIDED, stages, needs, weighed, considered=considered)
-    result.verdict = _verdict(result)
+    result.is_refused = caps.is_refused
+    if not caps.is_refused:
+        result.verdict = _verdict(result)
     _assign_roles(result)
     for w in weighed:
         w.confidence = confidence_of(w.fired, facts, stages, caps)
@@ -147,7 +159,7 @@ def _weigh(fired: Fired, facts: Facts, needs: Sequence[NeedJudgement]) -> Weighe
     weighed.recovered_ns = repaired_ns(fired, facts, needs)
     if weighed.recovered_ns is not None and fired.outcome is Outcome.FAILED:
         weighed.outcome = Outcome.NOTE
-    if fired.stage in SOFT_STAGES and weighed.outcome is Outcome.FAILED:
+    if fired.stage in SOFT_STAGES and fired.rule not in HARD_RULES and weighed.outcome is Outcome.FAILED:
         weighed.outcome = Outcome.DEGRADED
     return weighed
 
@@ -195,7 +207,7 @@ def _is_overruled(need: NeedJudgement, fired: Fired) -> bool:
 def _verdict(d: Diagnosis) -> Verdict:
     required = [n for n in d.needs if n.need.required]
     failed = any(n.state is State.FAILED and not n.need.soft for n in required) or any(
-        d.stages[s].state is State.FAILED for s in OWN_STAGES if s not in SOFT_STAGES
+        d.stages[s].state is State.FAILED for s in OWN_STAGES
     )
     if failed:
         is_guess = d.facts.identification == Identification.ADDRESS
@@ -223,7 +235,9 @@ def _open_questions(required: Sequence[NeedJudgement], d: Diagnosis) -> list[str
         if n.need.soft:
             continue
         is_due = n.need.when == "always" or (n.need.when == "boot" and d.facts.has_boot)
-        had_to = bool(n.attempts) or is_due or _is_asked_in_vain(n.need, d.facts)
+        # Whether others reach the device is for them to say: it tried nothing itself.
+        had_tried = bool(n.attempts) and n.need.direction == "out"
+        had_to = had_tried or is_due or _is_asked_in_vain(n.need, d.facts) or _is_sought_in_vain(n.need, d.facts)
         if had_to and n.state not in (*WORKING, State.DEGRADED):
             missing.append(n.need.what)
     return missing
@@ -234,6 +248,12 @@ def _is_asked_in_vain(need: Need, facts: Facts) -> bool:
     lookups = [k for k in facts.needed_lookups if any(p.matches(k.name) for p in need.hosts)]
     went = {a.host for a in facts.attempts}
     return sum(len(k.queries) for k in lookups if k.kind == A and k.name not in went) >= MIN_ASKED
+
+
+def _is_sought_in_vain(need: Need, facts: Facts) -> bool:
+    """Whether the device asked on its link for a peer of this need, and nobody replied: it tried, however often."""
+    sought = (q.target for q in facts.arps if q.requests and not q.replies)
+    return any(p.matches(name) for target in sought for name in facts.names.get(target, ()) for p in need.hosts)
 
 
 def _is_degraded(d: Diagnosis, required: Sequence[NeedJudgement]) -> bool:

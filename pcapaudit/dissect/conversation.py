@@ -12,6 +12,8 @@ FTP_PORT, DNS_PORT, POSTGRES_PORT = 21, 53, 5432
 _MAX_TUNNELS = 3
 """CONNECT inside CONNECT that is followed."""
 _FTP_GREETING = b"220"
+_PROBED = 8
+"""Packets behind a gap that are looked at."""
 
 
 def read(orig: Stream, resp: Stream, *, port: int) -> list[Event | Malformed]:
@@ -85,6 +87,9 @@ def _is_tls(orig: Stream, resp: Stream) -> bool:
     """The responder's records count when the originator's first bytes are not there, or when it says ClientHello."""
     if tls.is_record(orig.data) or tls.is_old_hello(orig.data):
         return True
+    if not orig.data and not resp.data:
+        # Both beginnings are lost: what comes behind them tells, if both sides say so.
+        return all(any(tls.is_record(data) for _, data, _ in side.beyond[:_PROBED]) for side in (orig, resp))
     is_orig_unknown = not orig.data or not orig.is_from_start
     return tls.is_record(resp.data) and (is_orig_unknown or resp.data[5:6] == b"\x01")
 

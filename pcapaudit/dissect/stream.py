@@ -24,6 +24,8 @@ class Stream:
     """The connection's first byte is there."""
     is_complete: bool
     """No gap, snap length or bound ended the data."""
+    beyond: tuple[tuple[int, bytes, Packet], ...] = ()
+    """Behind a gap or a cut: offset of each further packet's bytes, the captured ones of them, and the packet."""
 
     def at(self, offset: int) -> Packet:
         """The packet that holds the byte; offsets outside give the nearest packet.
@@ -41,11 +43,12 @@ class Stream:
     def after(self, offset: int) -> Stream:
         """The rest of the stream; it counts as from the start, because a protocol begins there."""
         rest = self.data[offset:]
+        beyond = tuple((begin - offset, held, packet) for begin, held, packet in self.beyond)
         if not rest:
-            return Stream(b"", (), is_from_start=True, is_complete=self.is_complete)
+            return Stream(b"", (), is_from_start=True, is_complete=self.is_complete, beyond=beyond)
         first = self._mark(offset)
         marks = tuple((max(0, begin - offset), packet) for begin, packet in self.marks[first:])
-        return Stream(rest, marks, is_from_start=True, is_complete=self.is_complete)
+        return Stream(rest, marks, is_from_start=True, is_complete=self.is_complete, beyond=beyond)
 
     def before(self, offset: int) -> Stream:
         """The stream up to the offset."""

@@ -25,6 +25,7 @@ from pcapaudit.model.events import (
 )
 
 CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION, HEARTBEAT = range(20, 25)
+CLIENT_KEY_EXCHANGE = 16
 _RECORD_HEADER = 5
 _MAX_RECORD = (1 << 14) + 2048
 """RFC 5246, 6.2.3: the longest encrypted fragment."""
@@ -125,6 +126,9 @@ class _Direction:
     """(offset in flight, offset in stream) of each record's content in ``flight``."""
     parsed: int = 0
     """Offset in ``flight`` behind the last message that was read."""
+    has_key_exchange: bool = False
+    next_at: int = 0
+    """Offset in the stream where the next record begins, as the last header says."""
 
     def read(self, *, clear_after_change: bool) -> None:
         for record in self._records():
@@ -142,6 +146,7 @@ class _Direction:
             elif record.kind == APPLICATION:
                 self._add_application(record)
         self._end_flight()
+        self._read_beyond()
         if self.last is not None:
             self.events.append(self._summary(self.last))
 
@@ -149,7 +154,7 @@ class _Direction:
         c = self.counts
         return TlsRecords(
             at, self.from_client, c.handshake, c.change_cipher, c.application, c.encrypted_alerts,
-            c.first_application, c.last_application, c.last_application_size,
+            c.first_application, c.last_application, c.last_application_size, self.has_key_exchange,
         )  # fmt: skip
 
     def _records(self) -> Iterator[_Record]:
@@ -164,8 +169,35 @@ class _Direction:
                 return
             size = int.from_bytes(data[pos + 3 : pos + 5], "big")
             start = pos + _RECORD_HEADER
-            pos = start + size
+            self.next_at = pos = start + size
             yield _Record(data[start - _RECORD_HEADER], size, start, min(pos, len(data)))
+
+    def _read_beyond(self) -> None:
+        """Count the records behind a gap or a cut: where the last header says, or where a packet begins like one."""
+        for offset, data, packet in self.stream.beyond:
+            pos = max(0, self.next_at - offset)
+            while pos + _RECORD_HEADER <= len(data) and is_record(data[pos : pos + _RECORD_HEADER]):
+                size = int.from_bytes(data[pos + 3 : pos + _RECORD_HEADER], "big")
+                start = pos + _RECORD_HEADER
+                self._count(packet, data[pos], size, data[start : start + size])
+                pos = start + size
+                self.next_at = offset + pos
+
+    def _count(self, packet: Packet, kind: int, size: int, content: bytes) -> None:
+        """Count one record of which only the beginning may be there."""
+        self.last = packet
+        if kind == HANDSHAKE:
+            self.counts.handshake += 1
+            self.has_key_exchange |= content[:1] == bytes([CLIENT_KEY_EXCHANGE])
+        elif kind == CHANGE_CIPHER:
+            self.counts.change_cipher += 1
+            self.has_changed = True
+        elif kind == ALERT and size != 2:
+            self.counts.encrypted_alerts += 1
+        elif kind == ALERT and len(content) == size and content[0] in (1, 2) and len(self.events) < MAX_EVENTS:
+            self.events.append(TlsAlert(packet, self.from_client, content[0], content[1]))
+        elif kind == APPLICATION:
+            self._count_application(packet, size)
 
     def _add_old_hello(self, data: bytes) -> int:
         end = 2 + (int.from_bytes(data[:2], "big") & 0x7FFF)
@@ -204,6 +236,7 @@ class _Direction:
 
     def _keep(self, message: Message) -> None:
         self.parsed += HEADER_SIZE + message.size
+        self.has_key_exchange |= message.kind == CLIENT_KEY_EXCHANGE
         events = read_message(message)
         self.events += events
         if any(isinstance(e, TlsServerHello) and e.version >= TLS_1_3 for e in events):
@@ -227,8 +260,10 @@ class _Direction:
                 self.events.append(TlsAlert(at, self.from_client, level, code))
 
     def _add_application(self, record: _Record) -> None:
-        packet = self.stream.completed_at(record.start - 1, record.end)
+        self._count_application(self.stream.completed_at(record.start - 1, record.end), record.size)
+
+    def _count_application(self, packet: Packet, size: int) -> None:
         self.counts.application += 1
         self.counts.first_application = self.counts.first_application or packet
         self.counts.last_application = packet
-        self.counts.last_application_size = record.size
+        self.counts.last_application_size = size

@@ -10,6 +10,8 @@ from pcapaudit.model.events import ArpMessage, DhcpMessage, DnsMessage, IcmpMess
 
 A, CNAME, AAAA = 1, 5, 28
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+OVERTAKING_NS = 2_000_000
+"""An answer may stand this long before its question in a capture made from several queues or interfaces."""
 
 
 @dataclass(slots=True)
@@ -81,22 +83,33 @@ def pair_dns(messages: Iterable[DnsMessage], addresses: frozenset[bytes]) -> lis
 
     A query counts as answered by a packet with the same id, ports, name (case folded) and
     type (RFC 1035, section 7.3). An answer without a visible query makes a query of its own.
+    A refusal that leaves the question out, as unbound's does, answers the last query with its id and ports.
     Messages that ask no question of this kind (NOTIFY, UPDATE) are left out.
     """
     lookups: dict[tuple[str, int], Lookup] = {}
     open_queries: dict[tuple[bytes, int, int, str, int, str], DnsQuery] = {}
+    last_asked: dict[tuple[bytes, int, int, str], tuple[str, int]] = {}
     for m in messages:
         own, resolver, port = (m.at.dst, m.at.src, m.at.dport) if m.is_response else (m.at.src, m.at.dst, m.at.sport)
         if own not in addresses or m.opcode != 0:
             continue
         name, kind = m.question or "", m.kind
+        if not m.is_response:
+            last_asked[(resolver, port, m.id, m.transport)] = (name, kind)
+        elif m.question is None:
+            name, kind = last_asked.get((resolver, port, m.id, m.transport), (name, kind))
         key = (resolver, port, m.id, name, kind, m.transport)
         query = open_queries.get(key)
-        if query is None or (not m.is_response and query.answers):
+        if query is None or (not m.is_response and query.answers and not _is_overtaken(m, query)):
             query = open_queries[key] = DnsQuery(resolver, name, kind)
             lookups.setdefault((name, kind), Lookup(name, kind)).queries.append(query)
         (query.answers if m.is_response else query.sent).append(m)
     return list(lookups.values())
+
+
+def _is_overtaken(message: DnsMessage, known: DnsQuery) -> bool:
+    """Whether the answer to a query stands before it in the file, because several queues made the capture."""
+    return not known.sent and abs(message.at.time_ns - known.answers[-1].at.time_ns) <= OVERTAKING_NS
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,10 +14,10 @@ FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TCP, UDP = 6, 17
 EPHEMERAL = 32768
 """Ports from here up are taken for a client's when nothing better tells the sides apart."""
+PATIENCE_NS = 3_000_000_000
+"""Who closes this long after asking has waited for an answer: the first repeat of old stacks comes by then, too."""
 
 Endpoint = tuple[bytes, int]
-_BULKY = ("packets", "sent", "received", "sent_data", "received_data", "unacked_data")
-"""What of a flow grows with its packets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class Flow:
         return self.load(self)
 
     def release(self) -> None:
-        """Forget the packets, so that a large capture does not fill the memory; what follows from them stays."""
-        for name in _BULKY:
-            self.__dict__.pop(name, None)
+        """Forget the packets and what was worked out of them, so that a large capture does not fill the memory."""
+        for name in self.__dict__.keys() - _GIVEN:
+            del self.__dict__[name]
 
     def is_from_orig(self, packet: Packet) -> bool:
         """Whether the originator sent this packet."""
@@ -180,7 +180,7 @@ class Flow:
         end = max((distance(a, base) for a in acks), default=0)
         # The last number confirmed may be the responder's FIN; unseen, one lone number is taken for it.
         fins = [distance(p.seq + p.payload_len, base) + 1 for p in self.received if p.flags & FIN]
-        is_fin = end in fins if self.received else end == 1
+        is_fin = end in fins or (end == 1 and not self.received_data)
         return max(0, end - 1 if is_fin else end)
 
     def _is_honest(self, packet: Packet) -> bool:
@@ -277,6 +277,21 @@ class Flow:
         ends = [p for p in (self.first_fin, self.first_rst) if p is not None]
         return min(ends, key=lambda p: p.frame) if ends else None
 
+    @cached_property
+    def gave_up(self) -> Packet | None:
+        """The originator's FIN or RST after it waited in vain for an answer; what comes later comes too late.
+
+        A FIN right behind the request is none: it only says that there is no more to come, the originator reads on.
+        """
+        end = next((p for p in self.sent if p.flags & (FIN | RST)), None)
+        asked = [p for p in self.sent_data if end is None or p.frame < end.frame]
+        if self.proto != TCP or end is None or not asked or not self.received:
+            return None
+        is_told = any(p.frame < end.frame for p in self.received_data) or any(
+            distance(p.ack, self._first_awaited(p.ack)) > 0 for p in (*asked, end) if p.flags & ACK
+        )
+        return end if not is_told and end.time_ns - asked[-1].time_ns >= PATIENCE_NS else None
+
     def _data(self, own: Sequence[Packet]) -> list[Packet]:
         """Packets with payload; a keep-alive probe (RFC 9293, 3.8.4) repeats one old byte and is none."""
         data: list[Packet] = []
@@ -300,6 +315,10 @@ class Flow:
         if self.orig[0] == address or self.resp[0] != address:
             return self
         return replace(self, orig=self.resp, resp=self.orig, orig_side=self.resp_side, resp_side=self.orig_side)
+
+
+_GIVEN = frozenset(f.name for f in fields(Flow))
+"""What a flow is made with; all else follows from its packets."""
 
 
 def build_flow(

@@ -11,6 +11,8 @@ from pcapaudit.model.events import Packet
 _WRAP = 1 << 32
 _HALF = 1 << 31
 _SYN = 2
+MAX_BEYOND = 512
+"""Segments behind a gap that are kept; enough to see whether a conversation goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,19 @@ def assemble(segments: Sequence[Segment], isn: int | None) -> Stream:
         if len(segment.data) < segment.at.payload_len:
             is_complete = False
             break
-    return Stream(data=bytes(data), marks=tuple(marks), is_from_start=isn is not None, is_complete=is_complete)
+    beyond = () if is_complete else _beyond(placed, len(data))
+    return Stream(bytes(data), tuple(marks), is_from_start=isn is not None, is_complete=is_complete, beyond=beyond)
+
+
+def _beyond(placed: Sequence[tuple[int, int, Segment]], covered: int) -> tuple[tuple[int, bytes, Packet], ...]:
+    """The first segments behind the contiguous bytes, each stretch once; those that have nothing captured left out."""
+    found: list[tuple[int, bytes, Packet]] = []
+    end = covered
+    for start, _, segment in placed:
+        if start >= end and segment.data and len(found) < MAX_BEYOND:
+            found.append((start, segment.data, segment.at))
+            end = start + segment.at.payload_len
+    return tuple(found)
 
 
 def _start(segment: Segment) -> int:

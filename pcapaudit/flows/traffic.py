@@ -19,6 +19,7 @@ from pcapaudit.flows.fragments import Fragment, Joiner
 from pcapaudit.flows.outline import Outline, Outlines
 from pcapaudit.flows.packets import Ends, PacketLog, packed_mac
 from pcapaudit.flows.streams import assemble
+from pcapaudit.model.addresses import translated
 from pcapaudit.model.events import (
     ArpMessage,
     Dhcp6Message,
@@ -39,7 +40,7 @@ from pcapaudit.scan.result import ScanResult
 
 UDP = 17
 DNS_PORT = 53
-MAX_HELD = 200_000
+MAX_HELD = 100_000
 """Packets of flows that are kept at one time (about 400 bytes each); what is asked for again is read again."""
 MAX_EVENTS = 50_000
 """Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
@@ -227,6 +228,12 @@ class Traffic:
                 if isinstance(record.data, bytes) and m.question:
                     table[record.data][m.question] = None
         return {address: list(names) for address, names in table.items()}
+
+    @cached_property
+    def translated_addresses(self) -> dict[bytes, bytes]:
+        """IPv6 addresses of the capture that stand for an IPv4 address behind a NAT64, and that address."""
+        found = ((address, translated(address)) for address in self.flows_by_address)
+        return {six: four for six, four in found if four is not None}
 
     @cached_property
     def dhcp_by_client(self) -> dict[bytes, list[DhcpMessage]]:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 ANY_V4 = bytes(4)
 BROADCAST_V4 = b"\xff" * 4
 BROADCAST_MAC = b"\xff" * 6
+_NAT64 = bytes.fromhex("0064ff9b") + bytes(8)
 _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}(\.[0-9A-Fa-f]{4}){2}")
 
 # Private in the sense of "cannot be a server on the internet": RFC 1918, RFC 6598, RFC 4193.
@@ -91,6 +92,11 @@ def is_inside(address: bytes, subnet: IPv4Network | IPv6Network | None) -> bool:
 def is_group_mac(mac: bytes) -> bool:
     """Broadcast or multicast (the group bit of IEEE 802)."""
     return bool(mac[0] & 1)
+
+
+def translated(address: bytes) -> bytes | None:
+    """The IPv4 address that a NAT64 address stands for, by the well-known prefix 64:ff9b::/96 (RFC 6052, 2.1)."""
+    return address[12:] if len(address) == 16 and address.startswith(_NAT64) else None
 
 
 def is_virtual_router_mac(mac: bytes) -> bool:

@@ -323,6 +323,8 @@ class TlsRecords:
     first_application: Packet | None
     last_application: Packet | None
     last_application_size: int
+    has_key_exchange: bool = False
+    """A ClientKeyExchange came in the clear, so this is TLS 1.2 or older (RFC 5246, 7.4.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,26 +481,7 @@ class SpanningTree:
 
 
 Event: TypeAlias = (
-    DnsMessage
-    | DhcpMessage
-    | Dhcp6Message
-    | ArpMessage
-    | IcmpMessage
-    | NtpMessage
-    | TlsClientHello
-    | TlsServerHello
-    | TlsCertificates
-    | TlsCertificateRequest
-    | TlsAlert
-    | TlsRecords
-    | TlsNotTls
-    | HttpRequest
-    | HttpResponse
-    | WebsocketFrame
-    | FtpCommand
-    | FtpReply
-    | PostgresMessage
-    | EapolFrame
-    | Neighbour
-    | SpanningTree
-)
+    DnsMessage | DhcpMessage | Dhcp6Message | ArpMessage | IcmpMessage | NtpMessage | TlsClientHello |
+    TlsServerHello | TlsCertificates | TlsCertificateRequest | TlsAlert | TlsRecords | TlsNotTls | HttpRequest |
+    HttpResponse | WebsocketFrame | FtpCommand | FtpReply | PostgresMessage | EapolFrame | Neighbour | SpanningTree
+)  # fmt: skip

@@ -135,6 +135,28 @@ class HealthItem:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchPort:
+    """A port of a switch as it announces itself by LLDP or CDP; what it does not tell is None."""
+
+    protocol: str
+    """``lldp`` or ``cdp``, whichever came first."""
+    name: str | None
+    """The switch."""
+    port: str | None
+    port_text: str | None
+    """What the administrator calls the port."""
+    vlan: int | None
+    """The port's untagged VLAN."""
+    voice_vlan: int | None
+    description: str | None
+    """Make or platform."""
+    management: str | None
+    """Address at which the switch is managed."""
+    mac: str | None
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureInfo:
     """One capture: a file, or several of one ring."""
 
@@ -153,6 +175,8 @@ class CaptureInfo:
     directions: Directions | None = None
     clock_offset_s: float | None = None
     """NTP time minus the capture's clock, seconds; None when no answer told it or it is within 2 s."""
+    switches: tuple[SwitchPort, ...] = ()
+    """Switch ports that announce themselves on this wire, in order of their first frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +390,8 @@ class DeviceReport:
     """Vendor and product for people, e.g. ``Sensorist / Oscar TempLog gateway``."""
     summary: str | None = None
     """The verdict in one sentence."""
+    switch: SwitchPort | None = None
+    """The device's own switch port; None where the capture does not tell which it is."""
     said_note: str | None = None
     """What the engineer's LED or log statement says against the capture."""
     timeline: tuple[TimelineLane, ...] = ()

@@ -250,6 +250,11 @@ BINDING_COLUMNS: Final = (
     *_SEEN,
     Column("ttl_min", "u1", "hops", ""),
     Column("ttl_max", "u1", "hops", ""),
+    Column("sums", "u2", "packets", "whose TCP or UDP checksum was verified: the first 64 that are whole"),
+    Column("wrong_sums", "u2", "packets", "of these: it is wrong"),
+    Column(
+        "partial_sums", "u2", "packets", "of the wrong: it covers the pseudo-header alone, left for the card to finish"
+    ),
 )
 
 

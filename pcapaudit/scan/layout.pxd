@@ -49,7 +49,7 @@ cdef enum:
     HANDED8 = 3
     ARP8 = 10
     PAIR8 = 9
-    BINDING8 = 11
+    BINDING8 = 12
     RING8 = 9
     SEEN8 = 6
     OUTER8 = 7
@@ -97,6 +97,8 @@ cdef enum:
     HASHED_BYTES = 256
     RING = 8192
     BUCKETS = 16_384
+    SUMS = 64
+    SUM_BYTES = 1514
     SAME_COPY = 1
     ROUTED_COPY = 2
     ATOMIC_COPY = 3

@@ -67,7 +67,7 @@ ROW8: Final = 9
 HANDED8: Final = 3
 ARP8: Final = 10
 PAIR8: Final = 9
-BINDING8: Final = 11
+BINDING8: Final = 12
 RING8: Final = 9
 SEEN8: Final = 6
 OUTER8: Final = 7
@@ -128,6 +128,10 @@ COPY_STEPS: Final = 16
 HASHED_BYTES: Final = 256
 RING: Final = 8192
 BUCKETS: Final = 16_384
+
+# CAP-OFFLOAD-CSUM: so many checksums are verified behind each address; packets above the size were not on a wire.
+SUMS: Final = 64
+SUM_BYTES: Final = 1514
 
 # ``columns.Copy``, and what may become one of them.
 SAME_COPY: Final = 1

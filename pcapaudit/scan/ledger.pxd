@@ -1,7 +1,7 @@
 # C types of ledger.py.
 
 from pcapaudit.scan.layout cimport *
-from pcapaudit.scan.octets cimport gap, mix, raw64, stir, u16, u32, u48
+from pcapaudit.scan.octets cimport gap, mix, raw64, stir, sum16, u16, u32, u48
 from pcapaudit.scan.packet cimport PacketReader
 
 
@@ -29,6 +29,7 @@ cdef class Ledger(PacketReader):
     cdef long long _find_pair(self) noexcept
     cdef void _note_binding(self) noexcept
     cdef long long _find_binding(self) noexcept
+    cdef void _check_sum(self, long long entry) noexcept
     cdef void _take_arp(self) noexcept
     cdef long long _hash(self, long long at, long long end) noexcept
     cdef long long _hash_words(self, long long at, long long stop) noexcept

@@ -39,8 +39,10 @@ if not cython.compiled:
         RING8,
         ROUTED_COPY,
         SAME_COPY,
+        SUM_BYTES,
+        SUMS,
     )
-    from pcapaudit.scan.octets import gap, mix, raw64, stir, u16, u32, u48
+    from pcapaudit.scan.octets import gap, mix, raw64, stir, sum16, u16, u32, u48
 
 
 class Ledger(PacketReader):
@@ -157,6 +159,35 @@ class Ledger(PacketReader):
             self.bindings[i + 9] = ttl
         if ttl > self.bindings[i + 10]:
             self.bindings[i + 10] = ttl
+        if self.bindings[i + 11] & 0xFFFF < SUMS and self.ip_end - self.ip_at == self.ip_len and not self.fragment:
+            self._check_sum(i + 11)
+
+    def _check_sum(self, entry: cython.longlong) -> cython.void:
+        """Verify the TCP or UDP checksum (RFC 9293, section 3.1; RFC 768; RFC 8200, section 8.1).
+
+        The word at ``entry`` counts those verified, 16 bits further up the wrong ones, and above them the wrong ones
+        that hold the sum of the pseudo-header alone: what a driver writes when the card is to do the rest.
+        """
+        p = self.data
+        tcp: cython.int = self.proto == 6
+        at: cython.longlong = self.l4
+        size: cython.longlong = self.payload_len + 8
+        if tcp:
+            size = self.ip_end - at
+        if (self.proto != 17 and not self.has_seq) or size < (20 if tcp else 8) or self.is_tso or size > SUM_BYTES:
+            return
+        if at + size > self.ip_end:
+            return
+        stated: cython.longlong = u16(p, at + (16 if tcp else 6))
+        if not tcp and stated == 0:
+            return
+        ends: cython.longlong = sum16(
+            p, self.ip_at + (12 if self.family == 4 else 8), self.ip_at + (20 if self.family == 4 else 40)
+        )
+        pseudo: cython.longlong = ends + self.proto + size
+        self.bindings[entry] += 1
+        if (pseudo + sum16(p, at, at + size)) % 0xFFFF:
+            self.bindings[entry] += (1 << 16) if (pseudo - stated) % 0xFFFF else ((1 << 16) | (1 << 32))
 
     def _find_binding(self) -> cython.longlong:
         """Give where the binding's entry lies, made anew if need be; -1 when the table is full."""

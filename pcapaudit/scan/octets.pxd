@@ -20,6 +20,16 @@ cdef inline long long little16(const unsigned char *p, long long i) noexcept:
     return p[i] | (p[i + 1] << 8)
 
 
+cdef inline long long sum16(const unsigned char *p, long long i, long long stop) noexcept:
+    cdef long long total = 0
+    while i + 1 < stop:
+        total += u16(p, i)
+        i += 2
+    if i < stop:
+        total += p[i] << 8
+    return total % 0xFFFF
+
+
 cdef inline unsigned long long raw64(const unsigned char *p, long long i) noexcept:
     return (
         <unsigned long long>p[i]

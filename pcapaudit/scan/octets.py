@@ -35,6 +35,11 @@ def little16(p: bytes, i: int) -> int:
     return p[i] | (p[i + 1] << 8)
 
 
+def sum16(p: bytes, i: int, stop: int) -> int:
+    """Add up words of 2 bytes modulo 65,535; an odd last byte is a high one (RFC 1071)."""
+    return int.from_bytes(p[i:stop] + bytes((stop - i) & 1), "big") % 0xFFFF
+
+
 def raw64(p: bytes, i: int) -> int:
     """Read 8 bytes at ``i``, low byte first."""
     return int.from_bytes(p[i : i + 8], "little")

@@ -87,7 +87,7 @@ class ScanResult:
     flows: Table
     rows: Table
     handed: Table
-    blob: bytes
+    blob: memoryview
     """Bytes handed over, see ``payload``."""
     arps: Table
     pairs: Table
@@ -114,4 +114,4 @@ class ScanResult:
         """Give the bytes of one entry of ``handed``."""
         entry = self.handed[index]
         start = int(entry["start"])
-        return self.blob[start : start + int(entry["length"])]
+        return bytes(self.blob[start : start + int(entry["length"])])

@@ -53,7 +53,7 @@ def take_snapshot(
         flows=_flows(arrays, sizes["flows"]),
         rows=_shown(arrays["rows"], sizes["rows"], ROW_DTYPE),
         handed=_shown(arrays["handed"], sizes["handed"], HANDED_DTYPE),
-        blob=arrays["blob"][: sizes["blob"]].tobytes(),
+        blob=arrays["blob"].data[: sizes["blob"]].toreadonly(),
         arps=_arps(_records(arrays["arps"], sizes["arps"], layout.ARP8)),
         pairs=_pairs(_records(arrays["pairs"], sizes["pairs"], layout.PAIR8)),
         bindings=_bindings(_records(arrays["bindings"], sizes["bindings"], layout.BINDING8)),
@@ -134,7 +134,11 @@ def _pairs(records: Words) -> Table:
 
 def _bindings(records: Words) -> Table:
     names = ("smac", "family", "hi", "lo", "frames", "first_ns", "last_ns", "first_frame", "last_frame")
-    return _filled(records, BINDING_DTYPE, (*names, "ttl_min", "ttl_max"))
+    table = _filled(records, BINDING_DTYPE, (*names, "ttl_min", "ttl_max"))
+    table.flags.writeable = True
+    for index, name in enumerate(("sums", "wrong_sums", "partial_sums")):
+        table[name] = (records[:, 11] >> (16 * index)) & 0xFFFF
+    return _sealed(table)
 
 
 def _filled(records: Words, dtype: np.dtype[np.void], names: tuple[str, ...]) -> Table:

@@ -92,3 +92,9 @@ def test_time_servers_tell_how_far_the_clock_is_off(script: str, expected: float
     offset = clock_offset_s(traffic_of(script, hosts=SERVERS))
 
     assert offset == (None if expected is None else pytest.approx(expected, abs=1.1))
+
+
+def test_the_switch_that_announces_itself_is_named() -> None:
+    info = capture_info(traffic_of(TALK + "\n5.0 switch > * LLDP port=Gi1/0/7 name=sw1 port_vlan=20 bridge"), [])
+
+    assert [(p.name, p.port, p.vlan, p.frames) for p in info.switches] == [("sw1", "Gi1/0/7", 20, (8,))]

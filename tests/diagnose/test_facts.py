@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from pcapaudit.diagnose.facts import announcements, is_local_address
+from pcapaudit.diagnose.facts import is_local_address
 from pcapaudit.diagnose.fired import Target
 from pcapaudit.diagnose.params import Params
-from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.words import Outcome, Stage
-from tests.support.judging import DEV_MAC, SECOND, facts_in, facts_of, need, outward, product, tcp
+from tests.support.judging import SECOND, facts_in, facts_of, need, outward, product, tcp
 from tests.support.scene import traffic_of
 from tests.support.world import START_NS
 
@@ -196,12 +195,6 @@ def test_a_finding_of_packets_alone_has_the_devices_filter() -> None:
 
     assert (made.need, made.target, made.independent, made.tries) == (None, Target(), 1, 1)
     assert made.filter == "ip.addr == 10.0.0.5"
-
-
-def test_gratuitous_arp_is_an_announcement() -> None:
-    traffic: Traffic = traffic_of("0.0 dev > * ANNOUNCE\n1.0 dev > * ARP? gw\n2.0 pc > * ANNOUNCE")
-
-    assert [m.at.frame for m in announcements(traffic.arp, DEV_MAC)] == [1]
 
 
 @pytest.mark.parametrize(

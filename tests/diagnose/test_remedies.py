@@ -81,6 +81,31 @@ def test_the_lan_team_is_told_the_switch_port() -> None:
     assert "02:00:0a:00:00:05" in text
 
 
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ("10.0 switch > * LLDP port=7 name=sw1 port_vlan=20 bridge", "VLAN 20) on sw1, port 7"),
+        (
+            "10.0 switch > * LLDP port=7 name=sw1\n11.0 pc > gw BOOT\n12.0 pc:1 > gw:80 CONNECT",
+            "(captured at sw1, port 7)",
+        ),
+        ("10.0 dev > * LLDP port=eth0 name=box station", "02:00:0a:00:00:05):"),
+    ],
+    ids=["the device's own port", "some port", "the device itself is no switch"],
+)
+def test_the_lan_team_is_told_no_more_of_the_port_than_is_known(rest: str, words: str) -> None:
+    facts = facts_of("0.0 dev > gw BOOT\n" + rest, BOX)
+
+    assert words in advise(facts, finding("DHCP-NO-OFFER", stage=Stage.DHCP)).remedies[0].text
+
+
+def test_the_relays_and_the_servers_address_go_into_the_request_to_make_it_answer() -> None:
+    target = Target(None, b"\xc0\xa8\x05\x0a", "udp", 67)
+    fired = finding("DHCP-RELAY-NO-REPLY", stage=Stage.DHCP, target=target, facts={"giaddr": "10.0.0.1"})
+
+    assert "UDP 67 between 10.0.0.1 and 192.168.5.10" in advise(FACTS, fired).remedies[0].text
+
+
 def test_the_dns_team_is_told_resolver_and_names() -> None:
     fired = finding("DNS-NXDOMAIN", stage=Stage.DNS, lookups=("gk.acme.example",), target=Target(None, b"\x0a\0\0\1"))
 

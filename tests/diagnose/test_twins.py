@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pcapaudit.diagnose.twins import answer_outside, twins_of
+from pcapaudit.diagnose.twins import answer_outside, is_outer_face, twins_of
+from pcapaudit.flows.hosts import find_hosts
+from pcapaudit.model.addresses import parse_ip
 from tests.support.scene import traffic_of
 
 HOSTS = {"cloud": "54.229.203.190", "wan": {"ip": "198.18.7.2", "mac": "02:00:00:00:00:fe"}}
@@ -48,3 +52,21 @@ def test_an_answer_may_reach_the_outside_alone(rest: str, frame: int | None) -> 
     answer = answer_outside(traffic, traffic.flow(0))
 
     assert (answer.frame if answer is not None else None) == frame
+
+
+@pytest.mark.parametrize(
+    ("script", "is_face"),
+    [
+        pytest.param(INSIDE + OUTSIDE, True, id="its one connection is somebody else's"),
+        pytest.param(
+            INSIDE + OUTSIDE + "2.0 wan:777 > cloud:53 DNS? a.example A ttl=63\n", True, id="it asks DNS, too"
+        ),
+        pytest.param(INSIDE + OUTSIDE + "2.0 wan:777 > cloud:443 SYN ttl=63\n", False, id="it does more than that"),
+        pytest.param(OUTSIDE, False, id="the inside is not in the capture"),
+    ],
+)
+def test_what_is_all_seen_inside_is_the_outer_face_of_a_translator(script: str, *, is_face: bool) -> None:
+    traffic = traffic_of(script, hosts=HOSTS)
+    host = next(h for h in find_hosts(traffic) if parse_ip("198.18.7.2") in h.addresses)
+
+    assert is_outer_face(traffic, replace(host, behind_router=True)) is is_face

@@ -85,6 +85,77 @@ def test_a_client_s_clear_alert_after_its_change_of_cipher_is_seen() -> None:
     assert (alert.from_client, alert.code) == (True, 48)
 
 
+def _broken(first: bytes, *later: tuple[int, bytes]) -> Stream:
+    """A stream that a gap or a cut ends; offsets and bytes of the packets behind it."""
+    begun = stream(first) if first else EMPTY
+    beyond = tuple((offset, data, stream(data, frames=[n]).at(0)) for n, (offset, data) in enumerate(later, start=5))
+    return Stream(begun.data, begun.marks, is_from_start=True, is_complete=False, beyond=beyond)
+
+
+def _records(side: Stream) -> TlsRecords:
+    (found,) = _of(tls.read(side, EMPTY), TlsRecords)
+    assert isinstance(found, TlsRecords)
+    return found
+
+
+def test_records_behind_a_cut_are_found_where_the_last_header_says() -> None:
+    behind = len(CLIENT)
+    hidden = record(23, bytes(300))[:20]
+
+    found = _records(_broken(CLIENT[:30], (behind, CHANGE + hidden), (behind + len(CHANGE) + 305, DATA)))
+
+    assert (found.application, found.change_cipher) == (2, 1)
+    assert found.first_application is not None
+    assert found.last_application is not None
+    assert (found.first_application.frame, found.last_application.frame, found.at.frame) == (5, 6, 6)
+    assert found.last_application_size == 100
+
+
+def test_behind_a_gap_a_packet_that_begins_like_a_record_is_one_and_the_inside_of_a_record_is_none() -> None:
+    lost = len(CLIENT) + 40
+
+    inside = _records(_broken(CLIENT, (lost, record(23, bytes(50))[:9]), (lost + 9, DATA[:30]), (lost + 55, DATA)))
+
+    assert inside.application == 2
+
+
+def test_a_clear_alert_behind_a_gap_is_reported_and_an_encrypted_one_counted() -> None:
+    side = _broken(CLIENT, (900, _alert(2, 48)), (950, record(21, bytes(26))))
+
+    (alert,) = _of(tls.read(side, EMPTY), TlsAlert)
+
+    assert isinstance(alert, TlsAlert)
+    assert (alert.code, alert.at.frame) == (48, 5)
+    assert _records(side).encrypted_alerts == 1
+
+
+def test_a_flood_behind_a_gap_is_bounded_as_well() -> None:
+    flood = tls.read(_broken(CLIENT, (900, _alert(1, 0) * (tls.MAX_EVENTS + 50))), EMPTY)
+
+    assert len(_of(flood, TlsAlert)) <= tls.MAX_EVENTS
+
+
+@pytest.mark.parametrize(
+    "side",
+    [
+        stream(CLIENT, record(22, message(16, bytes(33)))),
+        _broken(CLIENT[:30], (len(CLIENT), record(22, message(16, bytes(33)))[:20])),
+    ],
+)
+def test_a_key_exchange_in_the_clear_tells_the_old_versions_from_the_new_one(side: Stream) -> None:
+    assert _records(side).has_key_exchange
+    assert not _records(stream(CLIENT, CHANGE, DATA)).has_key_exchange
+
+
+def test_a_connection_whose_both_beginnings_are_lost_is_tls_by_what_follows() -> None:
+    ours, theirs = _broken(b"", (517, CHANGE + DATA)), _broken(b"", (90, DATA))
+
+    both = _of(conversation.read(ours, theirs, port=4321), TlsRecords)
+
+    assert [(r.from_client, r.application) for r in both if isinstance(r, TlsRecords)] == [(True, 1), (False, 1)]
+    assert conversation.read(ours, EMPTY, port=4321) == []
+
+
 def test_a_flood_of_alerts_is_bounded() -> None:
     flood = tls.read(stream(_alert(1, 0) * (tls.MAX_EVENTS + 50)), EMPTY)
     assert len(_of(flood, TlsAlert)) == tls.MAX_EVENTS

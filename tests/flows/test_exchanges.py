@@ -128,6 +128,16 @@ def test_letter_case_parts_no_answer_from_its_question(asked: str, answered: str
     assert lookup.name == "gk.sensorist.com"
 
 
+def test_a_refusal_without_the_question_answers_the_query_with_its_id_and_ports() -> None:
+    # unbound refuses with the twelve bytes of the header alone.
+    head = struct.pack(">HHHHHH", 0x1234, 0x8105, 0, 0, 0, 0)
+    refusal = dns.dissect(head, Packet(2, 0, GW, 53, DEV, 40000, 17))
+    assert isinstance(refusal, DnsMessage)
+    [lookup] = pair_dns([message("gk.sensorist.com", is_response=False), refusal], OWN)
+
+    assert [(len(q.sent), q.rcode) for q in lookup.queries] == [(1, 5)]
+
+
 def test_a_dynamic_update_is_no_question() -> None:
     assert pair_dns([message("corp.example", is_response=False, flags=5 << 11)], OWN) == []
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapaudit.flows.streams import Segment, assemble, distance
+from pcapaudit.flows.streams import MAX_BEYOND, Segment, assemble, distance
 from pcapaudit.model.events import Packet
 
 ISN = 0xFFFFFFF0
@@ -79,6 +79,28 @@ def test_a_packet_that_the_snap_length_cut_ends_the_stream() -> None:
 
     assert stream.data == b"head"
     assert not stream.is_complete
+
+
+def test_what_lies_behind_a_gap_or_a_cut_is_handed_on_with_its_place() -> None:
+    parts = [
+        segment(1, b"head", size=10),
+        segment(11, b"next", frame=2),
+        segment(11, b"next", frame=3),
+        segment(40, b"late", frame=4),
+        segment(15, b"", size=5, frame=5),
+    ]
+
+    stream = assemble(parts, 0)
+
+    assert [(offset, data, at.frame) for offset, data, at in stream.beyond] == [(10, b"next", 2), (39, b"late", 4)]
+    assert stream.after(4).beyond[0][0] == 6
+
+
+def test_a_whole_stream_has_nothing_beyond_and_a_broken_one_not_more_than_a_bound() -> None:
+    broken = [segment(1 + 10 * n, b"x", frame=n + 1) for n in range(MAX_BEYOND + 9)]
+
+    assert assemble([segment(1, b"abc")], 0).beyond == ()
+    assert len(assemble(broken, 0).beyond) == MAX_BEYOND
 
 
 def test_a_cut_copy_of_what_is_there_already_does_no_harm() -> None:

@@ -25,6 +25,12 @@ PING_TARGET = "4.2.2.2"
 TIME_SERVERS = ("193.11.166.8", "193.182.111.12", "129.6.15.28", "20.101.57.9", "17.253.52.125")
 OFFICE_SITES = ("151.101.65.50", "23.43.85.142", "91.198.174.192", "185.60.112.157", "104.18.32.68")
 
+SENSORIST_MOVED = "54.229.118.7"
+"""A later address of the cloud: more may come (SEN-07)."""
+SITES6 = ("2a04:4e42:600::347", "2a02:26f0:dc::17")
+"""Two of the office sites, by IPv6."""
+LINE6, LAN6 = "2a0a:5180:10:ffff", "2a0a:5180:10:36"
+
 NEXUS_NAME = "b27f04.skalanexus.com"
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -74,8 +80,8 @@ class Service:
 _WEB = (ALSOENERGY, ALSOENERGY_STREAMER, ALSOENERGY_KIOSK, SKALA_CLOUD, SKALA_SOCKETS, SKALA_IO, *OFFICE_SITES)
 
 SERVICES = (
-    Service("sensorist", 443, SENSORIST),
-    Service("sensorist", 4321, SENSORIST),
+    Service("sensorist", 443, (*SENSORIST, SENSORIST_MOVED)),
+    Service("sensorist", 4321, (*SENSORIST, SENSORIST_MOVED)),
     Service("licence", 57000, (KEY2ACT_APPLICATION,)),
     Service("licence", 57001, (KEY2ACT_APPLICATION,)),
     Service("licence", 57123, (KEY2ACT_APPLICATION,)),
@@ -88,6 +94,7 @@ SERVICES = (
 
 ALL_ADDRESSES = (
     *SENSORIST,
+    SENSORIST_MOVED,
     *TEK,
     KEY2ACT_APPLICATION,
     *KEY2ACT_DATABASES,

@@ -27,9 +27,16 @@ def encode_name(name: str) -> bytes:
     return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".") if label) + b"\0"
 
 
-def encode_query(query_id: int, name: str, kind: int) -> bytes:
-    """Give a recursive query for one name, without EDNS."""
-    return struct.pack(">6H", query_id, 0x0100, 1, 0, 0, 0) + encode_name(name) + struct.pack(">HH", kind, 1)
+def encode_query(query_id: int, name: str, kind: int, *, has_edns: bool = False) -> bytes:
+    """Give a recursive query for one name, with EDNS if it is wanted."""
+    head = struct.pack(">6H", query_id, 0x0100, 1, 0, 0, int(has_edns))
+    options = struct.pack(">BHHIH", 0, OPT, 1232, 0, 0) if has_edns else b""
+    return head + encode_name(name) + struct.pack(">HH", kind, 1) + options
+
+
+def is_truncated(answer: bytes) -> bool:
+    """Say whether the server asks to be asked again over TCP (RFC 1035, section 4.1.1)."""
+    return len(answer) > 2 and bool(answer[2] & 2)
 
 
 def decode_question(query: bytes) -> Question:
@@ -69,6 +76,9 @@ def decode_addresses(answer: bytes, query_id: int) -> tuple[str, ...] | None:
     if len(answer) < 12 or struct.unpack_from(">H", answer)[0] != query_id:
         return None
     count = struct.unpack_from(">H", answer, 6)[0]
+    if not count:
+        # A refusal may lack even the question (RFC 8906, section 3.1.1 complains of it).
+        return ()
     at = _skip_name(answer, 12) + 4
     found = []
     for _ in range(count):

@@ -18,16 +18,30 @@ def lan_address(lan: int) -> str:
     return f"{LAN_PREFIXES[lan]}.1"
 
 
-def ruleset(drops: Iterable[str]) -> str:
-    """Give the nftables script: the faults first, then a plain stateful NAT firewall."""
-    faults = "\n".join(f"    {rule}" for rule in drops)
+def ruleset(drops: Iterable[str], gate_drops: Iterable[str] = ()) -> str:
+    """Give the nftables script: the faults first, then a plain stateful NAT firewall.
+
+    Args:
+        drops: Rules for what passes through.
+        gate_drops: Rules for what is sent to the firewall itself.
+    """
     return f"""
 table ip site {{
+  set seen {{
+    type ipv4_addr . inet_service . ipv4_addr; flags dynamic; size 1024;
+  }}
+  chain input {{
+    type filter hook input priority 0;
+{_indented(gate_drops)}
+  }}
   chain forward {{
     type filter hook forward priority 0; policy drop;
-{faults}
+    jump faults
     ct state established,related accept
     iifname "lan*" accept
+  }}
+  chain faults {{
+{_indented(drops)}
   }}
   chain postrouting {{
     type nat hook postrouting priority 100;
@@ -35,6 +49,22 @@ table ip site {{
   }}
 }}
 """
+
+
+def bridge_ruleset(drops: Iterable[str]) -> str:
+    """Give the nftables script for what the switch drops between its ports."""
+    return f"""
+table bridge site {{
+  chain forward {{
+    type filter hook forward priority 0;
+{_indented(drops)}
+  }}
+}}
+"""
+
+
+def _indented(rules: Iterable[str]) -> str:
+    return "\n".join(f"    {rule}" for rule in rules)
 
 
 def load_rules(namespace: Namespace, script: str, path: Path) -> None:
@@ -50,17 +80,16 @@ def dnsmasq_words(scenario: Scenario, folder: Path) -> list[str]:
     """
     lans = sorted({box.lan for box in scenario.boxes})
     words = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file="]
-    words += ["--no-hosts", "--no-resolv", "--server=8.8.8.8", "--bind-interfaces", "--no-ping", "--dhcp-authoritative"]
+    words += ["--no-hosts", "--no-resolv", "--server=8.8.8.8", "--bind-interfaces", "--no-ping"]
     words += [f"--dhcp-leasefile={folder / 'leases'}", f"--log-facility={folder / 'dnsmasq.log'}", "--log-dhcp"]
-    for lan in lans:
-        prefix = LAN_PREFIXES[lan]
-        words += [f"--interface=lan{lan}", f"--dhcp-range={prefix}.100,{prefix}.199,255.255.255.0,1h"]
-    for box in scenario.boxes:
-        words.append(f"--dhcp-host={box.mac},{box.ip if box.is_served else 'ignore'}")
+    words += [f"--interface=lan{lan}" for lan in lans]
+    if scenario.serves_dhcp:
+        words += [f"--dhcp-range={p}.100,{p}.199,255.255.255.0,1h" for p in (LAN_PREFIXES[lan] for lan in lans)]
+        words += [f"--dhcp-host={box.mac},{box.ip if box.is_served else 'ignore'}" for box in scenario.boxes]
     return [*words, *scenario.resolver_options]
 
 
 def start_firewall(network: Network, namespace: Namespace, scenario: Scenario) -> None:
     """Load the scenario's rules and start its DHCP and DNS server."""
-    load_rules(namespace, ruleset(scenario.drops), network.folder / "site.nft")
+    load_rules(namespace, ruleset(scenario.drops, scenario.gate_drops), network.folder / "site.nft")
     network.start_program(namespace, "resolver", dnsmasq_words(scenario, network.folder))

@@ -13,6 +13,8 @@ from tests.lab.pcapng import Frame
 
 _ETH_P_ALL = 0x0003
 _ETHERTYPE_IPV4 = b"\x08\x00"
+_LINK_LOCAL_GROUP = bytes.fromhex("0180c20000")
+"""What the switch itself says on a port (802.1X, spanning tree) enters at no other."""
 _PACKET_OUTGOING = 4
 _SO_TIMESTAMPNS = 35
 
@@ -21,11 +23,13 @@ class Mirror:
     """Copies what comes in at the ports of a switch, as a mirror of all ports' receive side does.
 
     Counting a frame where it enters gives both directions of every conversation and no frame
-    twice, flooded ones included.
+    twice, flooded ones included. At a single line there is no other port where the answers
+    enter: ``takes_outgoing`` copies both directions of it.
     """
 
-    def __init__(self, switch: Namespace, port_prefix: str) -> None:
+    def __init__(self, switch: Namespace, port_prefix: str, *, takes_outgoing: bool = False) -> None:
         self._prefix = port_prefix
+        self._takes_outgoing = takes_outgoing
         self._frames: list[Frame] = []
         self._is_running = True
         with switch.entered():
@@ -52,7 +56,8 @@ class Mirror:
 
     def _take_one(self) -> None:
         data, extra, _, (port, _, kind, *_) = self._socket.recvmsg(65536, 64)
-        if kind != _PACKET_OUTGOING and port.startswith(self._prefix):
+        is_taken = kind != _PACKET_OUTGOING or self._takes_outgoing or data.startswith(_LINK_LOCAL_GROUP)
+        if is_taken and port.startswith(self._prefix):
             self._frames.append((_kernel_time(extra), data))
 
 

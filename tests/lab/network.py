@@ -142,6 +142,19 @@ class Network:
         with log:
             self.programs[name] = namespace.start(words, log)
 
+    def remove_namespace(self, namespace: Namespace) -> None:
+        """End everything in a namespace and remove it, as a power failure does to a box."""
+        self.namespaces.remove(namespace)
+        _kill_rest(namespace)
+        run_command("ip", "netns", "del", namespace.name)
+
+    def forget_programs(self, prefix: str) -> None:
+        """Stop the programs whose names begin so; their end is no fault."""
+        for name in [name for name in self.programs if name.startswith(prefix)]:
+            program = self.programs.pop(name)
+            program.kill()
+            program.wait()
+
     def dead_programs(self) -> list[str]:
         """Names of programs that ended although they should live on."""
         return [name for name, program in self.programs.items() if program.poll() is not None]

@@ -9,17 +9,25 @@ from pathlib import Path
 
 from tests.lab import address_book, firewall
 from tests.lab.cable import Cable
+from tests.lab.life import NO_IPV6, PORT, Site, plug_in, watch
 from tests.lab.mirror import Mirror
-from tests.lab.network import LabError, Namespace, Network, join_by_cable
-from tests.lab.pcapng import Frame
-from tests.lab.scenario import Box, Scenario
+from tests.lab.network import LabError, Namespace, Network
+from tests.lab.pcapng import Frame, write_pcapng
+from tests.lab.scenario import Scenario
 from tests.lab.servers.certificates import write_pairs
 
-_NO_IPV6 = {"net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1"}
-_OLD_SYN_TIMER = {"net.ipv4.tcp_syn_linear_timeouts": "0"}
-"""SYNs at 0, 1, 3, 7 s, as most stacks space them; new kernels differ."""
+_IPV6 = {
+    "net.ipv6.conf.all.forwarding": "1",
+    "net.ipv6.conf.all.accept_dad": "0",
+    "net.ipv6.conf.default.accept_dad": "0",
+}
 
-_PORT = "port"
+OUTSIDE_FILE = "outside.pcapng"
+"""What passed on the firewall's line to the internet, in the folder of the run."""
+
+_WAY_OUT, _WAY_IN = bytes.fromhex("021f77000101 021f77000102 0800"), bytes.fromhex("021f77000102 021f77000101 0800")
+_WAN_ADDRESS = bytes(map(int, firewall.WAN_ADDRESS.split(".")))
+
 _SERVERS_READY_S = 30.0
 
 
@@ -35,20 +43,40 @@ def live_through(scenario: Scenario, prefix: str, folder: Path) -> list[Frame]:
     """
     write_pairs(folder, (*address_book.NAMES, *scenario.names))
     with Network(prefix, folder) as network, contextlib.ExitStack() as cleanup:
-        outside = _build_internet(network)
-        gate = network.add_namespace("fw", _NO_IPV6 | {"net.ipv4.ip_forward": "1"})
-        line = Cable(gate, outside, "wan0", address_book.delay_s)
-        line.start()
-        cleanup.callback(line.stop)
-        _join_line(gate, outside)
-        switches = _build_lans(network, gate, scenario)
-        _start_servers(network, outside, scenario)
-        firewall.start_firewall(network, gate, scenario)
-        return _observe(network, scenario, switches)
+        site = _build_site(network, scenario)
+        site.line.start()
+        cleanup.callback(site.line.stop)
+        _start_servers(network, site.outside, scenario)
+        firewall.start_firewall(network, site.gate, scenario)
+        outside_view = Mirror(site.gate, "wan", takes_outgoing=True)
+        outside_view.start()
+        frames = watch(site)
+        write_pcapng(folder / OUTSIDE_FILE, on_ethernet(outside_view.stop()))
+        return frames
 
 
-def _build_internet(network: Network) -> Namespace:
-    outside = network.add_namespace("inet", _NO_IPV6)
+def _build_site(network: Network, scenario: Scenario) -> Site:
+    ipv6 = _IPV6 if scenario.has_ipv6 else NO_IPV6
+    outside = _build_internet(network, ipv6)
+    gate = network.add_namespace("fw", ipv6 | {"net.ipv4.ip_forward": "1"})
+    line = Cable(gate, outside, "wan0", address_book.delay_s, scenario.line)
+    _join_line(gate, outside)
+    if scenario.has_ipv6:
+        _join_line_by_ipv6(gate, outside)
+    return Site(network, scenario, gate, outside, _build_lans(network, gate, scenario), line)
+
+
+def on_ethernet(packets: list[Frame]) -> list[Frame]:
+    """Dress the bare IPv4 packets of the outside line as frames between the firewall and its provider's router."""
+    return [
+        (time_ns, (_WAY_OUT if packet[12:16] == _WAN_ADDRESS else _WAY_IN) + packet)
+        for time_ns, packet in packets
+        if packet[:1] == b"\x45"
+    ]
+
+
+def _build_internet(network: Network, ipv6: dict[str, str]) -> Namespace:
+    outside = network.add_namespace("inet", ipv6)
     for address in address_book.ALL_ADDRESSES:
         outside.configure("address", "add", f"{address}/32", "dev", "lo")
     firewall.load_rules(outside, _distance_rules(), network.folder / "internet.nft")
@@ -74,27 +102,34 @@ def _join_line(gate: Namespace, outside: Namespace) -> None:
     gate.configure("route", "add", "default", "via", firewall.INTERNET_ADDRESS)
 
 
+def _join_line_by_ipv6(gate: Namespace, outside: Namespace) -> None:
+    """Number line and first LAN, and give the far servers addresses beside the ones of the papers."""
+    for namespace, own in ((gate, f"{address_book.LINE6}::2"), (outside, f"{address_book.LINE6}::1")):
+        namespace.configure("address", "add", f"{own}/64", "dev", "wan0")
+    for address in address_book.SITES6:
+        outside.configure("address", "add", f"{address}/128", "dev", "lo")
+    outside.configure("route", "add", f"{address_book.LAN6}::/64", "via", f"{address_book.LINE6}::2")
+    gate.configure("route", "add", "default", "via", f"{address_book.LINE6}::1")
+
+
 def _build_lans(network: Network, gate: Namespace, scenario: Scenario) -> list[Namespace]:
     switches = []
     for lan in sorted({box.lan for box in scenario.boxes}):
-        switch = network.add_namespace(f"sw{lan}", _NO_IPV6)
+        switch = network.add_namespace(f"sw{lan}", NO_IPV6)
         switch.configure("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
         switch.configure("link", "set", "br0", "up")
-        _plug_in(switch, f"{_PORT}0", gate, f"lan{lan}", f"02:1f:77:00:00:0{lan + 1}")
+        plug_in(switch, f"{PORT}0", gate, f"lan{lan}", f"02:1f:77:00:00:0{lan + 1}")
         gate.configure("address", "add", f"{firewall.lan_address(lan)}/24", "dev", f"lan{lan}")
         switches.append(switch)
+    firewall.load_rules(switches[0], firewall.bridge_ruleset(scenario.switch_drops), network.folder / "switch.nft")
+    if scenario.has_ipv6:
+        gate.configure("address", "add", f"{address_book.LAN6}::1/64", "dev", "lan0")
     return switches
-
-
-def _plug_in(switch: Namespace, port: str, owner: Namespace, interface: str, mac: str) -> None:
-    """Connect a box to the switch; the port forwards at once."""
-    join_by_cable(switch, port, owner, interface)
-    switch.configure("link", "set", port, "master", "br0", "up")
-    owner.configure("link", "set", interface, "address", mac, "up")
 
 
 def _start_servers(network: Network, outside: Namespace, scenario: Scenario) -> None:
     names = [f"{name}={address}" for name, address in scenario.names.items()]
+    names += [f"{place}={kind}" for place, kind in scenario.servers.items()]
     module = "tests.lab.servers.internet"
     network.start_program(outside, "internet", [sys.executable, "-m", module, str(network.folder), *names])
     end = time.monotonic() + _SERVERS_READY_S
@@ -102,30 +137,3 @@ def _start_servers(network: Network, outside: Namespace, scenario: Scenario) -> 
         if time.monotonic() > end:
             raise LabError(f"the servers did not start, see {network.folder / 'internet.log'}")
         time.sleep(0.1)
-
-
-def _observe(network: Network, scenario: Scenario, switches: list[Namespace]) -> list[Frame]:
-    """Mirror the first switch while the boxes are switched on one by one."""
-    mirror = Mirror(switches[0], _PORT)
-    mirror.start()
-    begin = time.monotonic()
-    for number, box in enumerate(sorted(scenario.boxes, key=lambda box: box.starts_s), start=1):
-        time.sleep(max(0.0, begin + box.starts_s - time.monotonic()))
-        _switch_on(network, box, switches[box.lan], number)
-    time.sleep(max(0.0, begin + scenario.seconds - time.monotonic()))
-    frames = mirror.stop()
-    dead = network.dead_programs()
-    if dead:
-        raise LabError(f"{scenario.name}: died before the end: {'; '.join(dead)}, see {network.folder}")
-    return frames
-
-
-def _switch_on(network: Network, box: Box, switch: Namespace, number: int) -> None:
-    ipv6 = {} if box.has_ipv6 else _NO_IPV6
-    namespace = network.add_namespace(f"box{number}", ipv6 | _OLD_SYN_TIMER)
-    _plug_in(switch, f"{_PORT}{number}", namespace, "eth0", box.mac)
-    folder = network.folder
-    settings = [f"{key}={value}" for key, value in {"certificates": folder, "mac": box.mac, **box.settings}.items()]
-    lease, trust = folder / f"box{number}.lease", folder / "trust.pem"
-    words = [sys.executable, "-m", "tests.lab.devices.start", box.program, str(lease), str(trust), *settings]
-    network.start_program(namespace, f"box{number}-{box.program}", words)

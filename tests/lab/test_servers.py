@@ -9,15 +9,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import dpkt
 import pytest
 
 from tests.lab import dns_codec, websocket_codec
 from tests.lab.devices.host import get, post
-from tests.lab.servers import datagrams, streams
+from tests.lab.servers import datagrams, odd, streams
 from tests.lab.servers.certificates import TlsDoor, write_pairs
-from tests.lab.servers.ftp import talk_ftp
+from tests.lab.servers.ftp import FtpManners, talk_ftp, talk_ftp_as
 from tests.lab.servers.listener import serve_safely
 
 HOSTS = ("gk.sensorist.com", "www.alsoenergy.com")
@@ -62,6 +63,66 @@ def test_the_tls_door_refuses_a_name_it_does_not_know(folder: Path) -> None:
 
     with connected(talk) as plain, pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         trusting(folder).wrap_socket(plain, server_hostname="elsewhere.example")
+
+
+@pytest.mark.parametrize(
+    ("variant", "reason"),
+    [("expired.", "has expired"), ("future.", "not yet valid"), ("stranger.", "unable to get local issuer")],
+)
+def test_a_client_refuses_a_certificate_for_its_own_reason(folder: Path, variant: str, reason: str) -> None:
+    talk = streams.behind_tls(TlsDoor(folder, HOSTS[0], variant=variant), streams.talk_http)
+
+    with connected(talk) as plain, pytest.raises(ssl.SSLCertVerificationError, match=reason):
+        trusting(folder).wrap_socket(plain, server_hostname=HOSTS[1])
+
+
+def test_a_door_without_names_shows_the_same_certificate_to_all(folder: Path) -> None:
+    talk = streams.behind_tls(TlsDoor(folder, HOSTS[0], knows_names=False), streams.talk_http)
+
+    with connected(talk) as plain, pytest.raises(ssl.SSLCertVerificationError, match="not valid for"):
+        trusting(folder).wrap_socket(plain, server_hostname=HOSTS[1])
+
+
+def test_an_old_client_is_told_that_its_version_is_refused(folder: Path) -> None:
+    newest = (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3)
+    talk = streams.behind_tls(TlsDoor(folder, HOSTS[0], versions=newest), streams.talk_http)
+    client = trusting(folder)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    with connected(talk) as plain, pytest.raises(ssl.SSLError, match=r"(?i)alert protocol version"):
+        client.wrap_socket(plain, server_hostname=HOSTS[0])
+
+
+def test_the_sites_own_inspection_is_trusted_by_who_trusts_the_site(folder: Path) -> None:
+    talk = streams.behind_tls(TlsDoor(folder, HOSTS[0], variant="stranger."), streams.talk_http)
+    client = ssl.create_default_context(cafile=str(folder / "site-trust.pem"))
+
+    with connected(talk) as plain, client.wrap_socket(plain, server_hostname=HOSTS[1]) as inner:
+        assert get(inner, HOSTS[1], "/")
+
+
+def test_a_server_in_maintenance_serves_again_after_some_requests() -> None:
+    talk = odd.maintained(odd.IN_MAINTENANCE, 2)
+
+    for is_served in (False, False, True):
+        with connected(talk) as client:
+            assert post(client, "x.example", "/data", b"a") is is_served
+
+
+@pytest.mark.parametrize("talk", [odd.hang_up, odd.hang_up_rudely])
+def test_some_servers_end_the_connection_without_a_byte(talk: Callable[[socket.socket], None]) -> None:
+    with connected(talk) as client:
+        client.sendall(b"hello")
+        try:
+            assert client.recv(64) == b""
+        except ConnectionResetError:
+            assert talk is odd.hang_up_rudely
+
+
+def test_a_database_without_encryption_says_n() -> None:
+    with connected(odd.refuse_encryption) as client:
+        client.sendall(bytes.fromhex("0000000804d2162f"))
+        assert client.recv(1) == b"N"
 
 
 def test_http_answers_one_request_after_the_other() -> None:
@@ -118,6 +179,35 @@ def test_ftp_stores_a_file_in_passive_mode() -> None:
         assert [code[:3] for code in [*codes, lines.readline(), lines.readline()]] == [
             *("331", "230", "200", "227", "150", "226")
         ]
+
+
+def ask(lines: TextIO, command: str) -> str:
+    lines.write(f"{command}\r\n")
+    lines.flush()
+    return lines.readline()
+
+
+def test_ftp_stores_a_file_in_extended_passive_mode() -> None:
+    with connected(talk_ftp) as client, client.makefile("rw", encoding="ascii", newline="\r\n") as lines:
+        assert lines.readline().startswith("220 ")
+        port = int(ask(lines, "EPSV").split("|")[3])
+        assert ask(lines, "STOR a.xml").startswith("150 ")
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()
+        assert lines.readline().startswith("226 ")
+
+
+def test_ftp_says_what_its_manners_say() -> None:
+    manners = FtpManners(login="530 no", announced="192.168.10.5")
+    with connected(talk_ftp_as(manners)) as client, client.makefile("rw", encoding="ascii", newline="\r\n") as lines:
+        assert lines.readline().startswith("220 ")
+        assert ask(lines, "PASS x").startswith("530 ")
+        assert "(192,168,10,5," in ask(lines, "PASV")
+
+
+def test_ftp_that_is_full_says_so_and_closes() -> None:
+    with connected(talk_ftp_as(FtpManners(greeting="421 full"))) as client:
+        assert client.recv(64) == b"421 full\r\n"
+        assert client.recv(64) == b""
 
 
 def test_a_time_server_returns_the_clients_time_stamp() -> None:

@@ -139,3 +139,15 @@ def test_inside_is_asked_of_a_known_subnet_of_the_same_family(
 def test_group_and_virtual_router_macs_are_known(mac: str, *, is_group: bool, is_virtual: bool) -> None:
     assert addresses.is_group_mac(bytes.fromhex(mac)) is is_group
     assert addresses.is_virtual_router_mac(bytes.fromhex(mac)) is is_virtual
+
+
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [("64:ff9b::36e5:cbbe", "54.229.203.190"), ("64:ff9b:1::36e5:cbbe", None), ("10.0.0.1", None)],
+)
+def test_an_address_of_the_well_known_translation_prefix_stands_for_an_ipv4_address(
+    address: str, answer: str | None
+) -> None:
+    found = addresses.translated(addresses.parse_ip(address))
+
+    assert (addresses.ip_text(found) if found is not None else None) == answer

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pcapaudit.model.report import CaptureFile, EndpointRef
+from pcapaudit.model.report import CaptureFile, EndpointRef, SwitchPort
 from pcapaudit.model.words import Role
 from pcapaudit.report import phrases
 from tests.support.reports import load_report
@@ -93,3 +94,35 @@ def test_the_root_cause_is_the_finding_that_is_the_cause_at_its_stage() -> None:
     found = phrases.find_root(replace(device, findings=(twin, cause)))
     assert found is cause
     assert phrases.find_root(replace(device, root_cause=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({}, "switch sw1, port Gi1/0/7, VLAN 20"),
+        (
+            {"port_text": "Freezer room", "voice_vlan": 40},
+            "switch sw1, port Gi1/0/7 (Freezer room), VLAN 20, voice VLAN 40",
+        ),
+        ({"port_text": "Gi1/0/7", "vlan": None}, "switch sw1, port Gi1/0/7"),
+        ({"name": None, "port": None, "vlan": None}, "switch 02:5c:00:00:00:01"),
+    ],
+)
+def test_a_switch_port_is_said_with_what_it_tells(told: dict[str, Any], words: str) -> None:
+    port = SwitchPort("lldp", "sw1", "Gi1/0/7", None, 20, None, None, None, "02:5c:00:00:00:01", (1,))
+
+    assert phrases.say_switch(replace(port, **told)) == words
+
+
+def test_the_capture_line_names_two_switch_ports_and_counts_the_rest() -> None:
+    capture = load_report("e3_no_lease").captures[0]
+    many = replace(capture, switches=capture.switches * 5)
+
+    assert "switch sw-hall-3, port Gi1/0/7 (Freezer room), VLAN 20" in phrases.say_capture(capture)
+    assert "3 more switch ports" in phrases.say_capture(many)
+
+
+def test_the_devices_own_port_stands_in_its_background() -> None:
+    report = load_report("e3_no_lease")
+
+    assert any("port Gi1/0/7" in item for item in phrases.say_background(report.devices[0], None))

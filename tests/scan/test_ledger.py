@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import struct
+from typing import Any
+
 import pytest
 
 from pcapaudit.scan import Bounds, ScanResult
 from pcapaudit.scan.columns import NO_VLAN, Copy
 from tests.scan.material import (
+    A6,
     ACK,
+    B6,
     DEVICE,
     GATEWAY,
     MS,
     OTHER,
     PSH,
+    A,
     B,
     batch,
     eth,
@@ -201,3 +207,53 @@ def test_tunnel_ends_are_kept_once_each_up_to_64() -> None:
     assert len(result.outer_pairs) == 64
     assert {(pair.frames, pair.source) for pair in result.outer_pairs} == {(2, n.to_bytes(4, "big")) for n in range(64)}
     assert result.outer_pairs[3].first_frame == 4
+
+
+def summed(segment: bytes, proto: int, *, family: int = 4, sum_at: int, how: str) -> bytes:
+    """The frame of a TCP or UDP segment whose checksum is right, wrong, or left at the pseudo-header's sum."""
+    ends = A6 + B6 if family == 6 else A + B
+    pseudo = ends + struct.pack(">II", len(segment), proto)
+    covered = pseudo if how == "partial" else pseudo + segment + bytes(len(segment) % 2)
+    total = sum(struct.unpack(f">{len(covered) // 2}H", covered)) % 0xFFFF
+    field = total if how == "partial" else (0xFFFF - total + (how == "wrong")) % 0x10000
+    whole = segment[:sum_at] + struct.pack(">H", field) + segment[sum_at + 2 :]
+    return eth(ip6(whole, proto), 0x86DD) if family == 6 else eth(ip4(whole, proto))
+
+
+def sums(frames: list[bytes], **how: Any) -> tuple[int, int, int]:
+    """Checksums verified, wrong, and partial, of the one sender."""
+    (row,) = scan(frames, **how).bindings
+    return int(row["sums"]), int(row["wrong_sums"]), int(row["partial_sums"])
+
+
+@pytest.mark.parametrize("payload", [b"", b"even", b"odd"])
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize(("how", "expected"), [("right", (1, 0, 0)), ("wrong", (1, 1, 0)), ("partial", (1, 1, 1))])
+def test_the_checksum_of_a_whole_packet_is_verified(
+    payload: bytes, family: int, how: str, expected: tuple[int, int, int]
+) -> None:
+    segment = tcp(ACK | PSH, payload)
+
+    assert sums([summed(segment, 6, family=family, sum_at=16, how=how)]) == expected
+    assert sums([summed(udp(payload), 17, family=family, sum_at=6, how=how)]) == expected
+
+
+def test_padding_is_no_part_of_the_checksum() -> None:
+    frame = summed(tcp(ACK | PSH, b"x"), 6, sum_at=16, how="right")
+
+    assert sums([frame + b"\xaa" * 6]) == (1, 0, 0)
+
+
+def test_no_checksum_is_verified_where_there_is_none_or_not_all_that_it_covers() -> None:
+    frame = summed(tcp(ACK | PSH, b"telegram"), 6, sum_at=16, how="wrong")
+
+    assert sums([eth(ip4(udp()))]) == (0, 0, 0)
+    assert sums([frame[:-1]], wire=[len(frame)]) == (0, 0, 0)
+    assert sums([eth(ip4(udp(), part=0x2000))]) == (0, 0, 0)
+    assert sums([eth(ip4(tcp(ACK, bytes(1600)), 6))]) == (0, 0, 0)
+
+
+def test_only_the_first_64_checksums_of_a_sender_are_verified() -> None:
+    frame = summed(tcp(ACK | PSH, b"telegram"), 6, sum_at=16, how="wrong")
+
+    assert sums([frame] * 70) == (64, 64, 0)

@@ -21,6 +21,13 @@ def test_numbers_are_read_as_the_struct_module_reads_them(data: bytes, at: int) 
     assert octets.raw64(data, at) == struct.unpack_from("<Q", data, at)[0]
 
 
+@given(st.binary(max_size=9))
+def test_words_of_two_bytes_add_up_as_the_internet_checksum_adds_them(data: bytes) -> None:
+    padded = data + bytes(len(data) % 2)
+
+    assert octets.sum16(data, 0, len(data)) == sum(struct.unpack(f">{len(padded) // 2}H", padded)) % 0xFFFF
+
+
 @given(BYTES, PLACES)
 def test_a_mac_address_is_six_bytes_in_order(data: bytes, at: int) -> None:
     assert octets.u48(data, at).to_bytes(6, "big") == data[at : at + 6]

@@ -130,12 +130,25 @@ def play_eapol(player: Player, line: Line) -> None:
 
 @verb("LLDP")
 def play_lldp(player: Player, line: Line) -> None:
-    """``switch > * LLDP port=Gi1/0/7 [name=sw1] [port_vlan=20]``."""
+    """``switch > * LLDP port=Gi1/0/7 [name=sw1] [port_vlan=20] [bridge|station]``."""
     vlan = line.pop("port_vlan")
+    capabilities = 0x04 if line.take("bridge") else (0x80 if line.take("station") else None)
     body = wire.lldp(
-        line.src.mac, line.pop("port", "Gi1/0/1"), name=line.pop("name", "sw1"), vlan=int(vlan) if vlan else None
+        line.src.mac,
+        line.pop("port", "Gi1/0/1"),
+        name=line.pop("name", "sw1"),
+        vlan=int(vlan) if vlan else None,
+        capabilities=capabilities,
     )
     player.send_link(line, wire.ETHER_LLDP, body, dst_mac=wire.LLDP_MAC)
+
+
+@verb("CDP")
+def play_cdp(player: Player, line: Line) -> None:
+    """``switch > * CDP port=GigabitEthernet1/0/7 [name=sw1] [port_vlan=20]``."""
+    vlan = line.pop("port_vlan")
+    port, name = line.pop("port", "GigabitEthernet1/0/1"), line.pop("name", "sw1")
+    player.add(line, wire.cdp_frame(line.src.mac, wire.cdp(port, name=name, vlan=int(vlan) if vlan else None)))
 
 
 @verb("STP")

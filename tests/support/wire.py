@@ -13,6 +13,7 @@ BROADCAST_MAC = b"\xff" * 6
 EAPOL_MAC = bytes.fromhex("0180c2000003")
 LLDP_MAC = bytes.fromhex("0180c200000e")
 STP_MAC = bytes.fromhex("0180c2000000")
+CDP_MAC = bytes.fromhex("01000ccccccc")
 
 ETHER_IPV4, ETHER_ARP, ETHER_VLAN, ETHER_IPV6 = 0x0800, 0x0806, 0x8100, 0x86DD
 ETHER_EAPOL, ETHER_LLDP = 0x888E, 0x88CC
@@ -216,12 +217,29 @@ def eap(code: int, ident: int, method: bytes = b"") -> bytes:
     return struct.pack(">BBH", code, ident, 4 + len(method)) + method
 
 
-def lldp(chassis: bytes, port: str, *, name: str, vlan: int | None = None) -> bytes:
+def lldp(chassis: bytes, port: str, *, name: str, vlan: int | None = None, capabilities: int | None = None) -> bytes:
     """Give an LLDP data unit; ``vlan`` adds the 802.1 port VLAN TLV. Source: IEEE 802.1AB, clause 8."""
     units = [(1, b"\x04" + chassis), (2, b"\x05" + port.encode()), (3, struct.pack(">H", 120)), (5, name.encode())]
+    if capabilities is not None:
+        units.append((7, struct.pack(">HH", capabilities, capabilities)))
     if vlan is not None:
         units.append((127, b"\x00\x80\xc2\x01" + struct.pack(">H", vlan)))
     return b"".join(struct.pack(">H", kind << 9 | len(value)) + value for kind, value in [*units, (0, b"")])
+
+
+def cdp(port: str, *, name: str, vlan: int | None = None, capabilities: int = 0x28) -> bytes:
+    """Give a CDP announcement of version 2; ``vlan`` is the native one. Source: Cisco's description of the fields."""
+    units = [(1, name.encode()), (3, port.encode()), (4, struct.pack(">I", capabilities))]
+    if vlan is not None:
+        units.append((10, struct.pack(">H", vlan)))
+    body = b"\x02\xb4\0\0" + b"".join(struct.pack(">HH", kind, len(value) + 4) + value for kind, value in units)
+    return body[:2] + struct.pack(">H", checksum(body)) + body[4:]
+
+
+def cdp_frame(src: bytes, body: bytes) -> bytes:
+    """Give a whole 802.3 frame with a CDP announcement behind its SNAP header (RFC 1042)."""
+    snap = b"\xaa\xaa\x03\x00\x00\x0c\x20\x00" + body
+    return (CDP_MAC + src + struct.pack(">H", len(snap)) + snap).ljust(SMALLEST_FRAME, b"\0")
 
 
 def spanning_tree(dst: bytes, src: bytes, *, is_change: bool = False) -> bytes:

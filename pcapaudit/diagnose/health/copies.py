@@ -95,7 +95,7 @@ def both_sides_of_a_nat(view: View) -> Iterator[HealthItem]:
 
     **Ask for**: nothing; this is worth keeping.
     """
-    pairs = list(tcp_twins(view.traffic))
+    pairs = tcp_twins(view.traffic)
     agreeing = sum(len(pair.frames) for pair in pairs)
     if agreeing >= ENOUGH:
         yield remark(

@@ -25,7 +25,7 @@ GROUP_BIT = 1 << 40
 BUSIEST = 10
 
 
-@health_check("CAP-ONEWAY")
+@health_check("CAP-ONEWAY", by_device=True)
 def one_way(view: View) -> Iterator[HealthItem]:
     """Only one direction of the device was captured.
 
@@ -52,7 +52,7 @@ def one_way(view: View) -> Iterator[HealthItem]:
             )
 
 
-@health_check("CAP-PARTIAL-DIR")
+@health_check("CAP-PARTIAL-DIR", by_device=True)
 def partly_one_way(view: View) -> Iterator[HealthItem]:
     """One direction is missing for a part of the traffic.
 
@@ -79,11 +79,16 @@ def partly_one_way(view: View) -> Iterator[HealthItem]:
 
 
 def _one_sided(traffic: Traffic) -> set[int]:
-    """TCP flows with packets of one side only, which go beyond SYN and RST."""
+    """TCP flows with packets of one side only, which go beyond SYN and RST; found once per capture."""
+    known: set[int] | None = traffic.memo.get("one_sided")
+    if known is not None:
+        return known
     flows = traffic.result.flows
     alone = (flows["b_pkts"] == 0) | (flows["a_pkts"] == 0)
     flags = flows["a_flags"] | flows["b_flags"]
-    return set(np.flatnonzero((flows["proto"] == TCP) & alone & ((flags & ACK) > 0)).tolist())
+    found = set(np.flatnonzero((flows["proto"] == TCP) & alone & ((flags & ACK) > 0)).tolist())
+    traffic.memo["one_sided"] = found
+    return found
 
 
 def _acknowledged_unseen(facts: Facts, one_sided: set[int]) -> list[int]:
@@ -129,7 +134,7 @@ def wrong_port(view: View) -> Iterator[HealthItem]:
     )
 
 
-@health_check("CAP-NAT-SIDE")
+@health_check("CAP-NAT-SIDE", by_device=True)
 def outside_view(view: View) -> Iterator[HealthItem]:
     """The frames were taken outside the address translation.
 

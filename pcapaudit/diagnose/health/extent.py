@@ -99,7 +99,7 @@ def _last_of(note: FileNote, traffic: Traffic) -> list[int]:
     return [note.first_frame + note.frames - 1] if note.frames else frame_span(traffic)[-1:]
 
 
-@health_check("CAP-MIDSTREAM")
+@health_check("CAP-MIDSTREAM", by_device=True)
 def midstream(view: View) -> Iterator[HealthItem]:
     """The capture starts while the device's connections are already up.
 
@@ -137,7 +137,7 @@ def _older_flows(facts: Facts) -> list[int]:
     ]
 
 
-@health_check("CAP-TAIL-CUT")
+@health_check("CAP-TAIL-CUT", by_device=True)
 def tail_cut(view: View) -> Iterator[HealthItem]:
     """The capture ends while the device waits for an answer.
 
@@ -192,7 +192,7 @@ def _unanswered_tries(facts: Facts) -> list[Packet]:
     ]
 
 
-@health_check("CAP-TOO-SHORT")
+@health_check("CAP-TOO-SHORT", by_device=True)
 def too_short(view: View) -> Iterator[HealthItem]:
     """The capture is too short to count on silence.
 

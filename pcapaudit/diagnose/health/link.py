@@ -49,7 +49,7 @@ class _Tags:
     received: dict[int | None, int] = field(default_factory=dict)
 
 
-@health_check("CAP-VLAN")
+@health_check("CAP-VLAN", by_device=True)
 def vlan_tags(view: View) -> Iterator[HealthItem]:
     """The device appears under several VLAN tags.
 
@@ -78,7 +78,12 @@ def vlan_tags(view: View) -> Iterator[HealthItem]:
 
 
 def _tags_by_mac(traffic: Traffic) -> dict[bytes, _Tags]:
+    """Tags of every MAC; gathered once per capture."""
+    known: dict[bytes, _Tags] | None = traffic.memo.get("tags")
+    if known is not None:
+        return known
     table: dict[bytes, _Tags] = defaultdict(_Tags)
+    traffic.memo["tags"] = table
     pairs = traffic.result.pairs
     columns = (pairs[n].tolist() for n in ("smac", "dmac", "vlan", "first_frame"))
     for smac, dmac, vlan, frame in zip(*columns, strict=True):

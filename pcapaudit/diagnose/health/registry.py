@@ -6,8 +6,8 @@ They run before any rule; what they say caps what findings may claim.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from pcapaudit.diagnose.confidence import CEILING, HealthCaps
 from pcapaudit.diagnose.facts import Facts
@@ -32,12 +32,16 @@ Check = Callable[[View], Iterator[HealthItem]]
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One check. ``doc`` has three paragraphs: Seen, Effect, Ask for."""
+    """One check. ``doc`` has three paragraphs: Seen, Effect, Ask for.
+
+    ``by_device``: what it says of a device follows from that device and the capture alone.
+    """
 
     id: str
     title: str
     doc: str
     check: Check
+    by_device: bool = False
 
 
 _CHECKS: dict[str, HealthCheck] = {}
@@ -47,13 +51,13 @@ ABSENCE_CAPS = {"CAP-ONEWAY": 50, "CAP-PARTIAL-DIR": 50, "CAP-LOSS": 60, "CAP-IF
 REFUSING = frozenset({"CAP-SAMPLED"})
 
 
-def health_check(check_id: str) -> Callable[[Check], Check]:
-    """Register a check; the first line of its docstring is its title."""
+def health_check(check_id: str, *, by_device: bool = False) -> Callable[[Check], Check]:
+    """Register a check; the first line of its docstring is its title. See ``HealthCheck.by_device``."""
 
     def register(check: Check) -> Check:
         doc = inspect.getdoc(check) or ""
         title = doc.splitlines()[0].rstrip(".") if doc else check_id
-        _CHECKS[check_id] = HealthCheck(check_id, title, doc, check)
+        _CHECKS[check_id] = HealthCheck(check_id, title, doc, check, by_device)
         return check
 
     return register
@@ -69,6 +73,23 @@ def all_checks() -> tuple[HealthCheck, ...]:
 def examine(view: View) -> list[HealthItem]:
     """Run every check on a capture."""
     return [item for c in all_checks() for item in c.check(view)]
+
+
+def examine_capture(view: View) -> list[HealthItem]:
+    """Run the checks that look at the capture as a whole, or at all of its devices together."""
+    return [item for c in all_checks() if not c.by_device for item in c.check(view)]
+
+
+def examine_device(view: View, facts: Facts) -> list[HealthItem]:
+    """Run the checks that look at one device at a time on this one; what they say of the capture comes along."""
+    own = replace(view, devices=(facts,))
+    return [item for c in all_checks() if c.by_device for item in c.check(own)]
+
+
+def in_order(items: Iterable[HealthItem]) -> list[HealthItem]:
+    """Items as ``examine`` gives them: by check, each once."""
+    place = {c.id: at for at, c in enumerate(all_checks())}
+    return sorted(dict.fromkeys(items), key=lambda item: place[item.rule])
 
 
 def caps_for(facts: Facts, items: Sequence[HealthItem]) -> HealthCaps:

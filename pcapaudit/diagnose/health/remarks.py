@@ -65,7 +65,14 @@ def judged(devices: Sequence[Facts]) -> list[Facts]:
 
 
 def frame_span(traffic: Traffic) -> list[int]:
-    """First and last frame number of the capture; empty without a frame."""
+    """First and last frame number of the capture; empty without a frame. Found once per capture."""
+    known: list[int] | None = traffic.memo.get("frame_span")
+    if known is None:
+        known = traffic.memo["frame_span"] = _find_span(traffic)
+    return known
+
+
+def _find_span(traffic: Traffic) -> list[int]:
     result = traffic.result
     tables = (result.pairs, result.flows, result.arps)
     firsts = [int(t[n].min()) for t, n in zip(tables, ("first_frame", "first_frame", "frame"), strict=True) if len(t)]

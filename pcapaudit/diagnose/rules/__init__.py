@@ -28,7 +28,9 @@ from pcapaudit.diagnose.rules import (
     time,
     tls,
     udp,
+    vlan,
     websocket,
+    wiring,
 )
 
 __all__ = [
@@ -57,5 +59,7 @@ __all__ = [
     "time",
     "tls",
     "udp",
+    "vlan",
     "websocket",
+    "wiring",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.domains import is_public_name, registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.lookups import (
@@ -28,6 +30,8 @@ DOCUMENTATION = (b"\xc0\x00\x02", b"\xc6\x33\x64", b"\xcb\x00\x71")
 
 UNUSED_S = 60.0
 """How long the device must leave a good answer alone (catalogue, DNS-ANSWER-UNUSED)."""
+MIN_DOMAINS, MAX_NAMES = 3, 200
+"""Unrelated domains that no honest server stands for alone, and names of one address that are looked at."""
 MIN_ASKED_AGAIN = 2
 """Questions repeated while their answer is valid; one may have crossed it."""
 
@@ -42,6 +46,12 @@ def _empty_answers(lookup: Lookup) -> list[DnsMessage]:
         and not m.is_truncated
         and not any(isinstance(r.data, bytes) for r in m.answers)
     ]
+
+
+def _stripped_answers(lookup: Lookup) -> list[DnsMessage]:
+    """Answers without an address, or with none but 0.0.0.0 or ``::``, which some filters put in its place."""
+    null = [m for m in lookup.answers if _addresses(m) and not any(any(a) for a in _addresses(m))]
+    return sorted([*_empty_answers(lookup), *null], key=lambda m: m.at.frame)
 
 
 def _expects_private(facts: Facts, name: str) -> bool:
@@ -83,7 +93,7 @@ def rebind_filtered(facts: Facts) -> Iterator[Fired]:
     """The resolver strips a private address from the answer.
 
     **Seen**: a name that by design points to a private address gets an answer without error, without
-    record and without the zone's SOA.
+    record and without the zone's SOA; or with 0.0.0.0 instead of an address.
 
     **Means**: rebinding protection in the router or DNS filter removes the record.
 
@@ -92,8 +102,9 @@ def rebind_filtered(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: exempt the domain from rebinding protection, or use 1.1.1.1 (SKA-27).
     """
     for lookup in facts.needed_lookups:
-        empty = _empty_answers(lookup)
-        if lookup.kind != A or not empty or lookup.resolved or not _is_rebinding(facts, lookup, empty):
+        empty = _stripped_answers(lookup)
+        is_resolved = any(any(a) for q in lookup.resolved for a in q.addresses)
+        if lookup.kind != A or not empty or is_resolved or not _is_rebinding(facts, lookup, empty):
             continue
         resolver = empty[-1].at.src
         others = any(q.addresses and q.resolver == resolver for k in facts.lookups for q in k.queries)
@@ -103,7 +114,7 @@ def rebind_filtered(facts: Facts) -> Iterator[Fired]:
         yield lookup_finding(
             facts,
             "DNS-REBIND-FILTERED",
-            f"{ip_text(resolver)} answers {lookup.name} without error, record or SOA ({times_words(empty)})",
+            f"{ip_text(resolver)} answers {lookup.name} without error, {_rest_of(empty[-1])} ({times_words(empty)})",
             [lookup],
             empty,
             has_contrast=elsewhere is not None or others,
@@ -120,11 +131,17 @@ def rebind_filtered(facts: Facts) -> Iterator[Fired]:
         )
 
 
+def _rest_of(message: DnsMessage) -> str:
+    left = ", ".join(ip_text(a) for a in _addresses(message))
+    return f"with {left} instead of an address" if left else "record or SOA"
+
+
 @rule("DNS-SINKHOLE", stage=Stage.DNS, outcomes="F", evidence=Evidence.EXPLICIT)
 def sinkhole(facts: Facts) -> Iterator[Fired]:
     """The name resolves to a place where no server is.
 
-    **Seen**: a public vendor name gets 0.0.0.0, a loopback, private or documentation address.
+    **Seen**: a public vendor name gets 0.0.0.0, a loopback, private or documentation address; or a public one that
+    stands for three or more unrelated domains, and nothing there serves the device.
 
     **Means**: a DNS block list answers in the vendor's place.
 
@@ -136,7 +153,7 @@ def sinkhole(facts: Facts) -> Iterator[Fired]:
     for lookup in relevant_lookups(facts):
         if facts.signature is None or _expects_private(facts, lookup.name):
             continue
-        poisoned = [m for m in lookup.answers if _addresses(m) and all(_is_no_server(a) for a in _addresses(m))]
+        poisoned = [m for m in lookup.answers if _addresses(m) and all(_is_bad(facts, a) for a in _addresses(m))]
         if not poisoned or _is_used_well(facts, poisoned):
             continue
         bad = ", ".join(dict.fromkeys(ip_text(a) for m in poisoned for a in _addresses(m)))
@@ -153,6 +170,26 @@ def sinkhole(facts: Facts) -> Iterator[Fired]:
 
 def _addresses(message: DnsMessage) -> list[bytes]:
     return [r.data for r in message.answers if isinstance(r.data, bytes)]
+
+
+def _is_bad(facts: Facts, address: bytes) -> bool:
+    return _is_no_server(address) or (_is_catch_all(facts, address) and _is_dead(facts, address))
+
+
+def _is_catch_all(facts: Facts, address: bytes) -> bool:
+    """Whether names of several unrelated owners lead to one address."""
+    domains = {registered_domain(n) for n in facts.traffic.names.get(address, ())[:MAX_NAMES] if is_public_name(n)}
+    return len(domains) >= MIN_DOMAINS
+
+
+def _is_dead(facts: Facts, address: bytes) -> bool:
+    """Whether the device tried the address, and neither it nor anybody else got a connection there.
+
+    A shared server, of a content network say, serves somebody.
+    """
+    tried = any(f.resp[0] == address and f.syns for f in facts.outward_flows)
+    flows = facts.traffic.flows_by_address.get(address, ())[:MAX_NAMES]
+    return tried and not any(facts.traffic.flow(i).is_established for i in flows)
 
 
 def _is_no_server(address: bytes) -> bool:
@@ -278,8 +315,9 @@ def address_unexpected(facts: Facts) -> Iterator[Fired]:
 
 
 def _is_listed(need: Need, address: bytes) -> bool:
-    """Whether the paper lists an address, or it is none of a public server at all."""
-    return not is_public(address) or any(is_inside(address, network) for network in need.addresses)
+    """Whether the paper lists an address, or lists none of its kind, or it is none of a public server at all."""
+    is_of_other_kind = all(network.max_prefixlen != 8 * len(address) for network in need.addresses)
+    return is_of_other_kind or not is_public(address) or any(is_inside(address, net) for net in need.addresses)
 
 
 @rule("DNS-STALE-ANSWER", stage=Stage.DNS, outcomes="F", evidence=Evidence.BEHAVIOUR)
@@ -287,7 +325,8 @@ def stale_answer(facts: Facts) -> Iterator[Fired]:
     """The name still points to an address that the peer has left.
 
     **Seen**: the private address in the answer is unanswered by ARP or ICMP, and the peer's MAC is seen
-    with another address.
+    with another address. Or the device keeps calling an address in vain that served it and whose answer has
+    run out, while a newer answer in the capture names another one, where the service answers somebody else.
 
     **Means**: the peer's address changed and DNS has not followed yet (SKA-26).
 
@@ -323,6 +362,71 @@ def stale_answer(facts: Facts) -> Iterator[Fired]:
                     ],
                 )
 
+    if facts.signature is not None:
+        yield from _outdated(facts)
+
+
+def _outdated(facts: Facts) -> Iterator[Fired]:
+    """The device calls addresses whose answers have run out, and newer ones name another address that works."""
+    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
+        told = [m for k in lookups for m in k.answers if _addresses(m)]
+        newer = [m for m in facts.traffic.dns if m.question == name and m.is_response and _addresses(m)]
+        if not told or not newer or _expects_private(facts, name):
+            continue
+        current, attempts = newer[-1], attempts_for(facts, [name])
+        last_told = {a: m for m in told for a in _addresses(m)}
+        served_ns = _first_served(attempts)
+        for attempt in attempts:
+            old = last_told.get(attempt.address)
+            is_over = old is not None and attempt.began_ns > _end_of(old)
+            if not is_over or attempt.address in _addresses(current) or current.at.time_ns > attempt.began_ns:
+                continue
+            # An address that never served may be held back by a filter, like every other one.
+            if attempt.flow.is_established or served_ns.get(attempt.address, attempt.began_ns) >= attempt.began_ns:
+                continue
+            works = (
+                facts.reached_by_others(a, attempt.transport, attempt.port, since_ns=current.at.time_ns)
+                for a in _addresses(current)
+            )
+            contrast = next((c for c in works if c is not None), None)
+            if old is None or contrast is None:
+                continue
+            yield lookup_finding(
+                facts,
+                "DNS-STALE-ANSWER",
+                f"the device still calls {ip_text(attempt.address)} for {name}, which has moved to "
+                f"{', '.join(ip_text(a) for a in _addresses(current)[:3])}",
+                lookups,
+                [old, current],
+                began_ns=attempt.began_ns,
+                need=attempt.need,
+                decisive=[old.at.frame, current.at.frame, *attempt.frames[:2], contrast.frame],
+                has_contrast=True,
+                causes=[
+                    Cause(
+                        "the device holds on to an old address",
+                        35,
+                        f"its answer ran out, frame {old.at.frame}",
+                        "device",
+                    )
+                ],
+            )
+            break
+
+
+def _first_served(attempts: Sequence[Attempt]) -> dict[bytes, int]:
+    """Begin of the first answered attempt to each address, in ns."""
+    served: dict[bytes, int] = {}
+    for attempt in attempts:
+        if attempt.answered_ns is not None:
+            served[attempt.address] = min(attempt.began_ns, served.get(attempt.address, attempt.began_ns))
+    return served
+
+
+def _end_of(message: DnsMessage) -> int:
+    """When an answer runs out."""
+    return message.at.time_ns + ns(min(r.ttl for r in message.answers if isinstance(r.data, bytes)))
+
 
 def _unanswered_arps(facts: Facts, address: bytes) -> list[Packet]:
     """ARP requests for an address after its last reply."""
@@ -344,20 +448,23 @@ def _is_unreachable(facts: Facts, address: bytes) -> bool:
 def _moved_owner(facts: Facts, address: bytes) -> tuple[bytes, bytes, int] | None:
     """MAC, present address and a frame of the host that serves the need and is not at the address.
 
-    Known by its earlier use of the address, or as the one other host that listens on the need's port.
+    Known by its earlier use of the address, or, where nobody holds the address, as the vendor's product that the
+    device looks for.
     """
+    is_held = any(address in host.addresses for host in facts.hosts)
     for host in facts.hosts:
         if host.mac is None or host.mac == facts.mac or host.is_router or not host.addresses:
             continue
         now = next((a for a in reversed(host.addresses) if len(a) == 4 and a != address and is_private(a)), None)
         if now is None:
             continue
-        if address in host.addresses or _is_like_peer(facts, host.addresses):
+        if address in host.addresses or (not is_held and _is_like_peer(facts, host.addresses)):
             return host.mac, now, host.last_frame
     return None
 
 
 def _is_like_peer(facts: Facts, addresses: Sequence[bytes]) -> bool:
-    """Whether a host is recognised as the product that the device looks for."""
-    peers: frozenset[bytes] = facts.traffic.memo.get("service_hosts", frozenset())
+    """Whether a host is recognised as another product of the device's vendor: the one that it looks for."""
+    by_vendor: dict[str, frozenset[bytes]] = facts.traffic.memo.get("hosts_by_vendor", {})
+    peers = by_vendor.get(facts.signature.vendor, frozenset()) if facts.signature is not None else frozenset()
     return any(a in peers for a in addresses)

@@ -9,6 +9,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.causes import silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import INJECTED, POSSIBLE, judge_reset
 from pcapaudit.diagnose.twins import answer_outside
@@ -20,6 +21,8 @@ from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage, Vantage
 
 IDLE_S = 60.0
+UP_S = 300.0
+"""How long a device must be up before idleness is a fault (catalogue, SVC-NO-ATTEMPT)."""
 MAX_OFFSETS = 6
 
 
@@ -109,7 +112,7 @@ def _timeout(facts: Facts, group: Sequence[Attempt], everything: Sequence[Attemp
     yield facts.finding(
         "TCP-SYN-TIMEOUT",
         Stage.CONNECT,
-        f"{len(counted)} SYN to {where(attempts[0])} in {duration(span)}, no SYN-ACK, reset or ICMP error came back",
+        f"{len(counted)} SYN to {where(attempts[0])} in {duration(span)}, {_what_came(attempts)}",
         counted,
         attempts=attempts,
         target=None
@@ -119,8 +122,19 @@ def _timeout(facts: Facts, group: Sequence[Attempt], everything: Sequence[Attemp
         has_contrast=causes.has_contrast,
         decisive=causes.frames,
         tries=len(counted),
-        detail=spacing(facts, attempts[0].tries, counted[-1]),
+        detail=None if _late(attempts) else spacing(facts, attempts[0].tries, counted[-1]),
     )
+
+
+def _late(attempts: Sequence[Attempt]) -> list[Attempt]:
+    return [a for a in attempts if a.is_late]
+
+
+def _what_came(attempts: Sequence[Attempt]) -> str:
+    late = [a.flow.syn_acks[0].time_ns - a.flow.syns[0].time_ns for a in _late(attempts) if a.flow.syn_acks]
+    if not late:
+        return "no SYN-ACK, reset or ICMP error came back"
+    return f"{len(late)} SYN-ACK came {min(late) / 1e9:.1f} s or more after the first SYN, when the device had given up"
 
 
 @rule("TCP-SYN-RST", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.EXPLICIT)
@@ -190,8 +204,9 @@ def half_open(facts: Facts) -> Iterator[Fired]:
     **Means**: the answer is lost between the mirror point and the device, or a firewall changes
     sequence numbers.
 
-    **Not this rule**: the device's acknowledgment is merely not mirrored (then data follows);
-    both repeat on the outside of a router (RETURN-NOT-DELIVERED).
+    **Not this rule**: the device's acknowledgment is merely not mirrored (then data follows); it resets an
+    answer that came too late, when it had closed its socket (TCP-SYN-TIMEOUT); both repeat on the outside of
+    a router (RETURN-NOT-DELIVERED).
 
     **Ask the network team**: look between the mirror point and the device: cable, VLAN, port security.
     """
@@ -210,13 +225,23 @@ def half_open(facts: Facts) -> Iterator[Fired]:
             [p for a in stuck for p in (*a.flow.syns, *a.flow.syn_acks)],
             attempts=stuck,
             decisive=[stuck[0].flow.syn_acks[0].frame],
+            causes=[_half_open_cause(stuck)],
             is_agreed=any(len(a.flow.syns) > 1 and len(a.flow.syn_acks) > 1 for a in stuck),
         )
 
 
+def _half_open_cause(stuck: Sequence[Attempt]) -> Cause:
+    """Lost on the device's side of the mirror, or acknowledged with a number that is not the device's."""
+    if any(_resets_answer(a) for a in stuck):
+        why = "the SYN-ACK acknowledges a number that the device never sent"
+        return Cause("a firewall changes sequence numbers, or holds on to an old connection", 30, why, "middlebox")
+    why = "the SYN-ACK is at the mirror point, the device goes on as if it were not"
+    return Cause("the answers get lost between the mirror point and the device", 30, why, "device_filter")
+
+
 def _is_half_open(attempt: Attempt) -> bool:
     flow = attempt.flow
-    if not flow.syn_acks or flow.is_established or flow.sent_data:
+    if not flow.syn_acks or flow.is_established or flow.sent_data or attempt.is_late:
         return False
     return is_repeated_handshake(flow) or _resets_answer(attempt)
 
@@ -277,10 +302,11 @@ def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[
     last = max(counted, key=lambda p: p.frame)
     ports = " or ".join(str(p) for p in sorted({a.port for a in attempts}))
     span = (max(a.last_try_ns for a in attempts) - attempts[0].began_ns) / 1e9
+    in_time = " in time" if _late(attempts) else ""
     yield facts.finding(
         "TCP-ALL-PORTS-FAIL",
         Stage.CONNECT,
-        f"no {'connection to' if refused else 'answer from'} {_names(attempts)} on TCP {ports} "
+        f"no {'connection to' if refused else 'answer from'} {_names(attempts)}{in_time} on TCP {ports} "
         f"({len(attempts)} attempts in {duration(span)})",
         sorted({p.frame: p for p in counted}.values(), key=lambda p: p.frame),
         attempts=attempts,
@@ -289,7 +315,7 @@ def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[
         has_contrast=causes.has_contrast,
         decisive=causes.frames,
         facts={"ports": sorted({a.port for a in attempts})},
-        detail=None if refused else spacing(facts, max((a.tries for a in attempts), key=len), last),
+        detail=None if refused or in_time else spacing(facts, max((a.tries for a in attempts), key=len), last),
     )
 
 
@@ -298,15 +324,16 @@ def _names(attempts: Sequence[Attempt]) -> str:
     return ", ".join(hosts)
 
 
-@rule("SVC-NO-ATTEMPT", stage=Stage.CONNECT, outcomes="?", evidence=Evidence.ABSENCE)
+@rule("SVC-NO-ATTEMPT", stage=Stage.CONNECT, outcomes="F?", evidence=Evidence.ABSENCE)
 def no_attempt(facts: Facts) -> Iterator[Fired]:
     """The device has an address and its names, but tries no service.
 
     **Seen**: a lease and answered lookups of the vendor's names, a minute or more of time after them, and
-    no packet to any of the vendor's services.
+    no packet to any of the vendor's services. It is a fault where the boot is in the window, the device stays up
+    for five minutes and its service is one that it always uses.
 
     **Means**: the device is idle between two reports, disabled, or talks another way (a cellular
-    modem); the capture cannot tell which.
+    modem); else the capture cannot tell which.
 
     **Not this rule**: it tries and gets no answer (TCP-SYN-TIMEOUT, UDP-NO-REPLY); ARP does not find the
     peer (ARP-PEER-NO-REPLY).
@@ -319,14 +346,28 @@ def no_attempt(facts: Facts) -> Iterator[Fired]:
     last = good[-1].answers[-1].at
     if not facts.has_waited(last.time_ns, IDLE_S):
         return
+    idle = _idle_need(facts)
     yield facts.finding(
         "SVC-NO-ATTEMPT",
         Stage.CONNECT,
         f"{good[-1].name} resolves, yet the device sends nothing to it",
         [m.at for q in good for m in (*q.sent, *q.answers)],
-        outcome=Outcome.UNDECIDABLE,
+        outcome=Outcome.FAILED if idle is not None else Outcome.UNDECIDABLE,
+        need=idle,
         decisive=[last.frame],
+        independent=len(good),
+        causes=[Cause("the device is disabled, or waits for something", 20, "it has all that it needs", "device")],
     )
+
+
+def _idle_need(facts: Facts) -> Need | None:
+    """A service that the device always uses and never tried, though it booted and was up for five minutes."""
+    booted = next((c.messages[0].at.time_ns for c in reversed(facts.dhcp) if not c.is_renewal), None)
+    if booted is None or not facts.has_boot or facts.host.last_ns - booted < ns(UP_S) or facts.host.behind_router:
+        return None
+    if facts.visibility.missing == "outbound":
+        return None
+    return next((n for n in facts.needs if n.required and n.when == "always" and not n.expects_private_address), None)
 
 
 @rule("TCP-ALT-PORT-OK", stage=Stage.CONNECT, outcomes="n", evidence=Evidence.EXPLICIT)

@@ -140,7 +140,21 @@ def offer_ignored(facts: Facts) -> Iterator[Fired]:
             _packets([*cycle.discovers, *cycle.offers]),
             began_ns=later[-1].at.time_ns,
             independent=len(later),
+            causes=[_ignored_cause(cycle)],
         )
+
+
+def _ignored_cause(cycle: DhcpCycle) -> Cause:
+    """What an offer lacks of that the device asked for, else the way to the device."""
+    asked = {o for m in cycle.discovers for o in m.asked_options}
+    needs = ((ROUTER, "a router (option 3)", "routers"), (DNS, "a DNS server (option 6)", "dns_servers"))
+    lacks = [
+        text for option, text, name in needs if option in asked and not any(getattr(m, name) for m in cycle.offers)
+    ]
+    if lacks and all(m.is_complete for m in cycle.offers):
+        return Cause(f"the offer lacks {' and '.join(lacks)}", 35, "the device asked for it", "dhcp")
+    why = "the offers are whole, and no REQUEST follows"
+    return Cause("the offers are lost between the mirror point and the device", 20, why, "device_filter")
 
 
 @rule("DHCP-NO-ACK", stage=Stage.DHCP, outcomes="F", evidence=Evidence.BEHAVIOUR)
@@ -161,8 +175,8 @@ def no_ack(facts: Facts) -> Iterator[Fired]:
         if len(selecting) < 2 or cycle.ack is not None or cycle.naks:
             continue
         last = selecting[-1].at
-        used = [f for f in facts.outward_flows if f.first_ns > last.time_ns]
-        if used:
+        used = any(f.first_ns > last.time_ns for f in facts.outward_flows)
+        if used or _has_taken(facts, selecting[-1].requested, last.time_ns):
             continue
         yield facts.finding(
             "DHCP-NO-ACK",
@@ -172,6 +186,12 @@ def no_ack(facts: Facts) -> Iterator[Fired]:
             began_ns=last.time_ns,
             independent=len(selecting),
         )
+
+
+def _has_taken(facts: Facts, address: bytes | None, since_ns: int) -> bool:
+    """Whether the device asks its neighbours under this address: somebody acknowledged it, seen or not."""
+    asked = (m for question in facts.arps for m in question.requests)
+    return any(m.sender_ip == address and m.at.time_ns > since_ns for m in asked)
 
 
 @rule("DHCP-NAK", stage=Stage.DHCP, outcomes="F", evidence=Evidence.EXPLICIT)
@@ -199,7 +219,21 @@ def nak(facts: Facts) -> Iterator[Fired]:
         decisive=[m.at.frame for m in naks],
         began_ns=naks[-1].at.time_ns,
         independent=len(naks),
+        causes=_nak_causes(facts, servers),
     )
+
+
+def _nak_causes(facts: Facts, refusing: set[bytes]) -> list[Cause]:
+    """A second server that refuses what the first one offers, or a refusal of what the server itself offers."""
+    offering = {m.server_id for c in facts.dhcp for m in (*c.offers, *c.of_kind(5)) if m.server_id is not None}
+    if offering - refusing and refusing - offering:
+        no, yes = (", ".join(sorted(map(ip_text, who))) for who in (refusing, offering))
+        return [Cause("a second DHCP server answers on this network", 35, f"{no} refuses what {yes} gives", "dhcp")]
+    if offering & refusing:
+        why = "the same server offers the address and refuses it"
+        return [Cause("a stale reservation, or the address is given to another client", 20, why, "dhcp")]
+    why = "the device asks for an address of its own choice"
+    return [Cause("the device wants an address of another network", 20, why, "device")]
 
 
 @rule("DHCP-NO-ROUTER", stage=Stage.DHCP, outcomes="F", evidence=Evidence.EXPLICIT)
@@ -223,7 +257,8 @@ def no_router(facts: Facts) -> Iterator[Fired]:
     outside = bool(ack.routers) and subnet is not None and not any(is_inside(r, subnet) for r in ack.routers)
     if ack.routers and not outside:
         return
-    if any(f.received and facts.is_off_link(f.resp[0]) for f in _after(facts, ack)):
+    # Who sends beyond the subnet has a way out from elsewhere, whatever comes back on it.
+    if any((f.received if outside else f.sent) and facts.is_off_link(f.resp[0]) for f in _after(facts, ack)):
         return
     what = f"router {ip_text(ack.routers[0])} lies outside the subnet" if outside else "no router (option 3)"
     yield facts.finding(
@@ -279,11 +314,13 @@ def _after(facts: Facts, ack: DhcpMessage) -> list[Flow]:
     return [f for f in facts.outward_flows if f.first_ns > ack.at.time_ns]
 
 
-@rule("DHCP-ROGUE", stage=Stage.DHCP, outcomes="d", evidence=Evidence.EXPLICIT)
+@rule("DHCP-ROGUE", stage=Stage.DHCP, outcomes="Fd", evidence=Evidence.EXPLICIT)
 def rogue(facts: Facts) -> Iterator[Fired]:
     """Two DHCP servers give different answers.
 
-    **Seen**: OFFERs or ACKs with two server identifiers and different router or DNS values.
+    **Seen**: OFFERs or ACKs with two server identifiers and different router or DNS values. It is what cuts the
+    device off where the lease that it took names a resolver that the other server does not know, and that one
+    answers nobody.
 
     **Means**: an unauthorised server answers on this network; which one wins is chance.
 
@@ -296,11 +333,30 @@ def rogue(facts: Facts) -> Iterator[Fired]:
     if len(values) < 2 or len(set(values.values())) < 2:
         return
     servers = ", ".join(sorted(ip_text(s) for s in values if s is not None))
+    taken = next((c.ack for c in reversed(facts.dhcp) if c.ack is not None), None)
+    useless = _useless_resolver(facts, taken, answers) if taken is not None else None
+    took = (
+        f"; the device took the resolver {ip_text(useless)} of one of them, which answers nobody"
+        if useless is not None
+        else ""
+    )
     yield facts.finding(
         "DHCP-ROGUE",
         Stage.DHCP,
-        f"DHCP servers {servers} offer different routers or DNS servers",
+        f"DHCP servers {servers} offer different routers or DNS servers{took}",
         _packets(answers),
-        outcome=Outcome.DEGRADED,
+        outcome=Outcome.DEGRADED if useless is None else Outcome.FAILED,
+        began_ns=taken.at.time_ns if taken is not None else answers[-1].at.time_ns,
         independent=len(answers),
+        causes=[Cause("a second DHCP server answers on this network", 35, f"{servers} both answer", "dhcp")],
     )
+
+
+def _useless_resolver(facts: Facts, taken: DhcpMessage, answers: Sequence[DhcpMessage]) -> bytes | None:
+    """The resolver that only the chosen server names and that gives no name to anybody; None without one."""
+    if not facts.visibility.sees_inbound or any(k.resolved for k in facts.lookups):
+        return None
+    others = {a for m in answers if m.server_id != taken.server_id for a in m.dns_servers}
+    asked = [q.resolver for k in facts.lookups for q in k.queries if q.resolver in set(taken.dns_servers) - others]
+    serving = {m.at.src for m in facts.traffic.dns if m.is_response and m.answers}
+    return next((resolver for resolver in asked if resolver not in serving), None)

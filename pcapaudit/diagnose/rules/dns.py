@@ -75,10 +75,12 @@ def _counted_per_name(facts: Facts, pairs: Sequence[tuple[Lookup, DnsQuery]], ne
 def _was_used(facts: Facts, query: DnsQuery) -> bool:
     """Whether the device used an address right after asking: then the answer was only not seen."""
     last = query.sent[-1].at.time_ns
+    # What the connection itself says (SNI, Host) names an address whose answer is not in the capture.
+    said = {a.flow.index: a.host for a in facts.attempts}
     for flow in facts.outward_flows:
         if flow.resp[1] in (53, 123) or not 0 <= flow.first_ns - last <= ns(WENT_ON_S):
             continue
-        is_named = query.name in facts.names.get(flow.resp[0], ())
+        is_named = query.name in facts.names.get(flow.resp[0], ()) or query.name == said.get(flow.index)
         if is_named or (not facts.sees_inbound and is_public(flow.resp[0])):
             return True
     return not facts.sees_inbound and _looked_for_peer(facts, last)
@@ -112,7 +114,7 @@ def _silent_resolver(
     if served is not None:
         text = f"it answers {ip_text(served.at.dst)} (frame {served.at.frame})"
         causes.append(Cause("a filter on this device", 35, text, "device_filter"))
-    elif is_public(resolver):
+    elif is_public(resolver) and facts.is_off_link(resolver):
         causes.append(Cause("port 53 to public resolvers is blocked", 25, "the resolver is a public one", "filter"))
     else:
         causes.append(Cause("the resolver is down", 20, "nobody gets an answer from it in this capture", "server"))
@@ -246,14 +248,16 @@ def partial(facts: Facts) -> Iterator[Fired]:
     good = {q.resolver for q in queries if q.addresses}
     silent = [q for q in queries if q.sent and not q.answers and q.resolver not in good]
     waited = [q for q in silent if facts.has_waited(q.sent[-1].at.time_ns, facts.params.dns_wait)]
-    if not good or not waited:
+    refusing = [q for q in queries if q.rcode in (REFUSED, SERVFAIL) and q.resolver not in good]
+    if not good or not (waited or refusing):
         return
-    resolver = waited[0].resolver
+    resolver = (waited or refusing)[0].resolver
+    how = "does not answer" if waited else "answers without an address"
     yield facts.finding(
         "DNS-PARTIAL",
         Stage.DNS,
-        f"{ip_text(resolver)} does not answer, {ip_text(min(good))} does: harmless",
-        [m.at for q in waited for m in q.sent],
+        f"{ip_text(resolver)} {how}, {ip_text(min(good))} serves the device: harmless",
+        [m.at for q in (waited or refusing) for m in (*q.sent, *q.answers)],
         outcome=Outcome.NOTE,
         target=Target(None, resolver, "udp", 53),
     )

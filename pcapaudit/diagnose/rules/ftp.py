@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
-from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TRANSFERS, transfer_done
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -291,16 +291,13 @@ def _data_finding(facts: Facts, rule_id: str, part: Sequence[Vain], causes: Sequ
     ends = dict.fromkeys(f.resp for v in part for f in v.flows)
     places = ", ".join(f"{ip_text(a)}:{p}" for a, p in list(ends)[:3]) + (", …" if len(ends) > 3 else "")
     code = next((v.error.code for v in part if v.error is not None), None)
-    first = attempts[0]
-    address = next(iter(ends))[0]
     return facts.finding(
         rule_id,
         Stage.APP,
-        f"the control connection to {where(first)} stands, but {_what_failed(facts, part)} at its data port ({places})"
-        + (f"; the server says {code}" if code else ""),
+        f"the control connection to {where(attempts[0])} stands, but {_what_failed(facts, part)} at its data port "
+        f"({places})" + (f"; the server says {code}" if code else ""),
         [*offers, *tries, *errors, *_refusals(part)],
         attempts=attempts,
-        target=Target(first.host if address == first.address else None, address, "tcp", None),
         decisive=[p.frame for p in (*offers[:1], *tries[:1], *tries[-1:], *errors[:1])],
         tries=len(tries),
         independent=len(ends),
@@ -407,7 +404,7 @@ def active_behind_nat(facts: Facts) -> Iterator[Fired]:
     **Means**: the router translates addresses but not those inside FTP: the server cannot call back.
 
     **Not this rule**: the server's SYN arrives at the device; a server inside the same site; a device that goes
-    on in passive mode.
+    on in passive mode, or that had tried it in vain before (FTP-DATA-BLOCKED, FTP-PASV-PRIVATE).
 
     **Ask the network team**: switch on the FTP helper of the router, or let the device use passive mode.
     """
@@ -451,8 +448,18 @@ def _vain_calls(facts: Facts, session: Session) -> list[Call]:
     is_over = done is not None and done.frame > command.at.frame
     if endpoint is None or not is_private(endpoint[0]) or went_on or is_over or _is_called(facts, server, endpoint[1]):
         return []
+    if _is_fallback(facts, session, command):
+        return []
     call = _refused_call(session, command) or _failed_call(session, command) or _awaited_call(facts, session, command)
     return [call] if call is not None else []
+
+
+def _is_fallback(facts: Facts, session: Session, command: FtpCommand) -> bool:
+    """Whether the device asks only because passive mode had failed: then that is what must be mended."""
+    before = [o for o in _offers(session) if o.reply.at.frame < command.at.frame]
+    places = [(o, address) for o in before for address in (session.attempt.address, o.endpoint[0])]
+    vain = [v for o, address in places for v in (_vain(facts, o, address),) if v is not None]
+    return bool(vain) and _counts(facts, vain)
 
 
 def _refused_call(session: Session, command: FtpCommand) -> Call | None:

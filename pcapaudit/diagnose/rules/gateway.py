@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
@@ -12,7 +12,16 @@ from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import ArpQuestion
 from pcapaudit.flows.flow import TCP, Flow
-from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, is_private, is_virtual_router_mac, mac_text
+from pcapaudit.flows.hosts import claims_of
+from pcapaudit.model.addresses import (
+    ANY_V4,
+    ip_text,
+    is_inside,
+    is_link_local,
+    is_private,
+    is_virtual_router_mac,
+    mac_text,
+)
 from pcapaudit.model.events import ArpMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
 
@@ -22,6 +31,10 @@ ALTERNATIONS = 3
 DNS_PORT = 53
 MAX_NAMED = 3
 MAX_PEER_FLOWS = 50
+MAX_PROBES = 20
+"""Probes of one device that are looked at; RFC 5227 sends three an address."""
+MAX_HOMES = 2
+"""Addresses of an ordinary box; one that claims more answers for others."""
 
 
 def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
@@ -250,12 +263,13 @@ def _is_alone_in_prefix(facts: Facts, gateway: bytes) -> bool:
 def duplicate_address(facts: Facts) -> Iterator[Fired]:
     """Two boxes use the device's address.
 
-    **Seen**: two MACs claim the address in turn, three times or more, or the device declines its lease.
+    **Seen**: two MACs claim the address in turn, three times or more; or the device declines its lease; or its
+    question whether the address is free (RFC 5227) is answered, and it then uses that address or none.
 
     **Means**: an address conflict; answers reach now one, now the other.
 
     **Not this rule**: a virtual router's MAC, one change after a replacement, a proxy-ARP router that
-    answers every probe.
+    answers every probe; the device takes another address and goes on.
 
     **Ask the network team**: find the second box; give the device a reservation.
     """
@@ -265,8 +279,10 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
     routers = {h.mac for h in facts.hosts if h.is_router}
     claims = [m for m in claims if m.sender_mac not in routers or m.sender_mac == facts.mac]
     turns = [(a, b) for a, b in pairwise(claims) if a.sender_mac != b.sender_mac]
-    if len(turns) < ALTERNATIONS and not declines:
+    probed = _answered_probes(facts, routers)
+    if len(turns) < ALTERNATIONS and not declines and not probed:
         return
+    claims = claims or [reply for _, reply in probed]
     rivals = sorted({mac_text(m.sender_mac) for m in claims} - {mac_text(facts.mac) if facts.mac else ""})
     address = ip_text(claims[0].sender_ip if claims else _declined(facts))
     text = (
@@ -274,16 +290,36 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
         if rivals
         else f"the device declines {address}: somebody else uses it"
     )
-    packets = [m.at for pair in turns for m in pair] + [m.at for m in declines]
-    suffers = bool(declines) or _suffers(facts)
+    packets = [m.at for pair in (*turns, *probed) for m in pair] + [m.at for m in declines]
+    suffers = bool(declines) or _suffers(facts) or (bool(probed) and not facts.addresses)
     yield facts.finding(
         "ARP-DUP-IP",
         Stage.GATEWAY,
         text,
         packets,
         outcome=Outcome.FAILED if suffers else Outcome.DEGRADED,
-        independent=max(len(turns), len(declines)),
+        independent=max(len(turns), len(declines), len(probed)),
     )
+
+
+def _answered_probes(facts: Facts, routers: Collection[bytes | None]) -> list[tuple[ArpMessage, ArpMessage]]:
+    """The device's probes of an address that it then uses, or that leave it without any, each with the answer."""
+    own = facts.traffic.arps_by_mac.get(facts.mac, ()) if facts.mac is not None else ()
+    probes = [m for m in own if m.op == 1 and m.sender_ip == ANY_V4 and not is_link_local(m.target_ip)]
+    wanted = [m for m in probes if m.target_ip in facts.addresses or not facts.addresses]
+    found = ((m, _refusal(facts, m, routers)) for m in wanted[:MAX_PROBES])
+    return [(m, reply) for m, reply in found if reply is not None]
+
+
+def _refusal(facts: Facts, probe: ArpMessage, routers: Collection[bytes | None]) -> ArpMessage | None:
+    """The answer to a probe by a box that owns the address; a router may answer for every address (RFC 1027)."""
+    for m in facts.traffic.arps_from(probe.target_ip):
+        is_answer = m.op == 2 and m.target_mac == facts.mac and m.at.frame > probe.at.frame
+        homes = sum(len(a) == len(ANY_V4) for a in claims_of(facts.traffic, m.sender_mac))
+        is_proxy = m.sender_mac in routers or homes > MAX_HOMES
+        if is_answer and not is_proxy and m.sender_mac != facts.mac:
+            return m
+    return None
 
 
 def _declined(facts: Facts) -> bytes:
@@ -318,11 +354,14 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: allow this device out, or repair the uplink.
     """
     outward = [f for f in facts.outward_flows if facts.is_off_link(f.resp[0]) and f.has_opening]
+    pings = [p for p in facts.pings if facts.is_off_link(p.request.at.dst)]
     if not outward or any(f.received for f in outward) or not facts.sees_inbound:
+        return
+    if any(p.reply is not None for p in pings):
         return
     if any(e.message.type == 3 for e in facts.icmp_errors):
         return
-    destinations = {f.resp[0] for f in outward}
+    destinations = {f.resp[0] for f in outward} | {p.request.at.dst for p in pings}
     kinds = _silent_kinds(facts, outward)
     waited = facts.has_waited(outward[0].first_ns, facts.params.udp_wait)
     if len(destinations) < 3 or len(kinds) < 2 or not waited:
@@ -331,7 +370,7 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
         "GW-BLACKHOLE",
         Stage.GATEWAY,
         f"nothing came back from beyond the gateway: {len(destinations)} destinations tried, none answered",
-        [*(f.sent[0] for f in outward if f.sent), *(p.request.at for p in facts.pings)],
+        [*(f.sent[0] for f in outward if f.sent), *(p.request.at for p in pings)],
         began_ns=max(f.first_ns for f in outward),
         independent=len(destinations),
     )

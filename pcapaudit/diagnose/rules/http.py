@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
-from pcapaudit.diagnose.domains import registered_domain
+from pcapaudit.diagnose.domains import is_public_name, registered_domain
 from pcapaudit.diagnose.facts import Facts, is_local_address
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.makers import is_near, named_proxy
@@ -16,7 +16,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.silence import by_service
 from pcapaudit.flows.flow import Flow
-from pcapaudit.model.addresses import is_inside, parse_ip
+from pcapaudit.model.addresses import ip_text, is_inside, parse_ip
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
 from pcapaudit.model.words import Outcome, Stage
 
@@ -27,6 +27,11 @@ BLOCKED = frozenset({403, 451})
 REFUSALS = frozenset({401, 403, 407, 500, 502, 503, 504})
 """Errors that say why a service is not had; others count only where nothing else was ever answered."""
 UNAVAILABLE = 503
+UPLOADS = frozenset({"POST", "PUT"})
+LOGIN_WORDS = (b"login", b"log in", b"log-in", b"sign in", b"signin", b"password", b"portal", b"hotspot", b"guest")
+"""Words at the begin of a portal's page (its title stands there), lower case."""
+BLOCK_WORDS = (b"blocked", b"denied", b"forbidden", b"not allowed", b"restricted", b"filter")
+"""The same of a web filter's page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,9 @@ def captive_portal(facts: Facts) -> Iterator[Fired]:
 
     **Seen**: a plain HTTP request to a vendor's host is answered by 511, by a redirect (302, 303, 307) to a
     bare or private address, or by one to another registered domain, again and again or with a second sign: two
-    of the vendor's hosts lead to the same place, the answer comes from nearby, the lease names a portal.
+    of the vendor's hosts lead to the same place, the answer comes from nearby, the lease names a portal. Or the
+    vendor's name leads to an address inside the site, where a page for people answers with 200; or an upload is
+    answered with 200 by a page from nearby whose begin speaks of a login.
 
     **Means**: the network lets nobody out before a person has logged in at its portal; a device cannot.
 
@@ -154,7 +161,7 @@ def _portal_finding(facts: Facts, part: Sequence[Caught], signs: Sequence[str]) 
 def _went_on(answer: Answer) -> bool:
     """Whether the same connection still gave a good answer later."""
     later = (f.response for f in answers_of(answer.attempt) if f.response.at.frame > answer.response.at.frame)
-    return any(r.status < 300 for r in later)
+    return any(r.status < 300 and not (r.body_prefix and r.body_prefix == answer.response.body_prefix) for r in later)
 
 
 def _portal(facts: Facts, answer: Answer) -> str | None:
@@ -162,13 +169,39 @@ def _portal(facts: Facts, answer: Answer) -> str | None:
     response = answer.response
     if response.status == LOGIN_NEEDED:
         return "login required"
+    asked = _asked_host(answer)
+    if _is_page_inside(answer, asked):
+        return ip_text(response.at.src)
+    if _is_told_page(facts, answer, LOGIN_WORDS):
+        return "a login page"
     if response.status not in REDIRECTS or not response.location:
         return None
-    asked = _asked_host(answer)
     target = _host_of(response.location)
     if target is None or asked is None or target == asked:
         return None
     return target if _is_foreign(facts, asked, target) else None
+
+
+def _is_page_inside(answer: Answer, asked: str | None) -> bool:
+    """Whether a page for people comes from inside the site in the place of a public server."""
+    response, need = answer.response, answer.attempt.need
+    # A request with a whole URL goes to a proxy of the site on purpose (RFC 9112, section 3.2.2).
+    is_proxied = answer.request is not None and "://" in answer.request.target
+    is_stranger = is_local_address(response.at.src) and not need.expects_private_address and not is_proxied
+    return response.status == 200 and is_page(response) and is_stranger and asked is not None and is_public_name(asked)
+
+
+def _is_told_page(facts: Facts, answer: Answer, words: Sequence[bytes]) -> bool:
+    """Whether an upload to a public server is answered with 200 by a page from nearby that begins with such words.
+
+    Words alone prove nothing, and a transparent proxy is near as well: only both together, where no page belongs.
+    """
+    response, request = answer.response, answer.request
+    is_upload = request is not None and request.method in UPLOADS and "://" not in request.target
+    if response.status != 200 or not is_upload or is_near(facts, answer.attempt.flow, response.at) is None:
+        return False
+    begin = response.body_prefix.lower()
+    return b"<" in begin[:1] and any(word in begin for word in words)
 
 
 def _asked_host(answer: Answer) -> str | None:
@@ -254,8 +287,11 @@ def _is_blocked(facts: Facts, answer: Answer) -> bool:
         return False
     if response.status in BLOCKED:
         return True
-    is_upload = answer.request is not None and answer.request.method in ("POST", "PUT")
-    return response.status == 200 and is_upload and _is_other_sender(facts, flow, response.at)
+    if _is_told_page(facts, answer, BLOCK_WORDS):
+        return True
+    is_upload = answer.request is not None and answer.request.method in UPLOADS
+    is_own = response.status == 200 and is_upload and _is_other_sender(facts, flow, response.at)
+    return is_own and not _is_told_page(facts, answer, LOGIN_WORDS)
 
 
 def _is_other_sender(facts: Facts, flow: Flow, answer: Packet) -> bool:
@@ -345,5 +381,7 @@ def _error_causes(facts: Facts, error: Answer) -> list[Cause]:
         causes.append(Cause("the vendor does not know this device", 25, f"HTTP {response.status}", "registration"))
     else:
         why = f"HTTP {response.status}" + (f", Retry-After {response.retry_after}" if response.retry_after else "")
-        causes.append(Cause("fault or load at the vendor's server", 20, why, "server"))
+        says_when = response.status == UNAVAILABLE and response.retry_after is not None
+        text = "maintenance or load at the vendor's server" if says_when else "fault or load at the vendor's server"
+        causes.append(Cause(text, 30 if says_when else 20, why, "server"))
     return causes

@@ -50,8 +50,9 @@ SHORT_REST_S = 10.0
 def ipv6_only(facts: Facts) -> Iterator[Fired]:
     """The network speaks IPv6 only, the device wants IPv4.
 
-    **Seen**: DISCOVERs without an offer, or an offer that prefers IPv6 (option 108, RFC 8925); routers
-    advertise IPv6 in this VLAN, other hosts go out over IPv6 (or a NAT64 prefix is announced), none over IPv4.
+    **Seen**: DISCOVERs without an offer, or an offer that prefers IPv6 (option 108, RFC 8925); routers advertise
+    IPv6 in this VLAN; other hosts go out over IPv6 and none over IPv4, or a NAT64 prefix is announced, or (weaker,
+    where the mirror shows one port alone) others use IPv6 addresses and nobody sends ARP.
 
     **Means**: there is no IPv4 on this VLAN by design.
 
@@ -67,13 +68,15 @@ def ipv6_only(facts: Facts) -> Iterator[Fired]:
     routers = [m for m in ipv6.advertisements(facts) if m.router_lifetime_s]
     if not routers or (len(asked) < facts.params.dhcp_min_tries and not preferred) or _has_ipv4_around(facts):
         return
-    other = ipv6.talker(facts, ipv6.V6)
+    seen_out = ipv6.talker(facts, ipv6.V6)
+    other = seen_out or ipv6.neighbour_with_ipv6_alone(facts)
     nat64 = next((m for m in routers if m.has_pref64), None)
     if other is None and nat64 is None and not preferred:
         return
     shown = nat64 or routers[0]
     wanted = [m.at for m in preferred] or asked
-    who = f", {ip_text(other.address)} goes out over IPv6 (frame {other.frame})" if other is not None else ""
+    does = "goes out over IPv6" if seen_out is not None else "uses it"
+    who = f", {ip_text(other.address)} {does} (frame {other.frame})" if other is not None else ""
     yield facts.finding(
         "DHCP-IPV6-ONLY",
         Stage.DHCP,
@@ -84,8 +87,9 @@ def ipv6_only(facts: Facts) -> Iterator[Fired]:
         began_ns=wanted[-1].time_ns,
         tries=len(wanted),
         independent=len(wanted),
-        has_contrast=other is not None,
+        has_contrast=seen_out is not None,
         is_agreed=any(m.dns_servers or m.has_pref64 for m in routers),
+        adjust=0 if seen_out is not None or nat64 is not None or preferred else -25,
         causes=[Cause("this VLAN has no IPv4", 40, f"frame {shown.at.frame} announces IPv6, none IPv4", "dhcp")],
     )
 
@@ -283,7 +287,7 @@ def router_silent(facts: Facts) -> Iterator[Fired]:
     """
     if facts.mac is None or ipv6.has_ipv4(facts):
         return
-    known = set(ipv6.routers(facts))
+    known = ipv6.router_addresses(facts)
     for question in pair_neighbours(facts.traffic, facts.mac):
         requests = _standing(facts, question)
         if not _is_router(facts, question.target, known) or len(requests) < facts.params.arp_min_tries:

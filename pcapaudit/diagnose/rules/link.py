@@ -10,6 +10,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.flows.discovery import discovery_of, pair_neighbours
 from pcapaudit.model.addresses import ip_text, is_group_mac, is_public
 from pcapaudit.model.events import DhcpMessage, EapolFrame, IcmpMessage, Packet
 from pcapaudit.model.times import duration
@@ -157,7 +158,7 @@ class _Unheard:
 def not_heard(facts: Facts) -> Iterator[Fired]:
     """The device speaks and nobody hears it.
 
-    **Seen**: three or more broadcasts of the device, of two or more kinds (DHCP, ARP, router
+    **Seen**: three or more broadcasts of the device, of two or more kinds (DHCP, ARP, router and neighbour
     solicitation), stay unanswered while the same responders answer other hosts of the same VLAN.
 
     **Means**: the switch takes the device's frames and does not pass them on: port security, pending
@@ -170,7 +171,8 @@ def not_heard(facts: Facts) -> Iterator[Fired]:
     """
     if facts.mac is None or _is_answered(facts):
         return
-    unheard = [u for u in (_discovers(facts), _questions(facts), _solicitations(facts)) if u is not None]
+    kinds = (_discovers(facts), _questions(facts), _solicitations(facts), _neighbours(facts))
+    unheard = [u for u in kinds if u is not None]
     packets = [p for u in unheard for p in u.packets]
     if len(unheard) < MIN_KINDS or len(packets) < MIN_BROADCASTS:
         return
@@ -238,6 +240,23 @@ def _solicitations(facts: Facts) -> _Unheard | None:
     if not counted or served is None or answered:
         return None
     return _Unheard(f"{len(counted)} router solicitations", tuple(counted), served)
+
+
+def _neighbours(facts: Facts) -> _Unheard | None:
+    """Solicitations of an IPv6 neighbour that answers others."""
+    for question in pair_neighbours(facts.traffic, facts.mac) if facts.mac is not None else ():
+        counted = facts.counted([m.at for m in question.requests], ARP_WAIT_S)
+        answers = discovery_of(facts.traffic).answers.get(question.target, ())
+        served = next((m.at for m in answers if _is_for_others(facts, m.at) and _is_same_wire(facts, m.at)), None)
+        if counted and served is not None and all(_is_for_others(facts, m.at) for m in question.replies):
+            what = f"{len(counted)} neighbour solicitations for {ip_text(question.target)}"
+            return _Unheard(what, tuple(counted), served)
+    return None
+
+
+def _is_for_others(facts: Facts, answer: Packet) -> bool:
+    """Whether an advertisement goes to one other host: one to all nodes would answer this device as well."""
+    return answer.dst not in facts.addresses and answer.dmac is not None and not is_group_mac(answer.dmac)
 
 
 def _served_router(facts: Facts, said: Sequence[IcmpMessage]) -> Packet | None:

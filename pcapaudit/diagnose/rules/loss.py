@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from statistics import median
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
@@ -13,15 +15,21 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.udp import datagram_attempts
 from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
+from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
-LOSS_SHARE, MIN_LOST, MIN_SEGMENTS = 0.02, 5, 50
+LOSS_SHARE, MIN_LOST, MIN_SEGMENTS = 0.02, 5, 20
+"""Five repeats among twenty segments: a line that loses one in fifty does that once in twenty thousand captures."""
 SPREAD_NS, MIN_WINDOWS = ns(10), 3
 """Losses must fall into several windows of this length to count as spread over time."""
 UDP_LOSS_SHARE, MIN_UDP_LOST = 0.10, 3
+RETRY_FACTOR, MIN_RETRY_NS = 1.5, ns(0.2)
+"""A device that misses a reply asks again sooner than it would have asked next, but not at once (RFC 6298: 200 ms)."""
 CLOSED_S = 10.0
+RECENT_ACKS, SLOW_TRIP, FAST_TRIP = 4, 1.5, 0.8
+"""A round trip may take half as long again as the handshake's, or, where that was slow, a fifth less."""
 
 
 @rule("PATH-LOSS", stage=Stage.RETURN, outcomes="d", evidence=Evidence.STATISTICAL)
@@ -34,7 +42,8 @@ def path_loss(facts: Facts) -> Iterator[Fired]:
     **Means**: a bad line, a duplex mismatch, poor radio, congestion.
 
     **Not this rule**: the mirror copies frames (CAP-DUP); the capture itself lost them (CAP-LOSS): then
-    the receiver acknowledges what seems missing; one connection that is stuck (TCP-DATA-BLACKHOLE).
+    the receiver acknowledges what seems missing; one connection that is stuck (TCP-DATA-BLACKHOLE); a sender
+    that repeats while the acknowledgment is on its way.
 
     **Ask the network team**: cable, duplex, radio and load of the line.
     """
@@ -58,9 +67,52 @@ def path_loss(facts: Facts) -> Iterator[Fired]:
 
 
 def _repaired(flow: Flow, data: Sequence[Packet]) -> list[Packet]:
-    """Repeats of one side on a flow that went on afterwards: loss, not an end."""
+    """Repeats of one side that came through in the end: loss, not an end.
+
+    Left out are needless ones, whose timer ran out early. A receiver may hold its acknowledgment back for up to
+    500 ms (RFC 9293, 3.8.6.3), a sender repeats after as little as 200 ms: an acknowledgment seen less than a round
+    trip before the repeat cannot have reached the sender, one seen sooner than a round trip after it is none for it.
+    """
     repeats = flow.retransmissions(data)
-    return [p for p in repeats if any(q.frame > p.frame and q.seq != p.seq for q in data[-3:])]
+    if not repeats:
+        return []
+    is_device = repeats[0].src == flow.orig[0]
+    acks = [p for p in (flow.received if is_device else flow.sent) if p.flags & ACK and not p.flags & (SYN | RST)]
+    frames = [p.frame for p in acks]
+    trip_ns = _round_trip(flow, to_device=is_device)
+    lost = []
+    for p in repeats:
+        place = bisect(frames, p.frame)
+        near = [q for q in acks[max(0, place - RECENT_ACKS) : place + 1] if distance(q.ack, _end(p)) >= 0]
+        came_through = bool(near) or bool(acks and distance(acks[-1].ack, _end(p)) >= 0) or _went_on(p, data)
+        is_needless = bool(near) and trip_ns is not None and _is_early(p, near[0], trip_ns)
+        if came_through and not is_needless:
+            lost.append(p)
+    return lost
+
+
+def _end(segment: Packet) -> int:
+    return (segment.seq + segment.payload_len) % (1 << 32)
+
+
+def _went_on(repeat: Packet, data: Sequence[Packet]) -> bool:
+    return any(q.frame > repeat.frame and q.seq != repeat.seq for q in data[-3:])
+
+
+def _is_early(repeat: Packet, ack: Packet, trip_ns: int) -> bool:
+    """Whether an acknowledgment belongs to the first copy and was on its way when the second one was sent."""
+    if ack.frame < repeat.frame:
+        return repeat.time_ns - ack.time_ns < trip_ns * SLOW_TRIP
+    return ack.time_ns - repeat.time_ns < trip_ns * FAST_TRIP
+
+
+def _round_trip(flow: Flow, *, to_device: bool) -> int | None:
+    """From the mirror to one side and back, by the handshake; None where that was not seen or repeated."""
+    done = flow.established_at
+    if len(flow.syns) != 1 or len(flow.syn_acks) != 1 or done is None:
+        return None
+    answer = flow.syn_acks[0].time_ns
+    return done.time_ns - answer if to_device else answer - flow.syns[0].time_ns
 
 
 def _is_spread(lost: Sequence[Packet], flows: Sequence[Flow]) -> bool:
@@ -105,7 +157,8 @@ def _lost_requests(attempts: Sequence[Attempt]) -> tuple[list[Packet], int]:
     """Requests that the next request follows without a reply in between, and how many requests there were.
 
     Only those between the first and the last reply count: silence at either end is no loss. A service
-    that answers fewer than two thirds of its requests has another rhythm than question and answer.
+    that answers fewer than two thirds of its requests has another rhythm than question and answer, unless
+    the device shows that it misses the replies.
     """
     packets = sorted((p for a in attempts for p in a.flow.packets), key=lambda p: p.frame)
     asked = {p.frame for a in attempts for p in a.tries}
@@ -115,7 +168,19 @@ def _lost_requests(attempts: Sequence[Attempt]) -> tuple[list[Packet], int]:
     inside = packets[replies[0] : replies[-1] + 1]
     total = sum(1 for p in inside if p.frame in asked)
     lost = [p for p, q in pairwise(inside) if p.frame in asked and q.frame in asked]
-    return (lost, total) if len(lost) * 3 < total else ([], total)
+    return (lost, total) if len(lost) * 3 < total or _asks_sooner(inside, asked) else ([], total)
+
+
+def _asks_sooner(packets: Sequence[Packet], asked: set[int]) -> bool:
+    """Whether the device repeats after silence at another pace than it goes on after a reply."""
+    requests = [(i, p) for i, p in enumerate(packets) if p.frame in asked]
+    gaps: dict[bool, list[int]] = {True: [], False: []}
+    for (i, p), (j, q) in pairwise(requests):
+        gaps[j == i + 1].append(q.time_ns - p.time_ns)
+    if not gaps[True] or not gaps[False]:
+        return False
+    after_silence, after_reply = median(gaps[True]), median(gaps[False])
+    return after_silence >= MIN_RETRY_NS and after_silence * RETRY_FACTOR <= after_reply
 
 
 # --- closed window ------------------------------------------------------------------------------------------

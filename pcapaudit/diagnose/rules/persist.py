@@ -11,6 +11,7 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.idle import RECONNECT_S, IdleLoss, forgotten_datagrams
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
@@ -24,14 +25,13 @@ from pcapaudit.model.words import Outcome, Stage
 MIN_REPEATS = 3
 MAX_LOSSES = 100
 """Lost or reset connections that are looked at closely; more say nothing new."""
-RECONNECT_S = 120.0
-"""How soon a new connection must work to show that the path is fine and only the state was lost."""
 SURE_IDLE_S = 30.0
 """Below this an idle time must be lost twice (catalogue, parameter idle_gap)."""
 LIKE = 0.2
 """Idle times and lifetimes that differ by no more than this share are alike."""
 PROMPT_S = 2.0
 """A reset within this time answers the packet before it."""
+GOODBYE_S = 0.5
 MIN_FLAPS = 3
 STABLE_S = 60.0
 """A later connection that was answered for this long ends a series of short ones."""
@@ -48,16 +48,6 @@ def lasting_attempts(facts: Facts, need: Need) -> list[Attempt]:
 
 
 # --- forgotten when idle ------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class IdleLoss:
-    """One connection that was lost after an idle time: how long, the packets that show it, the new connection."""
-
-    attempt: Attempt
-    gap_ns: int
-    packets: list[Packet]
-    renewed: Attempt
 
 
 @dataclass(slots=True)
@@ -186,18 +176,19 @@ def nat_idle_timeout(facts: Facts) -> Iterator[Fired]:
 
     **Seen**: after an idle time longer than any that this service survived, the device's next packet is
     repeated three times or more without acknowledgment (or a near box resets it at once), and a new
-    connection works at once.
+    connection works at once. Over UDP: twice or more often the device's next datagrams from its old port stay
+    without a reply, and those from a new port are answered.
 
     **Means**: a firewall or address translator drops idle connections from its table too soon.
 
     **Not this rule**: the server closes the connection itself; the new connection fails too: then the
     path is down; an idle time as long was survived before.
 
-    **Ask the network team**: raise the idle time-out for TCP above the device's reporting interval
-    (RFC 5382 asks for two hours and four minutes), or shorten the device's keep-alive.
+    **Ask the network team**: raise the idle time-out above the device's reporting interval (RFC 5382 asks for two
+    hours and four minutes with TCP, RFC 4787 for two minutes with UDP), or shorten the device's keep-alive.
     """
     for need in facts.needs:
-        losses = idle_times(facts, need).losses
+        losses = [*idle_times(facts, need).losses, *forgotten_datagrams(facts, need)]
         longest = max((x.gap_ns for x in losses), default=0)
         is_repeated = _are_alike([x.gap_ns for x in losses])
         if not losses or (longest < ns(SURE_IDLE_S) and not is_repeated):
@@ -242,7 +233,8 @@ def conn_flap(facts: Facts) -> Iterator[Fired]:
     """The connection that should last is lost again and again.
 
     **Seen**: three or more connections in a row to a persistent service end within seconds, or after
-    the same lifetime. If none carried an answer the service fails; else it works with interruptions.
+    the same lifetime; of websockets inside TLS, whose close frames nobody can read, those count that the far side
+    ends after the same lifetime. If none carried an answer the service fails; else it works with interruptions.
 
     **Means**: who ends them tells: the server (overload, refusal inside), a timer of a box on the way, or
     the device.
@@ -254,9 +246,7 @@ def conn_flap(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: time-outs of the firewall or proxy, if a timer shows; else the vendor.
     """
     for need in facts.needs:
-        if not need.persistent:
-            continue
-        run = _short_run(facts, need)
+        run = _short_run(facts, need) if need.persistent else _ended_sockets(facts, need)
         if not run:
             continue
         lives = [_life_ns(a) for a in run]
@@ -286,6 +276,34 @@ def _short_run(facts: Facts, need: Need) -> list[Attempt]:
     short = [list(row) for is_short, row in groupby(ended, lambda a: _is_short(facts, a)) if is_short]
     best = max([*short, *_even_rows(ended)], key=len, default=[])
     return best if len(best) >= MIN_FLAPS else []
+
+
+def _ended_sockets(facts: Facts, need: Need) -> list[Attempt]:
+    """The longest row of websockets inside TLS that the far side ended, quiet, after equal lives; [] when one lasts.
+
+    Requests that a server answers and ends at once are no websockets: the end must follow a pause.
+    """
+    if not any(e.app == "websocket" for e in need.endpoints):
+        return []
+    ended: list[Attempt] = []
+    for attempt in lasting_attempts(facts, need):
+        if attempt.has(Stage.TLS) and attempt.of(TlsClientHello) and _is_ended_quiet(facts, attempt):
+            ended.append(attempt)
+        elif _is_stable(attempt):
+            ended = []
+    best = max(_even_rows(ended), key=len, default=[])
+    return best if len(best) >= MIN_FLAPS else []
+
+
+def _is_ended_quiet(facts: Facts, attempt: Attempt) -> bool:
+    """Whether the far side ended a connection on which nothing had been said for a while."""
+    end, flow = attempt.flow.closed_at, attempt.flow
+    if end is None or flow.is_from_orig(end):
+        return False
+    said = [p.time_ns for p in (*flow.sent_data, *flow.received_data) if p.frame < end.frame]
+    # A TLS stack says goodbye right before the FIN.
+    said = [t for t in said if end.time_ns - t > ns(GOODBYE_S)]
+    return bool(said) and end.time_ns - max(said) >= ns(facts.params.idle_gap)
 
 
 def _even_rows(attempts: Sequence[Attempt]) -> list[list[Attempt]]:

@@ -20,7 +20,8 @@ from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
 from pcapaudit.model.words import Stage
 
-TUNNEL_REFUSALS = frozenset({403, 407, 502, 503, 504})
+REFUSED_FROM = 400
+"""Every error refuses the tunnel (RFC 9110, section 9.3.6); mostly 403, 407, 502, 503 or 504, of some proxies 500."""
 MAX_FLOWS = 2000
 """Connections of other hosts that are read for contrast."""
 MIN_ADDRESSES, MIN_HOSTS = 2, 2
@@ -46,7 +47,7 @@ class Tunnel:
         """Whether the proxy said no, or hung up."""
         if self.response is None:
             return self.closed is not None
-        return self.response.status in TUNNEL_REFUSALS
+        return self.response.status >= REFUSED_FROM
 
     @property
     def began_ns(self) -> int:
@@ -58,8 +59,8 @@ class Tunnel:
 def proxy_rejects(facts: Facts) -> Iterator[Fired]:
     """The proxy refuses to connect the device to its service.
 
-    **Seen**: the device's ``CONNECT host:port`` is answered by 403, 407, 502, 503 or 504, or the proxy closes
-    without an answer, and no later one succeeds.
+    **Seen**: the device's ``CONNECT host:port`` is answered by an error (403, 407, 500, 502, 503, 504), or the
+    proxy closes without an answer, and no later one succeeds.
 
     **Means**: the proxy's access list does not hold the host or the port (most allow 443 only), it wants a
     login (407), or its own name resolution or uplink fails (502, 504).
@@ -74,7 +75,7 @@ def proxy_rejects(facts: Facts) -> Iterator[Fired]:
     for target in dict.fromkeys(t.request.target for t in tunnels):
         asked = [t for t in tunnels if t.request.target == target]
         last_open = max((t.began_ns for t in asked if t.is_open), default=0)
-        refused = [t for t in asked if t.is_refused and t.began_ns > last_open and not _asks_again(t, asked)]
+        refused = [t for t in asked if t.is_refused and t.began_ns > last_open and not _asks_again(t, tunnels)]
         need = _need_of(facts, target)
         if refused and need is not None:
             yield _rejected(facts, target, need, refused)
@@ -98,10 +99,13 @@ def _hung_up(flow: Flow, since: Packet) -> Packet | None:
 
 
 def _asks_again(tunnel: Tunnel, asked: Sequence[Tunnel]) -> bool:
-    """A 407 to a request without credentials is the usual first step when one with credentials follows."""
+    """A 407 to a request without credentials is the usual first step when one with credentials follows.
+
+    So it is for a device whose login has opened tunnels, whatever the target: what followed may not be captured.
+    """
     if tunnel.response is None or tunnel.response.status != 407 or tunnel.request.has_credentials:
         return False
-    return any(t.request.has_credentials and t.began_ns > tunnel.began_ns for t in asked)
+    return any(t.request.has_credentials and (t.is_open or t.began_ns > tunnel.began_ns) for t in asked)
 
 
 def _need_of(facts: Facts, target: str) -> Need | None:
@@ -164,7 +168,7 @@ def _proxy_causes(last: Tunnel, port: int, other: Packet | None) -> list[Cause]:
         return [Cause("the proxy's access list does not hold this device", 35, text, "device_filter")]
     if status == 407:
         return [Cause("the proxy wants a login", 30, "status 407", "policy")]
-    if status in (502, 503, 504):
+    if status >= 500:
         return [
             Cause("the proxy cannot reach the server: its name resolution or uplink", 25, f"status {status}", "server")
         ]

@@ -32,6 +32,7 @@ from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet, TlsClientHello
+from pcapaudit.model.times import duration
 from pcapaudit.model.words import STAGES, Outcome, Stage, Vantage
 
 MIN_GIVEN_UP = 2
@@ -200,7 +201,8 @@ def ack_only(facts: Facts) -> Iterator[Fired]:
     """The server takes the data and never answers.
 
     **Seen**: the server acknowledges the device's payload and sends none of its own, on every connection
-    of a service that should answer (SEN-08); two connections, or one with half a minute of patience.
+    of a service that should answer (SEN-08); two connections, or one with half a minute of patience. Answers
+    that come after the device has waited and closed are none.
 
     **Means**: the server's application is down or does not know the device.
 
@@ -225,7 +227,7 @@ def ack_only(facts: Facts) -> Iterator[Fired]:
             "RETURN-ACK-ONLY",
             Stage.RETURN,
             f"{where(mute[0])} acknowledges {acked} data segments on {len(mute)} "
-            f"connection{'s' if len(mute) > 1 else ''} and never answers",
+            f"connection{'s' if len(mute) > 1 else ''} and {_how_mute(mute)}",
             [p for a in mute for p in (a.flow.sent_data[0], _acked_at(a))],
             outcome=Outcome.DEGRADED if answered else Outcome.FAILED,
             attempts=mute,
@@ -242,11 +244,22 @@ def _is_plain(attempt: Attempt) -> bool:
 def _is_mute(facts: Facts, attempt: Attempt) -> bool:
     """Whether the server acknowledged all data, said nothing, and had the time to."""
     flow = attempt.flow
-    if flow.answered_bytes or flow.received_data or flow.unacked_data or flow.acked_sent is None:
+    if flow.unacked_data or flow.acked_sent is None or any(p.flags & RST for p in flow.received):
         return False
-    if any(p.flags & RST for p in flow.received):
+    if flow.gave_up is not None:
+        return True
+    if flow.answered_bytes or flow.received_data:
         return False
     return flow.closed_at is not None or facts.has_waited(_acked_at(attempt).time_ns, ANSWER_WAIT_S)
+
+
+def _how_mute(mute: Sequence[Attempt]) -> str:
+    """Whether nothing ever comes, or the answers come after the device has closed."""
+    late = [(a.flow.received_data[-1], a.flow.gave_up) for a in mute if a.flow.gave_up and a.flow.received_data]
+    if not late:
+        return "never answers"
+    behind = min(p.time_ns - end.time_ns for p, end in late) / 1e9
+    return f"answers too late: {duration(max(0.0, behind))} or more after the device has given up"
 
 
 def _too_young(facts: Facts, attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -278,8 +291,8 @@ def not_delivered(facts: Facts) -> Iterator[Fired]:
     **Means**: the answers reach the mirror point and get lost between there and the device: return rule,
     translation time-out or asymmetric route in the box between.
 
-    **Not this rule**: answers that came after the device had already moved on; the answer is in no frame
-    (RETURN-MISSING, UDP-SERVER-WALK).
+    **Not this rule**: answers that came after the device had already moved on are late and not lost, and the
+    walk is one in vain (UDP-SERVER-WALK); the answer is in no frame (RETURN-MISSING, UDP-SERVER-WALK).
 
     **Ask the network team**: capture on the device's side of that box; compare.
     """

@@ -46,8 +46,8 @@ def path_switch(facts: Facts) -> Iterator[Fired]:
     """The site switches its way out, and connections that stood are lost.
 
     **Seen**: the gateway keeps its address and changes its MAC, or distance (TTL) and round-trip time of two
-    unrelated servers change at the same moment by three hops and a factor of two; the device's connections are
-    not answered from then on and are opened anew.
+    unrelated servers, of whichever host of the site, change at the same moment by three hops and a factor of two;
+    the device's connections are not answered from then on and are opened anew.
 
     **Means**: failover to another router or uplink (cellular: longer times); connections do not survive that.
 
@@ -126,7 +126,7 @@ class _Shift:
 def _distance_moves(facts: Facts) -> list[Move]:
     """The moment at which two unrelated servers come from another distance, both slower or both faster."""
     by_address: dict[bytes, list[Flow]] = defaultdict(list)
-    for flow in _far_flows(facts):
+    for flow in (*_far_flows(facts), *_flows_of_others(facts)):
         by_address[flow.resp[0]].append(flow)
     shifts = [s for address, flows in by_address.items() for s in (_shift(facts, address, flows),) if s is not None]
     for one, other in combinations(shifts[:MAX_MOVES], 2):
@@ -141,6 +141,17 @@ def _distance_moves(facts: Facts) -> list[Move]:
             frames = (one.before.frame, one.after.frame, other.before.frame, other.after.frame)
             return [Move(before, after, how, frames)]
     return []
+
+
+def _flows_of_others(facts: Facts) -> list[Flow]:
+    """Far flows of the site's other hosts, read only where a lasting connection of the device was replaced."""
+    lasting = [a for need in facts.needs for a in lasting_attempts(facts, need)]
+    if len(lasting) < 2 or not any(_ends_unanswered(a.flow) for a in lasting):
+        return []
+    table = facts.traffic.flows_by_address
+    indices = [i for address, own in table.items() if is_public(address) for i in own[:MAX_FLOWS]][:MAX_FLOWS]
+    flows = (facts.traffic.flow(i) for i in dict.fromkeys(indices))
+    return [f for f in flows if f.orig[0] not in facts.addresses and is_public(f.resp[0])]
 
 
 def _shift(facts: Facts, address: bytes, flows: Sequence[Flow]) -> _Shift | None:
@@ -207,4 +218,8 @@ def _falls_silent(flow: Flow, move: Move) -> bool:
     """Whether the device still spoke on a connection around the change or after, and got a reset or nothing."""
     last_in = max((p.time_ns for p in flow.received if not p.flags & RST), default=0)
     last_out = max((p.time_ns for p in flow.sent), default=0)
-    return last_in <= move.after.time_ns and last_out > last_in and bool(flow.unacked_data or flow.first_rst)
+    return last_in <= move.after.time_ns and last_out > last_in and _ends_unanswered(flow)
+
+
+def _ends_unanswered(flow: Flow) -> bool:
+    return bool(flow.unacked_data or flow.first_rst)

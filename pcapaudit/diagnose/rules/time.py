@@ -1,9 +1,13 @@
-"""TIME: time servers that stay silent, refuse, do not know the time, or are not believed. Soft: at most degraded."""
+"""TIME: time servers that stay silent, refuse, do not know the time, or are not believed.
+
+Soft: at most degraded, but for a wrong clock that makes the device refuse good certificates.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pcapaudit.diagnose.certificates import doubt_about, offers_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.odds import may_be_lost
@@ -210,12 +214,13 @@ def _times(answers: Sequence[NtpMessage]) -> str:
     return "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
 
 
-@rule("NTP-OFFSET-LARGE", stage=Stage.TIME, outcomes="dn", evidence=Evidence.STATISTICAL)
+@rule("NTP-OFFSET-LARGE", stage=Stage.TIME, outcomes="Fdn", evidence=Evidence.STATISTICAL)
 def offset_large(facts: Facts) -> Iterator[Fired]:
     """The device's clock stays wrong although it is given the time.
 
     **Seen**: in two polls one after the other the device's clock is off by more than the limit, and it
-    runs on steadily between them: it does not apply the answers.
+    runs on steadily between them: it does not apply the answers. Where the device then refuses good
+    certificates as expired or bad (alerts 42, 45, 46), its clock is the fault and not the certificates.
 
     **Means**: certificates look expired or not yet valid to the device; an empty clock battery or a
     firmware fault.
@@ -232,15 +237,7 @@ def offset_large(facts: Facts) -> Iterator[Fired]:
     offsets = [offset_ns(p) or 0 for p in last]
     if min(abs(o) for o in offsets) < ns(facts.params.clock_bad):
         return
-    alert = next(
-        (
-            e
-            for a in facts.attempts
-            for e in a.events
-            if isinstance(e, TlsAlert) and e.from_client and e.code in CERTIFICATE_ALERTS
-        ),
-        None,
-    )
+    alert = _refuses_good_certificate(facts)
     packets = [m.at for p in last for m in (p.query, p.answer) if m is not None]
     behind = "behind" if offsets[-1] > 0 else "ahead"
     yield facts.finding(
@@ -248,7 +245,7 @@ def offset_large(facts: Facts) -> Iterator[Fired]:
         Stage.TIME,
         f"the device's clock is {duration(abs(offsets[-1]) / 1e9)} {behind} and stays so after the server's answers",
         [*packets, *([alert.at] if alert is not None else [])],
-        outcome=time_outcome(facts, packets[-1].time_ns + 1),
+        outcome=time_outcome(facts, packets[-1].time_ns + 1) if alert is None else Outcome.FAILED,
         began_ns=packets[-1].time_ns,
         independent=len(last),
         is_agreed=alert is not None,
@@ -258,6 +255,19 @@ def offset_large(facts: Facts) -> Iterator[Fired]:
         ],
         facts={"offset_s": round(offsets[-1] / 1e9, 3)},
     )
+
+
+def _refuses_good_certificate(facts: Facts) -> TlsAlert | None:
+    """The device's last word on a certificate, if all its words are such refusals and no service answers it.
+
+    A certificate that is not good by the capture's clock explains the refusal by itself.
+    """
+    if any(a.answered_ns is not None for a in facts.attempts if a.need.required and a.transport == "tcp"):
+        return None
+    if any(doubt_about(facts, offer) is not None for offer in offers_of(facts.attempts)):
+        return None
+    alerts = [e for a in facts.attempts for e in a.events if isinstance(e, TlsAlert) and e.from_client and e.level == 2]
+    return alerts[-1] if alerts and all(e.code in CERTIFICATE_ALERTS for e in alerts) else None
 
 
 def offset_ns(poll: NtpPoll) -> int | None:

@@ -335,7 +335,7 @@ def alert_by_device(facts: Facts) -> Iterator[Fired]:
         alerts = [table[a.flow.index] for a in group]
         last, code = alerts[-1]
         is_hidden = code is None
-        if is_hidden and len(group) < MIN_HIDDEN:
+        if is_hidden and (len(group) < MIN_HIDDEN or (not last.payload_len and _has_worked(facts, group[0]))):
             continue
         silent = "what looks like an encrypted alert" if last.payload_len else "a close and no word"
         how = alert_name(code) if code is not None else silent
@@ -353,8 +353,14 @@ def alert_by_device(facts: Facts) -> Iterator[Fired]:
         )
 
 
+def _has_worked(facts: Facts, attempt: Attempt) -> bool:
+    """Whether TLS to the same service was good at any time: then a mere close has other reasons."""
+    same = (a for a in facts.attempts if a.need is attempt.need and a.port == attempt.port and a.host == attempt.host)
+    return any(a.has(Stage.TLS) for a in same)
+
+
 def _hidden_alert(attempt: Attempt) -> Packet | None:
-    """The record by which a device seems to refuse in TLS 1.3: its only encrypted one, of an alert's size, then it closes.
+    """The record by which a device seems to refuse in TLS 1.3: its only encrypted one, an alert's size, then a close.
 
     Two bytes of alert, one of type and a tag of at most 16 (RFC 8446, section 5.2); a Finished is larger.
     """

@@ -39,11 +39,12 @@ def datagram_attempts(facts: Facts, need: Need) -> list[Attempt]:
 
 
 def silent_runs(facts: Facts, attempts: Sequence[Attempt]) -> list[list[Attempt]]:
-    """Attempts in a row without any reply or ICMP error; an answered one in between ends the run."""
+    """Attempts in a row without any reply in time or ICMP error; an answered one in between ends the run."""
     refused = errors_by_flow(facts.icmp_errors)
     runs: list[list[Attempt]] = [[]]
     for attempt in attempts:
-        is_answered = attempt.flow.received or answer_outside(facts.traffic, attempt.flow) is not None
+        is_answered = attempt.flow.received and not attempt.is_late
+        is_answered = is_answered or answer_outside(facts.traffic, attempt.flow) is not None
         if is_answered or attempt.flow.index in refused:
             runs.append([])
         else:
@@ -75,7 +76,8 @@ def server_walk(facts: Facts) -> Iterator[Fired]:
     to any of them since. That the device moves on is its own word that it got nothing.
 
     **Means**: a filter or the uplink: all servers cannot be down at once. A server that does not accept
-    the device stays silent as well (TEK-19).
+    the device stays silent as well (TEK-19). Replies that come when the device has already moved on are
+    none to it: then the line is slower than it waits.
 
     **Not this rule**: one server replied: that ends the walk; replies arrive where the frames were taken
     and the walk goes on all the same (RETURN-NOT-DELIVERED); an ICMP error says who refuses.
@@ -94,7 +96,7 @@ def server_walk(facts: Facts) -> Iterator[Fired]:
             "UDP-SERVER-WALK",
             Stage.CONNECT,
             f"{len(attempts)} attempts at {_servers(attempts)} on UDP {attempts[0].port} "
-            f"in {_span(counted)}, no reply to any",
+            f"in {_span(counted)}, {_outcome(attempts)}",
             counted,
             attempts=attempts,
             target=Target(None, None, "udp", attempts[0].port),
@@ -104,6 +106,13 @@ def server_walk(facts: Facts) -> Iterator[Fired]:
             tries=len(counted),
             facts={"servers": len(_names(attempts)), "wraps": attempts[-1].address == attempts[0].address},
         )
+
+
+def _outcome(attempts: Sequence[Attempt]) -> str:
+    late = [a.flow.received[0].time_ns - a.last_try_ns for a in attempts if a.is_late]
+    if not late:
+        return "no reply to any"
+    return f"no reply in time; {len(late)} came, {min(late) / 1e9:.1f} s or more after the request: too late"
 
 
 def _walk(facts: Facts, need: Need) -> list[Attempt]:

@@ -18,6 +18,7 @@ from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.http import Answer, answers_of, is_page, is_upgrade
 from pcapaudit.diagnose.rules.persist import is_even
 from pcapaudit.diagnose.silence import by_service
+from pcapaudit.model.addresses import is_public
 from pcapaudit.model.events import HttpResponse, Packet, WebsocketFrame
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
@@ -33,11 +34,14 @@ CLOSE_CODES = {
     1011: "error inside the server", 1013: "try again later",
 }  # fmt: skip
 """Close codes that say what is wrong (RFC 6455, section 7.4.1; 1013: IANA)."""
+MESSAGES = frozenset({0, 1, 2})
+"""Opcodes of frames that carry the application's data (RFC 6455, section 11.8)."""
 MIN_DROPS = 2
 """One lost connection that comes again is no trouble."""
 GIVEN_UP_S = 30.0
 """How long no websocket must work after the last drop to say that none does."""
-ORDINARY = frozenset({200, 400, 404})
+PLAIN_SUCCESS = 200
+ORDINARY = frozenset({PLAIN_SUCCESS, 400, 404})
 """Answers of a server that took the request for a plain GET."""
 
 
@@ -71,6 +75,8 @@ def is_stripped(facts: Facts, answer: Answer) -> bool:
     response = answer.response
     is_data = is_page(response) or "json" in (response.content_type or "").lower()
     by_proxy = response.via is not None or is_near(facts, answer.attempt.flow, response.at) is not None
+    # A success is no refusal: on the site's own network, where every answer is near, it takes the request for a GET.
+    by_proxy = by_proxy or (response.status == PLAIN_SUCCESS and not is_public(answer.attempt.address))
     return response.status in ORDINARY and is_data and not response.upgrade and by_proxy
 
 
@@ -152,7 +158,8 @@ def upgrade_stripped(facts: Facts) -> Iterator[Fired]:
     """A proxy on the way turns the websocket request into a plain GET.
 
     **Seen**: the device's request carries the websocket headers; a page or data comes back with 200, 400 or
-    404, without an Upgrade header, with the mark of a proxy (Via) or from nearby.
+    404, without an Upgrade header, with the mark of a proxy (Via) or from nearby; on the site's own network 200
+    says so by itself.
 
     **Means**: the proxy does not forward the headers Upgrade and Connection.
 
@@ -164,7 +171,7 @@ def upgrade_stripped(facts: Facts) -> Iterator[Fired]:
     stripped = [f for f in _upgrades(facts) if is_refusal(f) and is_stripped(facts, f)]
     for attempts, answers in _groups(stripped):
         response = answers[-1].response
-        why = named_proxy(response) or is_near(facts, attempts[-1].flow, response.at) or ""
+        why = named_proxy(response) or is_near(facts, attempts[-1].flow, response.at) or "a success instead of 101"
         how = f"HTTP {response.status} as if it were an ordinary request ({why})"
         cause = Cause("a proxy does not forward the websocket headers", 30, why, "middlebox")
         yield _fire(facts, "WS-UPGRADE-STRIPPED", attempts, answers, how, [cause])
@@ -304,5 +311,14 @@ def _drop_outcome(facts: Facts, drops: Sequence[Drop]) -> Outcome:
     answers = (a.flow.last_answer for a in facts.attempts_of(drops[-1].attempt.need) if a.answered_ns is not None)
     if any(p is not None and p.time_ns > end for p in answers):
         return Outcome.DEGRADED
-    is_sure = len(drops) > MIN_DROPS or facts.has_waited(end, GIVEN_UP_S)
-    return Outcome.FAILED if is_sure else Outcome.DEGRADED
+    if facts.has_waited(end, GIVEN_UP_S):
+        return Outcome.FAILED
+    # Each worked while it lasted (as with CONN-FLAP), and the capture ends before the next could.
+    served = any(_has_served(d.attempt) for d in drops[-MIN_DROPS:])
+    return Outcome.FAILED if len(drops) > MIN_DROPS and not served else Outcome.DEGRADED
+
+
+def _has_served(attempt: Attempt) -> bool:
+    """Whether messages went both ways on a websocket."""
+    senders = {e.from_client for e in attempt.events if isinstance(e, WebsocketFrame) and e.opcode in MESSAGES}
+    return len(senders) == 2

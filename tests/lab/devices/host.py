@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import socket
 import ssl
 import struct
-import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.lab import dns_codec
+from tests.lab.devices import leases
+from tests.lab.devices.stub import Stub
 
-_LEASE_SCRIPT = Path(__file__).with_name("lease.sh")
-_DNS_WAIT_S = 5.0
-_DNS_TRIES = 2
 _POLL_S = 0.1
 
 
@@ -33,9 +29,8 @@ class Host:
     """What the scenario says about this box."""
 
     def take_lease(self) -> None:
-        """Start a DHCP client that goes on for ever, and wait until it has a lease."""
-        words = ["udhcpc", "-f", "-i", "eth0", "-V", self.settings.get("class", "eth"), "-s", str(_LEASE_SCRIPT)]
-        subprocess.Popen(words, env={**os.environ, "LAB_LEASE": str(self.lease_file)})
+        """Start a DHCP client that goes on for ever (or set a fixed address), and wait until there is a lease."""
+        leases.take_lease(self.settings, self.lease_file)
         while not self.lease_file.exists():
             time.sleep(_POLL_S)
 
@@ -56,12 +51,13 @@ class Host:
         Returns:
             IPv4 addresses of the first server that knew some; empty when none did.
         """
+        stub = Stub.of(self.settings)
         addresses: tuple[str, ...] = ()
         for server in self.resolvers():
             if not addresses:
-                addresses = _ask_kinds(server, name, more_kinds)
+                addresses = _ask_kinds(stub, server, name, more_kinds)
         for server in also:
-            extra = _ask_kinds(server, name, more_kinds)
+            extra = _ask_kinds(stub, server, name, more_kinds)
             addresses = addresses or extra
         return addresses
 
@@ -94,13 +90,17 @@ class Host:
         """
         return self.wrap_tls(self.open_tcp(address, port, wait_s=wait_s), name, newest=newest, alpn=alpn)
 
+    def tls_context(self) -> ssl.SSLContext:
+        """Give a client's context that trusts what this box trusts."""
+        return ssl.create_default_context(cafile=str(self.trust_file))
+
     def wrap_tls(self, connection: socket.socket, name: str, *, newest: bool = True, alpn: str = "") -> ssl.SSLSocket:
         """Do the client's TLS handshake on an open connection.
 
         Raises:
             OSError: A certificate that is not trusted, or the connection broke.
         """
-        context = ssl.create_default_context(cafile=str(self.trust_file))
+        context = self.tls_context()
         if not newest:
             context.maximum_version = ssl.TLSVersion.TLSv1_2
         if alpn:
@@ -108,24 +108,10 @@ class Host:
         return context.wrap_socket(connection, server_hostname=name)
 
 
-def _ask_kinds(server: str, name: str, more_kinds: tuple[int, ...]) -> tuple[str, ...]:
+def _ask_kinds(stub: Stub, server: str, name: str, more_kinds: tuple[int, ...]) -> tuple[str, ...]:
     for kind in more_kinds:
-        _ask(server, name, kind, tries=1)
-    return _ask(server, name, dns_codec.A, tries=_DNS_TRIES)
-
-
-def _ask(server: str, name: str, kind: int, *, tries: int) -> tuple[str, ...]:
-    """Send one query and its repeats from one port with one id, as common stubs do."""
-    query_id = random.randrange(65536)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stub:
-        stub.settimeout(_DNS_WAIT_S)
-        for _ in range(tries):
-            with contextlib.suppress(OSError):
-                stub.sendto(dns_codec.encode_query(query_id, name, kind), (server, 53))
-                addresses = dns_codec.decode_addresses(stub.recv(4096), query_id)
-                if addresses is not None:
-                    return addresses
-    return ()
+        replace(stub, tries=1).ask(server, name, kind)
+    return stub.ask(server, name)
 
 
 def _ask_time(address: str) -> bool:

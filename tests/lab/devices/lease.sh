@@ -10,6 +10,6 @@ bound | renew)
     ;;
 deconfig)
     rm -f "$LAB_LEASE"
-    ip address flush dev "$interface"
+    ip -4 address flush dev "$interface"
     ;;
 esac

@@ -9,6 +9,7 @@ import ssl
 import struct
 import time
 
+from tests.lab.devices import clients
 from tests.lab.devices.host import Host, ping
 
 _PING_TARGET = "4.2.2.2"
@@ -23,15 +24,23 @@ _INTERVAL_S = 15
 
 
 def run(host: Host) -> None:
-    """Boot (address, ping, time, licence), then work with application server and database."""
+    """Boot (address, ping, time, licence), then work with application server and database.
+
+    Settings: ``app_port``; ``clock_tries``, ``clock_rounds`` (asks the time again and again); ``tls`` (``1.2``,
+    ``1.3``); ``client`` (``ssl``, ``gnutls``) towards the application server; ``database``: for PostgreSQL's
+    own client the mode of its encryption, such as ``require``, and ``password``.
+    """
     host.take_lease()
     _wait_for_network()
-    host.set_clock("pool.ntp.org")
+    tries = int(host.settings.get("clock_tries", "1"))
+    any(host.set_clock("pool.ntp.org") for _ in range(tries))
     for port in (57000, 57001):
         _say(host, port)
     while True:
         _say(host, int(host.settings["app_port"]))
         _write_samples(host)
+        if "clock_rounds" in host.settings:
+            host.set_clock("pool.ntp.org")
         time.sleep(_INTERVAL_S)
 
 
@@ -43,9 +52,14 @@ def _wait_for_network() -> None:
 
 
 def _say(host: Host, port: int) -> None:
+    said = os.urandom(random.randint(80, 200))
     for address in host.resolve(_APPLICATION, also=_EXTRA_RESOLVERS)[:1]:
-        with contextlib.suppress(OSError), host.open_tls(_APPLICATION, address, port, newest=False) as server:
-            server.sendall(os.urandom(random.randint(80, 200)))
+        if host.settings.get("client") == "gnutls":
+            clients.gnutls(host, _APPLICATION, address, port, said)
+            continue
+        newest = host.settings.get("tls") == "1.3"
+        with contextlib.suppress(OSError), host.open_tls(_APPLICATION, address, port, newest=newest) as server:
+            server.sendall(said)
             server.recv(4096)
 
 
@@ -53,6 +67,10 @@ def _write_samples(host: Host) -> None:
     """Insert into the first database that can be reached."""
     for name in _DATABASES:
         for address in host.resolve(name, also=_EXTRA_RESOLVERS)[:1]:
+            if "database" in host.settings:
+                if clients.psql(host, name, address, host.settings["database"]):
+                    return
+                continue
             with contextlib.suppress(OSError):
                 _insert(host, name, address)
                 return

@@ -46,7 +46,9 @@ FTP_DATA_BLOCKED = Scenario(
     story="Only port 21 is open, as the vendor's paper says; the announced data port gets no answer.",
     firewall="lets TCP 21 to the FTP server out and drops every other TCP port to it without a word",
     boxes=(OFFICE, UPLOADER),
-    expected=(Expected(UPLOADER, "alsoenergy/smaftp", "failed", "app", "FTP-DATA-BLOCKED"),),
+    expected=(
+        Expected(UPLOADER, "alsoenergy/smaftp", "failed", "app", "FTP-DATA-BLOCKED", endpoints=(ALSOENERGY_FTP,)),
+    ),
     checks=(
         lease(UPLOADER),
         Check(f"ftp.response.code == 230 && ip.dst == {UPLOADER.ip}", at_least=2),

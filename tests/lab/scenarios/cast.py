@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.lab.scenario import Box, Check
+from tests.lab.scenario import Box, Check, Expected
 
 PASSES_ALL = "lets everything out, with its replies; gives leases and forwards DNS"
 
 OFFICE = Box("office PC", "office", "02:7a:31:c4:05:55", "10.20.36.155", starts_s=1.0, has_ipv6=True)
+SECOND_OFFICE = Box("second office PC", "office", "02:7a:31:c4:05:56", "10.20.36.156", starts_s=1.5, has_ipv6=True)
 GATEWAY = Box("gateway", "sensorist", "02:54:10:2b:30:01", "10.20.36.101")
 POOL = Box("pool controller", "tek", "02:61:be:08:84:02", "10.20.36.112")
 AGENT = Box("MiniAgent", "wennsoft", "02:4d:a6:57:12:03", "10.20.36.123", settings={"app_port": "57123"})
@@ -37,3 +38,29 @@ def payload_to(box: Box, port: int) -> str:
 def lease(box: Box) -> Check:
     """Promise that a box gets its lease inside the capture."""
     return Check(f"dhcp.option.dhcp == 5 && dhcp.hw.mac_addr == {box.mac}", at_least=1)
+
+
+def gateway_fails(stage: str, rule: str, *endpoints: str, box: Box = GATEWAY) -> Expected:
+    """Give the verdict on a Sensorist gateway; the LED follows from the stage (SEN-22, SEN-23)."""
+    led = "solid red" if stage in {"link", "dhcp"} else "blinking red"
+    return Expected(box, "sensorist/gateway", "failed", stage, rule, led, endpoints=endpoints)
+
+
+def pool_fails(stage: str, rule: str, *endpoints: str, box: Box = POOL) -> Expected:
+    """Give the verdict on a TEK controller; its LEDs tell nothing of the network (TEK-40)."""
+    return Expected(box, "tek/pool-ems", "failed", stage, rule, endpoints=endpoints)
+
+
+def to_port(box: Box, port: int) -> str:
+    """Filter for the datagrams of a box to a port."""
+    return f"udp.dstport == {port} && ip.src == {box.ip} && !icmp"
+
+
+def from_port(box: Box, port: int) -> str:
+    """Filter for the datagrams that come back to a box from a port."""
+    return f"udp.srcport == {port} && ip.dst == {box.ip} && !icmp"
+
+
+def error_to(box: Box, kind: int, code: int) -> str:
+    """Filter for ICMP errors sent to a box."""
+    return f"icmp.type == {kind} && icmp.code == {code} && ip.dst == {box.ip}"

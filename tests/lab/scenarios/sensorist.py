@@ -29,7 +29,12 @@ BLINKING_RED = Scenario(
     " vendor's web site, which is on one of the two server addresses.",
     firewall="drops TCP 443 and 4321 from the gateway without a word; lets all else out",
     boxes=(_CURIOUS, GATEWAY),
-    expected=(Expected(GATEWAY, "sensorist/gateway", "failed", "connect", "TCP-ALL-PORTS-FAIL", "blinking red"),),
+    expected=(
+        Expected(
+            *(GATEWAY, "sensorist/gateway", "failed", "connect", "TCP-ALL-PORTS-FAIL", "blinking red"),
+            endpoints=(":4321", ":443"),
+        ),
+    ),
     checks=(
         lease(GATEWAY),
         Check(syn(GATEWAY, 4321), at_least=8),

@@ -64,7 +64,9 @@ IPAD_DROPPED = Scenario(
     " gets no answer on 9001. Its cloud works.",
     firewall="routes between the two subnets and drops TCP 9001 there without a word; lets all else through",
     boxes=(OFFICE, IPAD, FAR_NEXUS),
-    expected=(Expected(IPAD, "skala/ipad", "failed", "connect", "TCP-SYN-TIMEOUT"),),
+    expected=(
+        Expected(IPAD, "skala/ipad", "failed", "connect", "TCP-SYN-TIMEOUT", endpoints=(f"{FAR_NEXUS.ip}:9001",)),
+    ),
     checks=(
         lease(IPAD),
         Check(f"{_ASKED} && dns.a == {FAR_NEXUS.ip}", at_least=2),
@@ -85,7 +87,7 @@ IPAD_REBINDING = Scenario(
     firewall="lets everything through; its resolver removes private addresses from answers of the internet's DNS",
     boxes=(NEXUS, IPAD),
     expected=(
-        Expected(IPAD, "skala/ipad", "failed", "dns", "DNS-REBIND-FILTERED"),
+        Expected(IPAD, "skala/ipad", "failed", "dns", "DNS-REBIND-FILTERED", endpoints=(NEXUS_NAME,)),
         Expected(NEXUS, "skala/nexus"),
     ),
     checks=(

@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from tests.lab.scenario import Scenario
-from tests.lab.scenarios import alsoenergy, sensorist, skala, tek, wennsoft
+from tests.lab.scenarios import (
+    addresses,
+    alsoenergy,
+    clocks,
+    database,
+    five_vendors,
+    links,
+    lookups,
+    middleboxes,
+    paths,
+    refusals,
+    sensorist,
+    skala,
+    tek,
+    tls,
+    transfer,
+    variations,
+    web,
+    websocket,
+    wennsoft,
+)
 
-_ALL = (
+_SAMPLES = (
     sensorist.BLINKING_RED,
     sensorist.HEALTHY,
     sensorist.NO_DHCP,
@@ -23,4 +43,25 @@ _ALL = (
     wennsoft.DROPPED,
 )
 
+_ALL = (
+    *_SAMPLES,
+    *refusals.ALL,
+    *lookups.ALL,
+    *addresses.ALL,
+    *links.ALL,
+    *clocks.ALL,
+    *paths.ALL,
+    *tls.ALL,
+    *transfer.ALL,
+    *web.ALL,
+    *websocket.ALL,
+    *database.ALL,
+    *middleboxes.ALL,
+    *variations.ALL,
+    *five_vendors.ALL,
+)
+
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
+
+SAMPLES: tuple[str, ...] = tuple(scenario.name for scenario in _SAMPLES)
+"""Scenarios whose captures are the user's samples."""

@@ -25,7 +25,7 @@ DROPPED = Scenario(
     story="The controller has a lease and DNS, asks one server after the other and hears nothing.",
     firewall="drops UDP port 8844 outbound without a word; lets all else out",
     boxes=(OFFICE, POOL),
-    expected=(Expected(POOL, "tek/pool-ems", "failed", "connect", "UDP-SERVER-WALK"),),
+    expected=(Expected(POOL, "tek/pool-ems", "failed", "connect", "UDP-SERVER-WALK", endpoints=(":8844",)),),
     checks=(lease(POOL), Check(_REQUESTS, at_least=9), Check(_REPLIES, at_most=0), _NO_TCP),
     seconds=90,
     drops=("udp dport 8844 drop",),

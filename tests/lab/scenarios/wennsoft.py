@@ -30,7 +30,7 @@ DROPPED = Scenario(
     story="Licence and application servers answer; both database servers are silent.",
     firewall="drops TCP 5432 outbound without a word; lets all else out",
     boxes=(OFFICE, AGENT),
-    expected=(Expected(AGENT, "wennsoft/miniagent", "failed", "connect", "TCP-SYN-TIMEOUT"),),
+    expected=(Expected(AGENT, "wennsoft/miniagent", "failed", "connect", "TCP-SYN-TIMEOUT", endpoints=(":5432",)),),
     checks=(*_BOOT, Check(syn(AGENT, 5432), at_least=8), Check(any_tcp_answer(AGENT, 5432), at_most=0)),
     seconds=90,
     drops=("tcp dport 5432 drop",),

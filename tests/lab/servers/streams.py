@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import struct
+from collections.abc import Callable
 
 from tests.lab import websocket_codec
 from tests.lab.servers.certificates import TlsDoor
@@ -16,22 +17,46 @@ _TLS_HANDSHAKE = b"\x16"
 _SSL_REQUEST = struct.pack(">II", 8, 80877103)
 
 
+Answer = Callable[[str], bytes]
+"""Gives the whole response to a request, of which it gets the head."""
+
+
 def talk_http(stream: Stream) -> None:
     """Serve HTTP/1.1 requests one after the other; an upgrade turns the stream into a websocket."""
+    serve_http(stream, answer_well)
+
+
+def serve_http(stream: Stream, answer: Answer, *, has_websocket: bool = True) -> None:
+    """Answer HTTP/1.1 requests one after the other in a chosen way."""
     while True:
-        head, rest = _receive_head(stream)
-        fields = _fields(head)
-        if fields.get("upgrade", "").lower() == "websocket":
-            _serve_websocket(stream, fields["sec-websocket-key"].encode())
+        head, rest = receive_head(stream)
+        fields = header_fields(head)
+        if has_websocket and fields.get("upgrade", "").lower() == "websocket":
+            _serve_websocket(stream, head)
             return
         receive_exactly(stream, max(0, int(fields.get("content-length", "0")) - len(rest)))
-        body = b'{"status":"ok","next":20}' if head.startswith("POST") else b"<!doctype html><title>home</title>"
-        kind = "application/json" if head.startswith("POST") else "text/html"
-        answer = f"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        stream.sendall(answer.encode() + body)
+        stream.sendall(answer(head))
 
 
-def _receive_head(stream: Stream) -> tuple[str, bytes]:
+def answer_well(head: str) -> bytes:
+    """Give what a vendor's server says: data for an upload, a page for everything else."""
+    if head.startswith("POST"):
+        return response("200 OK", '{"status":"ok","next":20}')
+    return response("200 OK", "<!doctype html><title>home</title>", kind="text/html")
+
+
+def response(status: str, body: str, *, kind: str = "application/json", server: str = "nginx", more: str = "") -> bytes:
+    """Build an HTTP response; ``more`` holds further header lines, each with its line end."""
+    head = f"HTTP/1.1 {status}\r\nServer: {server}\r\nContent-Type: {kind}\r\n{more}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def receive_head(stream: Stream) -> tuple[str, bytes]:
+    """Give the head of the next HTTP message, and what of its body came along.
+
+    Raises:
+        EndedError: The stream ends before.
+    """
     data = b""
     while b"\r\n\r\n" not in data:
         piece = stream.recv(4096)
@@ -42,17 +67,23 @@ def _receive_head(stream: Stream) -> tuple[str, bytes]:
     return head.decode("latin-1"), rest
 
 
-def _fields(head: str) -> dict[str, str]:
+def header_fields(head: str) -> dict[str, str]:
+    """Give the header fields of an HTTP message by their names in lower case."""
     pairs = (line.partition(":") for line in head.split("\r\n")[1:])
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-def _serve_websocket(stream: Stream, key: bytes) -> None:
-    proof = websocket_codec.accept_key(key)
+def accept_websocket(stream: Stream, head: str) -> None:
+    """Answer a request for a websocket with 101 (RFC 6455, section 4.2.2)."""
+    proof = websocket_codec.accept_key(header_fields(head)["sec-websocket-key"].encode())
     stream.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + proof + b"\r\n\r\n"
     )
+
+
+def _serve_websocket(stream: Stream, head: str) -> None:
+    accept_websocket(stream, head)
     while True:
         opcode, data = websocket_codec.receive_message(stream)
         if opcode == websocket_codec.PING:

@@ -1,0 +1,67 @@
+"""Conversations that a box on the way forgets while they are idle: how long, and what shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.params import ns
+from pcapaudit.model.events import Packet
+from pcapaudit.model.words import Stage
+
+RECONNECT_S = 120.0
+"""How soon a new connection must work to show that the path is fine and only the state was lost."""
+MIN_EVENTS, MIN_UNANSWERED = 2, 3
+"""Datagrams get lost singly: so often must they stay unanswered after a pause, and so many in all."""
+
+
+@dataclass(slots=True)
+class IdleLoss:
+    """One conversation that was lost after an idle time: how long, the packets that show it, the new one."""
+
+    attempt: Attempt
+    gap_ns: int
+    packets: list[Packet]
+    renewed: Attempt
+
+
+def forgotten_datagrams(facts: Facts, need: Need) -> list[IdleLoss]:
+    """UDP conversations that died in a pause longer than any that was survived; [] when it happened once only.
+
+    After the pause what the device sends from its old port stays without a reply, and the next port that it
+    takes is answered (RFC 4787, section 4.3: a translator may forget UDP after two minutes at the earliest).
+
+    Args:
+        facts: The device.
+        need: The need whose datagrams are looked at.
+    """
+    if need.direction != "out" or not need.expects_answer or not facts.sees_inbound:
+        return []
+    attempts = [a for a in facts.attempts_of(need) if a.transport == "udp" and a.flow.sent]
+    survived = max((_survived_ns(a) for a in attempts), default=0)
+    losses = [x for old, new in pairwise(attempts) for x in (_loss(old, new),) if x is not None]
+    losses = [x for x in losses if x.gap_ns > survived and x.gap_ns >= ns(facts.params.idle_gap)]
+    is_enough = len(losses) >= MIN_EVENTS and sum(len(x.packets) for x in losses) >= MIN_UNANSWERED
+    return losses if is_enough else []
+
+
+def _survived_ns(attempt: Attempt) -> int:
+    """The longest pause of one port after which a reply came again."""
+    last_reply = attempt.flow.received[-1].frame if attempt.flow.received else 0
+    alive = [p for p in attempt.flow.packets if p.frame <= last_reply]
+    return max((b.time_ns - a.time_ns for a, b in pairwise(alive)), default=0)
+
+
+def _loss(old: Attempt, new: Attempt) -> IdleLoss | None:
+    """How one port died, if it had been answered before and the next one is answered as well."""
+    if not old.has(Stage.RETURN) or not new.has(Stage.RETURN) or old.flow.orig == new.flow.orig:
+        return None
+    last = old.flow.received[-1]
+    unanswered: Sequence[Packet] = [p for p in old.flow.sent if p.frame > last.frame]
+    if not unanswered or new.began_ns - unanswered[-1].time_ns > ns(RECONNECT_S):
+        return None
+    return IdleLoss(old, unanswered[0].time_ns - last.time_ns, list(unanswered), new)
