@@ -8,7 +8,7 @@ FILE   ?= samples/sensorist-blinking-red.pcapng
 BUILT_FROM := setup.cfg pyproject.toml setup.py $(wildcard pcapaudit/scan/*.py pcapaudit/scan/*.pxd pcapaudit/capture/walk.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lab gate lint format types imports mirror sizes signatures clean
+.PHONY: help audit test lab bench gate lint format types imports mirror sizes signatures clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ LAB ?= build/lab
 lab: $(VENV)/.ready-to-test ## make captures with real network stacks (root), derive worse ones, score the audit; ARGS=names
 	$(BIN)/python tests/lab/run.py --out $(LAB) $(ARGS); made=$$?; \
 	PYTHONPATH=. $(BIN)/python tests/lab/score.py $(LAB) $(if $(ARGS),,--page docs/accuracy.md) && exit $$made
+
+bench: $(VENV)/.ready-to-test ## measure pcapaudit beside every tool of its kind that is here; writes docs/performance.md
+	$(BIN)/python -m bench.run $(ARGS)
 
 gate: lint format types imports mirror sizes signatures ## everything a change must pass besides the tests
 
