@@ -82,10 +82,10 @@ def identify(traits: Traits, signatures: Sequence[Signature]) -> Identified:
         signatures: All products that are known.
 
     Returns:
-        One product, several equal candidates, or none; never an error. Routers and hosts that answer DNS
-        for others are no devices.
+        One product, several equal candidates, or none; never an error. Routers, proxies and hosts that answer
+        DNS for others are no devices.
     """
-    if traits.answers_dns or (traits.is_router and not traits.is_shared):
+    if traits.answers_dns or traits.is_proxy or (traits.is_router and not traits.is_shared):
         return Identified()
     matches = [match for signature in signatures if (match := _hold_against(signature, traits)) is not None]
     good = [match for match in matches if match.objection is None]

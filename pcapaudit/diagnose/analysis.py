@@ -25,6 +25,9 @@ from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, NearMiss
 from pcapaudit.model.words import Identification, Stage, Verdict
 
 BUSIEST = 10
+DECLINE = 4
+LEFT_ALONE = frozenset({"LINK-8021X", "LINK-NOT-HEARD", "LINK-WRONG-VLAN", "ARP-GW-NO-REPLY", "ND-GW-NO-REPLY"})
+"""Rules that say, when they are the cause, that a device has no network at all."""
 MAX_HOSTS = 2000
 """Hosts that are looked at as possible devices, the earliest first."""
 
@@ -206,12 +209,13 @@ def _is_listed(d: Diagnosis, c: _Candidate, request: Request) -> bool:
         return True
     if d.verdict is not Verdict.FAILED or d.facts.mac is None or d.root is None:
         return False
-    return _has_no_network(d.root.fired)
+    return _has_no_network(d.root.fired, d.facts)
 
 
-def _has_no_network(fired: Fired) -> bool:
+def _has_no_network(fired: Fired, facts: Facts) -> bool:
     """Reasons to list a device that matches no signature: no usable lease, no gateway, no name at all."""
-    return fired.stage in (Stage.DHCP, Stage.DNS) or fired.rule == "ARP-GW-NO-REPLY"
+    is_declined = fired.rule == "ARP-DUP-IP" and any(c.of_kind(DECLINE) for c in facts.dhcp)
+    return fired.stage in (Stage.DHCP, Stage.DNS) or fired.rule in LEFT_ALONE or is_declined
 
 
 def _busiest(hosts: Sequence[Host], capture: int) -> tuple[BusyHost, ...]:

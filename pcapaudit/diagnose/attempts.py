@@ -7,8 +7,8 @@ by stage; what speaks against it is the business of the rules.
 
 from __future__ import annotations
 
-from collections import Counter
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -19,7 +19,7 @@ from pcapaudit.diagnose.proof import Proof, prove
 from pcapaudit.flows.flow import RST, TCP, UDP, Flow
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import translated
-from pcapaudit.model.events import Event, HttpRequest, Packet, TlsClientHello
+from pcapaudit.model.events import Event, HttpRequest, HttpResponse, Packet, TlsClientHello
 from pcapaudit.model.words import Stage, State
 
 TRANSPORTS = {TCP: "tcp", UDP: "udp"}
@@ -28,6 +28,8 @@ COMMON_PORTS = frozenset({21, 22, 23, 25, 53, 67, 80, 110, 123, 143, 443, 445, 8
 WORDED_APPS = frozenset({"tls", "http", "ftp", "postgres", "websocket"})
 WORDED_PORTS = frozenset({21, 80, 443, 5432})
 LATE_NS = 1_000_000_000
+MAX_BESIDE = 500
+"""Connections of one server that are looked at for a transfer beside its control connection."""
 SPECIAL_APPS = frozenset({"dns", "ntp"})
 """Needs judged by the exchanges of their own stage, not by attempts."""
 
@@ -207,10 +209,25 @@ class Binder:
         attempt = Attempt(need, member, host, far[0], TRANSPORTS[proto], flow.resp[1], flow, events, list(tries))
         attempt.is_late = proto == TCP and _resets_late_answer(flow)
         attempt.proofs = prove(flow, events, need.endpoints[member], is_persistent=need.persistent)
-        if not events and index in self._traffic.cut_flows and _is_worded(attempt):
+        if index in self._traffic.cut_flows and _is_worded(attempt) and _is_unread(events):
             # What was said lies behind the snap length: that something was said proves no answer.
             attempt.proofs = {s: p for s, p in attempt.proofs.items() if s is Stage.CONNECT}
+        if attempt.endpoint.app == "ftp" and attempt.has(Stage.TLS) and not self._moves_data(attempt):
+            # An unreadable dialogue is no transfer (X-12): without a data connection beside it nothing was served.
+            attempt.proofs = {s: p for s, p in attempt.proofs.items() if s in (Stage.CONNECT, Stage.TLS)}
         return attempt
+
+    def _moves_data(self, control: Attempt) -> bool:
+        """Whether another connection of the two moved payload while the control connection lasted."""
+        own = control.flow.orig[0] if control.flow.orig[0] != control.address else control.flow.resp[0]
+        for index in self._traffic.flows_by_address.get(control.address, [])[:MAX_BESIDE]:
+            a_ip, _, b_ip, _, proto = self._traffic.ends(index)
+            if proto == TCP and index != control.flow.index and own in (a_ip, b_ip):
+                flow = self._traffic.flow(index)
+                is_beside = control.flow.first_ns <= flow.first_ns <= control.flow.last_ns
+                if is_beside and (flow.received_data or len(flow.unacked_data) < len(flow.sent_data)):
+                    return True
+        return False
 
     def _is_proxied(self, index: int, proto: int) -> bool:
         return proto == TCP and proxied_to(self._traffic.conversation(index)) is not None
@@ -315,6 +332,13 @@ def _resets_late_answer(flow: Flow) -> bool:
 def _is_worded(attempt: Attempt) -> bool:
     """Whether the service speaks a protocol in which refusals are payload, too."""
     return attempt.transport == "tcp" and (attempt.endpoint.app in WORDED_APPS or attempt.port in WORDED_PORTS)
+
+
+def _is_unread(events: Sequence[Event]) -> bool:
+    """Whether nothing was read, or of an HTTP response no more than its first line: a portal says 200, too."""
+    heads = [e for e in events if isinstance(e, HttpResponse)]
+    has_more = any(e.content_type or e.upgrade or e.content_length is not None for e in heads)
+    return not events or (bool(heads) and not has_more)
 
 
 def _host_of(request: HttpRequest) -> str | None:

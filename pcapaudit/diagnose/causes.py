@@ -53,6 +53,11 @@ def silence_causes(facts: Facts, attempts: Sequence[Attempt]) -> Causes:
     return result
 
 
+def outage_causes(facts: Facts, attempts: Sequence[Attempt]) -> list[Cause]:
+    """An outage at the server, where these failed attempts and other hosts' show one that is over; else nothing."""
+    return [cause for cause, _, _ in _came_back(facts, attempts)]
+
+
 Sign = Callable[[Facts, Sequence[Attempt]], Iterable[tuple[Cause, list[int], bool]]]
 
 
@@ -76,7 +81,9 @@ def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
 
 
 def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
-    """Another host of the LAN reaches the same server and port."""
+    """Another host of the LAN reaches the same server and port, and not only after an outage that hit both."""
+    if any(True for _ in _came_back(facts, attempts)):
+        return
     for address, transport, port in dict.fromkeys((a.address, a.transport, a.port) for a in attempts):
         contrast = facts.reached_by_others(address, transport, port, since_ns=_since(facts, attempts))
         if contrast is not None:
@@ -236,6 +243,20 @@ def _worked_before(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[
         )
 
 
+def _came_back(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
+    """The service fails and then works again, for this device and for the others that call it at the same time."""
+    began, ended = attempts[0].began_ns, max(a.last_try_ns for a in attempts)
+    own = next((a for a in facts.attempts_of(attempts[0].need) if a.began_ns > ended and a.answered_ns), None)
+    targets = {(a.address, a.port) for a in attempts}
+    foreign = [f for a in {a.address for a in attempts} for f in _foreign_flows(facts, a) if f.resp in targets]
+    meanwhile = [f for f in foreign if f.proto == TCP and f.syns and began <= f.first_ns <= ended]
+    later = next((f for f in foreign if f.first_ns > ended and f.is_established), None)
+    if own is None or later is None or not meanwhile or any(f.is_established for f in meanwhile):
+        return
+    text = f"it fails for {len({f.orig[0] for f in meanwhile}) + 1} hosts and works for them again later"
+    yield Cause("maintenance or an outage at the server", 30, text, "server"), [later.first_frame], False
+
+
 def _beyond_the_firewall(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """The mirror is outside the firewall, or on both sides of it: is the attempt seen there?"""
     twins = twins_of(facts.traffic)
@@ -271,6 +292,7 @@ SIGNS: tuple[Sign, ...] = (
     _some_addresses,
     _late_answers,
     _worked_before,
+    _came_back,
     _beyond_the_firewall,
     _not_registered,
 )

@@ -14,9 +14,8 @@ from pcapaudit.diagnose.domains import registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.makers import is_near
 from pcapaudit.diagnose.params import ns
-from pcapaudit.diagnose.silence import end_by
+from pcapaudit.diagnose.silence import end_by, said_unseen
 from pcapaudit.flows.flow import TCP
-from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import (
@@ -132,10 +131,8 @@ def _went_on(offer: Offer, closed: Packet) -> bool:
 
     A visible certificate means TLS 1.2 or older, where application records come behind the handshake only.
     """
-    if any(e.application for e in offer.attempt.events if isinstance(e, TlsRecords)):
-        return True
-    ends = [(p.seq + p.payload_len) % (1 << 32) for p in offer.attempt.flow.sent_data]
-    return bool(ends) and all(distance(closed.seq, end) > 0 for end in ends)
+    is_completed = any(e.application for e in offer.attempt.events if isinstance(e, TlsRecords))
+    return is_completed or said_unseen(offer.attempt.flow, closed)
 
 
 # --- validity ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TLS13
-from pcapaudit.diagnose.silence import end_by
+from pcapaudit.diagnose.silence import end_by, said_unseen
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet, TlsAlert, TlsCertificates, TlsRecords, TlsServerHello
 
@@ -27,6 +27,8 @@ def broken_off(attempt: Attempt) -> Packet | None:
         return None
     closed, by_server = (end_by(attempt.flow, last, device=side) for side in (True, False))
     if closed is None or (by_server is not None and by_server.frame < closed.frame):
+        return None
+    if said_unseen(attempt.flow, closed):
         return None
     is_prompt = closed.time_ns - last.time_ns < ns(OWN_TIMEOUT_S)
     has_all = distance(closed.ack, (last.seq + last.payload_len) % (1 << 32)) >= 0
@@ -53,4 +55,6 @@ def _has_gone_on(attempt: Attempt) -> bool:
     is_1_3 = any(isinstance(e, TlsServerHello) and e.version >= TLS13 for e in attempt.events)
     if own is None:
         return True
-    return bool(own.application or own.encrypted_alerts or own.handshake > 2 or (own.change_cipher and not is_1_3))
+    # TLS 1.3 may ask for a second greeting (RFC 8446, section 4.1.4).
+    has_spoken = own.handshake > (2 if is_1_3 else 1) or (own.change_cipher and not is_1_3)
+    return bool(own.application or own.encrypted_alerts or has_spoken)

@@ -24,6 +24,7 @@ from pcapaudit.scan.columns import NO_VLAN
 
 MAX_TALKERS = 1000
 """Hosts of the capture that are held to show which IP version carries its traffic to the outside."""
+QUIET_NS = 60_000_000_000
 V4, V6 = 4, 16
 """Octets of an address, which tell its version."""
 
@@ -71,10 +72,13 @@ def router_addresses(facts: Facts) -> set[bytes]:
 
 
 def neighbour_with_ipv6_alone(facts: Facts) -> Talker | None:
-    """Another host of the VLAN that uses an IPv6 address, where nobody but the device shows IPv4 at all.
+    """Another host of the VLAN that uses an IPv6 address, where for a minute nobody but the device shows IPv4.
 
     A mirror of one port shows of the others only what they send to all: solicitations, and ARP if there is IPv4.
+    Hosts ask for their gateway again within a minute (RFC 1122, 2.3.2.1).
     """
+    if facts.end_ns - facts.start_ns < QUIET_NS:
+        return None
     if any(m.sender_mac != facts.mac and is_same_vlan(facts, m.at) for m in facts.traffic.arp):
         return None
     near = [h for h in facts.hosts if h is not facts.host and h.mac is not None and _may_share(facts, h.vlan)]

@@ -71,10 +71,13 @@ def lookup_finding(
 ) -> Fired:
     """A finding about names: queries and the answers in question as evidence."""
     asked = [m.at for q in lookups for m in q.sent]
+    told_ns = max((m.at.time_ns for m in messages), default=None)
+    # What was asked later, of another resolver say, is no part of what failed.
+    failed_ns = [p.time_ns for p in asked if told_ns is None or p.time_ns <= told_ns]
     details: Details = {
         "decisive": [m.at.frame for m in messages][:8],
         "lookups": tuple(dict.fromkeys(q.name for q in lookups)),
-        "began_ns": max((p.time_ns for p in asked), default=messages[-1].at.time_ns if messages else 0),
+        "began_ns": max(failed_ns, default=told_ns or 0),
         "independent": max(1, len(messages)),
         "target": Target(lookups[0].name, _resolver(lookups[0], messages), "udp", 53),
         **extra,

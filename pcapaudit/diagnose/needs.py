@@ -15,6 +15,7 @@ from pcapaudit.diagnose.attempts import SPECIAL_APPS, Attempt, series_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.proof import Proof, is_worded
+from pcapaudit.flows.exchanges import DnsQuery
 from pcapaudit.model.words import STAGES, WORST_FIRST, Outcome, Result, Stage, State
 
 SERVICE_STAGES: tuple[Stage, ...] = (Stage.CONNECT, Stage.TLS, Stage.APP, Stage.RETURN, Stage.PERSIST)
@@ -65,7 +66,7 @@ def judge_need(need: Need, facts: Facts, fired: Sequence[Fired]) -> NeedJudgemen
     judged = NeedJudgement(need, attempts)
     judged.fired = [f for f in fired if f.need is need]
     groups = _groups(need, attempts)
-    parts = [_judge_group(need, group) for group in groups]
+    parts = [_judge_group(need, group, attempts, facts) for group in groups]
     _merge(judged, parts)
     judged.stages.setdefault(Stage.DNS, _name_state(need, facts, fired, judged))
     _account_for_names(judged)
@@ -103,8 +104,11 @@ def _groups(need: Need, attempts: list[Attempt]) -> list[list[Attempt]]:
     return [attempts] if attempts else []
 
 
-def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
-    """Judge attempts that stand for each other: per member the last conclusive one counts, then the group's rule."""
+def _judge_group(need: Need, attempts: list[Attempt], everything: Sequence[Attempt], facts: Facts) -> _Part:
+    """Judge attempts that stand for each other: per member the last conclusive one counts, then the group's rule.
+
+    ``everything`` are the attempts of the whole need.
+    """
     last_ok: dict[int, int] = {}
     unclear: dict[int, int] = {}
     for a in attempts:
@@ -114,11 +118,16 @@ def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
             # What was said is unreadable (cut, encrypted); that data went both ways speaks against a failure.
             unclear[a.member] = a.flow.last_ns
     proven = {m: max(last_ok.get(m, -1), unclear.get(m, -1)) for m in {*last_ok, *unclear}}
+    for a in attempts[-1:]:
+        if _may_yet_work(a, attempts, facts):
+            proven[a.member] = max(a.began_ns, proven[a.member])
     failing = [a for a in attempts if _has_failed(a) and a.failing_ns > proven.get(a.member, -1)]
+    if _goes_round(attempts, failing):
+        failing = []
     answered = max(last_ok.values(), default=None)
     broken = {a.member for a in failing}
     standing = set(last_ok) - broken
-    if _is_group_failed(need, failing, set(proven) - broken):
+    if _is_group_failed(need, failing, set(proven) - broken, everything):
         return _failed_part(attempts, failing, answered)
     if not standing:
         return _Part(attempts, State.NOT_OBSERVED, _furthest(attempts), answered_ns=answered, failing=failing)
@@ -126,16 +135,51 @@ def _judge_group(need: Need, attempts: list[Attempt]) -> _Part:
     return _Part(attempts, _overall(best), dict(best.proofs), answered_ns=answered, failing=failing)
 
 
+def _goes_round(attempts: Sequence[Attempt], failing: Sequence[Attempt]) -> bool:
+    """Whether the capture just ends on an address that never works, as the device met it before and went on.
+
+    It takes the addresses of a name in turn: each failure at the bad one was repaired by the next at a good one,
+    and the last ones are no more than there were in a row before (ground rule G5).
+    """
+    if not failing:
+        return False
+    good = {a.address for a in attempts if a.answered_ns is not None}
+    names = {a.host for a in attempts if a.answered_ns is not None and a.host}
+    before: set[bytes] = set()
+    run = longest = 0
+    for a in attempts:
+        if a in failing:
+            break
+        run = run + 1 if _has_failed(a) else 0
+        longest = max(longest, run)
+        before |= {a.address} if _has_failed(a) else set()
+    last = {a.address for a in failing}
+    return last <= before - good and len(failing) <= longest and {a.host for a in failing} <= names
+
+
 def _is_under_way(attempt: Attempt) -> bool:
     """Whether a readable dialogue was still going on when the capture ended: it says nothing yet (gate G3)."""
     return attempt.flow.closed_at is None and is_worded(attempt.events)
+
+
+def _may_yet_work(last: Attempt, attempts: Sequence[Attempt], facts: Facts) -> bool:
+    """Whether the capture ends with an open attempt at an address that served when it was asked before.
+
+    The device has left another address for it (an IPv6 one, say) and is about to be served as always (gate G3).
+    """
+    is_open = last.transport == "tcp" and last.answered_ns is None and not _has_failed(last)
+    if not is_open or facts.has_waited(last.last_try_ns, facts.params.syn_wait):
+        return False
+    before = [a for a in attempts if a.address == last.address and a.member == last.member and a is not last]
+    decided = [a for a in before if a.answered_ns is not None or _has_failed(a)]
+    return bool(decided) and not _has_failed(decided[-1])
 
 
 def _has_failed(attempt: Attempt) -> bool:
     return attempt.failed_at not in (None, Stage.PERSIST)
 
 
-def _is_group_failed(need: Need, failing: Sequence[Attempt], standing: set[int]) -> bool:
+def _is_group_failed(need: Need, failing: Sequence[Attempt], standing: set[int], everything: Sequence[Attempt]) -> bool:
     """Whether failing attempts are the failure of the whole group (catalogue 14.2, steps 3 and 4).
 
     All-of: one failure is enough. Any-of: no member works, and every member was tried and failed,
@@ -146,17 +190,22 @@ def _is_group_failed(need: Need, failing: Sequence[Attempt], standing: set[int])
         return bool(failed)
     if not failed or standing:
         return False
-    is_whole = set(range(len(need.endpoints))) <= failed or _keeps_to_one(need, failing)
+    is_whole = set(range(len(need.endpoints))) <= failed or _keeps_to_one(need, failing, everything)
     return is_whole or any(a.failed_at is not Stage.CONNECT for a in failing)
 
 
-def _keeps_to_one(need: Need, failing: Sequence[Attempt]) -> bool:
+def _keeps_to_one(need: Need, failing: Sequence[Attempt], everything: Sequence[Attempt]) -> bool:
     """Whether the device comes back to one member again and again and never to another: its only way.
 
-    A product that holds one connection and looks for a member that works (SEN-06) may still try the others.
+    A product that holds one connection and looks for a member that works (SEN-06) may still try the others. Of
+    several hosts that each count, what the device does at one it does at all.
     """
     returns = Counter(a.address for a in failing)
-    return not need.persistent and max(returns.values()) >= MIN_RETURNS
+    if need.persistent or max(returns.values()) >= MIN_RETURNS:
+        return not need.persistent
+    is_only = len({a.member for a in everything}) == 1
+    failed_hosts = {a.host or a.address for a in everything if _has_failed(a)}
+    return need.hosts_group == "tried" and is_only and len(failed_hosts) >= MIN_RETURNS
 
 
 def _failed_part(attempts: list[Attempt], failing: list[Attempt], last_ok: int | None) -> _Part:
@@ -288,6 +337,9 @@ RULE_RESULTS: dict[str, str] = {
 }
 """What a need's or endpoint's result is called when this rule explains it; no answer otherwise."""
 
+WITHOUT_ADDRESS = frozenset({"DNS-NO-REPLY", "DNS-REFUSED", "DNS-SERVFAIL", "DNS-NXDOMAIN", "DNS-NODATA"})
+"""Failures of a name that brought no address; of the others a wrong address is the sign."""
+
 RESULT_ORDER: tuple[str, ...] = tuple(dict.fromkeys(RULE_RESULTS.values()))
 
 
@@ -300,10 +352,7 @@ def _name_state(need: Need, facts: Facts, fired: Sequence[Fired], judged: NeedJu
         for f in fired
         if f.stage is Stage.DNS and f.outcome is Outcome.FAILED and any(_is_for(need, facts, n) for n in f.lookups)
     ]
-    spoiled = {n for f in bad for n in f.lookups}
-    good = [
-        q for q in resolved if q.name not in spoiled or q.began_ns > max(f.began_ns for f in bad if q.name in f.lookups)
-    ]
+    good = [q for q in resolved if all(_is_newer(q, f) for f in bad if q.name in f.lookups)]
     if good:
         last = good[-1]
         return Proof(State.OK, f"{last.name} resolved", tuple(last.frames[:4]), last.answers[-1].at.time_ns)
@@ -315,6 +364,17 @@ def _name_state(need: Need, facts: Facts, fired: Sequence[Fired], judged: NeedJu
     return Proof(
         State.NOT_OBSERVED, "", reason="no lookup in the capture" if not lookups else "the capture cannot tell"
     )
+
+
+def _is_newer(query: DnsQuery, failed: Fired) -> bool:
+    """Whether a question that was answered with an address overrules a failure of the name.
+
+    Of resolvers that are asked side by side the one that knows the name decides, in whatever order they were asked.
+    """
+    if failed.rule not in WITHOUT_ADDRESS:
+        return query.began_ns > failed.began_ns
+    told = (m.at.time_ns for m in query.answers if any(isinstance(r.data, bytes) for r in m.answers))
+    return max(told) > failed.began_ns
 
 
 def _is_for(need: Need, facts: Facts, name: str) -> bool:

@@ -18,6 +18,7 @@ from pcapaudit.model.words import Addressee, Stage
 
 LOOK_UP_TIMES = 3
 LIKELY = 30
+PROXY_LOGIN = 407
 VENDOR_FIRST_KINDS = frozenset({"server", "registration"})
 
 
@@ -59,6 +60,8 @@ def _addressee(fired: Fired) -> Addressee:
 
 
 def _forms(fired: Fired) -> Sequence[tuple[Addressee, Form]]:
+    if fired.rule == "HTTP-ERROR" and fired.facts.get("status") == PROXY_LOGIN:
+        return _PROXY
     explicit = BY_RULE.get(fired.rule)
     if explicit is not None:
         return explicit
@@ -94,6 +97,41 @@ def ftp_data_form(facts: Facts, fired: Fired) -> str:
         f"opens to the same host beside it get no answer. Please let the firewall follow FTP, or open the server's "
         f"passive ports outbound to that host. Seen from {_window(fired)} (frames {_frames(fired)}); please search "
         f"the firewall's log for {_source(facts)} at {_moments(fired)}."
+    )
+
+
+def ftp_active_form(facts: Facts, fired: Fired) -> str:
+    """Translate the address inside FTP as well."""
+    return (
+        f"{_device(facts)} uses FTP in active mode, and the address that it tells the server is not translated: "
+        f"{fired.summary}, from {_window(fired)} (frames {_frames(fired)}). Please switch on the FTP helper "
+        f"(application gateway) of the router, or let the device use passive mode."
+    )
+
+
+def proxy_form(facts: Facts, fired: Fired) -> str:
+    """Let the device through the proxy, or past it, without a login."""
+    return (
+        f"{_device(facts)} cannot log in at a proxy. {fired.summary[:1].upper()}{fired.summary[1:]}, from "
+        f"{_window(fired)} (frames {_frames(fired)}). Please let the proxy pass {_destination(fired)} for this device "
+        f"without a login, or let the device out directly."
+    )
+
+
+def portal_form(facts: Facts, fired: Fired) -> str:
+    """Let the device out without anybody logging in."""
+    return (
+        f"{_device(facts)} cannot log in at a portal. {fired.summary[:1].upper()}{fired.summary[1:]}, from "
+        f"{_window(fired)} (frames {_frames(fired)}). Please exempt the device's MAC address from the portal."
+    )
+
+
+def upgrade_form(facts: Facts, fired: Fired) -> str:
+    """Hand the websocket's request on as it is."""
+    return (
+        f"{fired.summary[:1].upper()}{fired.summary[1:]}, from {_window(fired)} (frames {_frames(fired)}). Please let "
+        f"the proxy hand the headers Upgrade and Connection on for {_device(facts)} to {_destination(fired)}, or "
+        f"exempt this connection from it."
     )
 
 
@@ -159,6 +197,33 @@ def dns_form(facts: Facts, fired: Fired) -> str:
     return (
         f"{resolver}{fired.summary} at {readable(fired.began_ns)} (frames {_frames(fired)}). Please make {names} "
         f"resolve for {_device(facts)}, and test it with a query from the device's subnet, not from a server."
+    )
+
+
+def large_answers_form(facts: Facts, fired: Fired) -> str:
+    """Let large DNS answers pass, over UDP and over TCP."""
+    resolver = ", ".join(_target_address(fired)) or "its resolver"
+    return (
+        f"Please let DNS answers of every size pass between {_device(facts)} and {resolver}: UDP 53 above 512 bytes, "
+        f"with the EDNS extension and with fragments, and TCP 53 beside it (RFC 7766). At "
+        f"{readable(fired.began_ns)}: {fired.summary} (frames {_frames(fired)})."
+    )
+
+
+def idle_form(facts: Facts, fired: Fired) -> str:
+    """Keep connections that are idle."""
+    return (
+        f"Please keep connections from {_device(facts)} to {_destination(fired)} longer while they are idle: raise the "
+        f"idle time-out of firewall, translator and proxy for them. Seen from {_window(fired)}: {fired.summary} "
+        f"(frames {_frames(fired)})."
+    )
+
+
+def spare_way_form(facts: Facts, fired: Fired) -> str:
+    """Make both ways out alike."""
+    return (
+        f"For {_device(facts)}: {fired.summary} (frames {_frames(fired)}). Please let both routers share their "
+        f"connection tables, or accept that connections break; and give the spare line the same firewall rules."
     )
 
 
@@ -272,6 +337,7 @@ BY_STAGE: dict[Stage, Sequence[tuple[Addressee, Form]]] = {
 }
 _IPV4: Sequence[tuple[Addressee, Form]] = ((Addressee.LAN, ipv4_form),)
 _IPV6: Sequence[tuple[Addressee, Form]] = ((Addressee.LAN, ipv6_form),)
+_PROXY: Sequence[tuple[Addressee, Form]] = ((Addressee.FIREWALL, proxy_form),)
 BY_RULE: dict[str, Sequence[tuple[Addressee, Form]]] = {
     "DHCP-RELAY-NO-REPLY": ((Addressee.LAN, relay_form),),
     "DHCP-IPV6-ONLY": _IPV4,
@@ -293,14 +359,22 @@ BY_RULE: dict[str, Sequence[tuple[Addressee, Form]]] = {
     "TLS-CERT-INVALID": ((Addressee.INSPECTION, inspection_form), (Addressee.VENDOR, vendor_form)),
     "FTP-DATA-BLOCKED": ((Addressee.FIREWALL, ftp_data_form),),
     "FTP-PASV-PRIVATE": _VENDOR,
-    "FTP-ACTIVE-NAT": _FIREWALL,
+    "FTP-ACTIVE-NAT": ((Addressee.FIREWALL, ftp_active_form),),
     "WS-UPGRADE-REJECTED": ((Addressee.INSPECTION, inspection_form), (Addressee.VENDOR, vendor_form)),
-    "WS-UPGRADE-STRIPPED": _INSPECTION,
+    "WS-UPGRADE-STRIPPED": ((Addressee.INSPECTION, upgrade_form),),
     "HTTP-BLOCK-PAGE": _INSPECTION,
-    "CAPTIVE-PORTAL": ((Addressee.LAN, gateway_form),),
+    "CAPTIVE-PORTAL": ((Addressee.LAN, portal_form),),
     "PROXY-ONLY-NET": _FIREWALL,
-    "PROXY-CONNECT-REJECTED": _FIREWALL,
+    "PROXY-CONNECT-REJECTED": _PROXY,
     "PG-NO-REPLY": _FIREWALL_THEN_VENDOR,
     "TCP-DATA-BLACKHOLE": _INSPECTION,
     "MTU-BLACKHOLE": _FIREWALL,
+    "DNS-TRUNCATED": ((Addressee.FIREWALL, large_answers_form),),
+    "DNS-EDNS-DROP": ((Addressee.FIREWALL, large_answers_form),),
+    "DNS-ANSWER-UNUSED": ((Addressee.LAN, gateway_form),),
+    "DNS-NO-QUERY": _VENDOR,
+    "SVC-NO-ATTEMPT": _VENDOR,
+    "NAT-IDLE-TIMEOUT": ((Addressee.FIREWALL, idle_form),),
+    "WS-DROP": ((Addressee.FIREWALL, idle_form), (Addressee.VENDOR, vendor_form)),
+    "PATH-SWITCH": ((Addressee.LAN, spare_way_form),),
 }

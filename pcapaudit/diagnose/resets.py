@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
-from pcapaudit.flows.flow import RST, Flow
+from pcapaudit.flows.flow import ACK, RST, Flow
+from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_public
 from pcapaudit.model.events import Packet
@@ -22,6 +23,7 @@ MIN_COUNTED, COUNTER_STEP = 3, 1000
 """Packets that show an identification counter, and its steps (other flows of the server count in between)."""
 BURST_NS = 100_000_000
 MAX_READ = 20
+WINDOW = 65_535
 FITS = "it fits the server's own packets"
 MAX_FLOWS = 200
 """Flows of one address that are read for its normal TTL and round-trip time."""
@@ -146,8 +148,24 @@ def _race(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
 
 
 def _rising(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    if _is_astray(flow, reset):
+        return _Sign(25, "its sequence number lies outside the window")
     sequences = [p.seq for p in flow.received if p.flags & RST and abs(p.time_ns - reset.time_ns) < 1_000_000_000]
     return _Sign(25, "several resets with rising sequence numbers") if len(set(sequences)) >= 3 else None
+
+
+def _is_astray(flow: Flow, reset: Packet) -> bool:
+    """Whether a reset on an established flow fits neither what the server sent nor what the device awaits.
+
+    A server's own reset bears its next number, or the one that the device acknowledged (RFC 9293, 3.10.7); a window
+    without scaling (RFC 7323) leaves room for lost packets.
+    """
+    sent = [p for p in flow.received if p.frame < reset.frame and not p.flags & RST]
+    acks = [p for p in flow.sent if p.frame < reset.frame and p.flags & ACK]
+    if not sent or not acks or not flow.is_established:
+        return False
+    known = (sent[-1].seq + sent[-1].payload_len, acks[-1].ack)
+    return all(abs(distance(reset.seq, number % (1 << 32))) > WINDOW for number in known)
 
 
 def _like_gateway(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcapaudit.diagnose.encrypted import uses_encrypted_dns
+from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.ladder import OWN_STAGES
 from pcapaudit.diagnose.params import ns
@@ -15,6 +16,8 @@ from pcapaudit.model.words import Identification, Outcome, Role, Stage, State, V
 
 SILENCE = frozenset({"TCP-SYN-TIMEOUT", "TCP-ALL-PORTS-FAIL"})
 UDP_SILENCE = frozenset({"UDP-NO-REPLY", "UDP-SERVER-WALK"})
+STILL = frozenset({"SVC-NO-ATTEMPT", "SILENT-AFTER-OK"})
+"""Rules on a device that is still although nothing stops it."""
 EARLY_S = 60.0
 """Tries within this time of the capture's beginning may be the rest of an older row."""
 
@@ -97,11 +100,19 @@ def next_step(d: Diagnosis) -> str | None:
         return "Name resolution is encrypted: switch that off on the device, capture again for 10 minutes."
     silent = [f for w in d.findings if w.outcome is Outcome.UNDECIDABLE for f in (w.fired,)]
     if silent:
-        return f"{silent[0].summary.rstrip('.')}: capture 10 minutes, power-cycle the device after starting."
+        advice = f"{silent[0].summary.rstrip('.')}: capture 10 minutes, power-cycle the device after starting."
+        return " ".join([advice, *_other_way(silent[0], facts)])
     tried = any(n.attempts for n in d.needs)
     if not tried:
         return "The device tried nothing while captured: start the capture, power-cycle the device, wait 10 minutes."
     return "Start the capture, then power-cycle the device, wait 10 minutes."
+
+
+def _other_way(silent: Fired, facts: Facts) -> list[str]:
+    """What the signature says of silence: some products have a second way out, which no capture of the LAN shows."""
+    remedies = facts.signature.remedies if facts.signature is not None else {}
+    words = remedies.get(silent.rule) or (remedies.get("SVC-NO-ATTEMPT") if silent.rule in STILL else None)
+    return [words.text.strip()] if words is not None and silent.rule in STILL else []
 
 
 def said_note(d: Diagnosis, shown: IndicatorState | None, said: Said) -> str | None:

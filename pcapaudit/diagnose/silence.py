@@ -94,6 +94,14 @@ def _moved_on(facts: Facts, attempt: Attempt, after_ns: int) -> bool:
     return any(a.key == attempt.key and a.began_ns >= max(after_ns, last) for a in facts.attempts if a is not attempt)
 
 
+def said_unseen(flow: Flow, closed: Packet) -> bool:
+    """Whether the originator said something before its close that the capture does not hold."""
+    ends = [(p.seq + p.payload_len) % (1 << 32) for p in flow.sent_data if p.frame != closed.frame]
+    # A reset may stand behind the number of a FIN that never left (seen with GnuTLS on Linux: close with data unread).
+    spare = 1 if closed.flags & RST else 0
+    return bool(ends) and all(distance(closed.seq, end) > spare for end in ends)
+
+
 def is_acknowledged(flow: Flow, packet: Packet) -> bool:
     """Whether the far side's TCP acknowledged a segment of the device."""
     end = (packet.seq + packet.payload_len) % (1 << 32)

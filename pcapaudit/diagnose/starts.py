@@ -24,6 +24,7 @@ ACROSS_S = 2.0
 """A connection that goes on this long after a start was not lost in it."""
 GATEWAY_S, WORK_S = 5.0, 60.0
 """After its start a box with a fixed address looks for its gateway at once, and for its work within a minute."""
+MIN_PAIR = 2
 MAX_CROSSING = 50
 """Connections of one device that are held against its starts; one that goes on is enough."""
 SLEEPER_OPTIONS = frozenset({108, 114, 119, 252})
@@ -94,15 +95,22 @@ def is_init_reboot(message: DhcpMessage) -> bool:
 
 
 def reboots_of(facts: Facts) -> list[Start]:
-    """Starts of the whole device, each of which got past its lease: by DHCP, else by its announcements."""
+    """Starts of the whole device, each of which got past its lease: by DHCP, else by its announcements.
+
+    Empty where there are no two of them.
+    """
+    starts = _starts_by_dhcp(facts) if facts.dhcp else _announced_boots(facts)
+    if len(starts) < MIN_PAIR:
+        return []
     used = _address_uses(facts)
     if facts.dhcp:
-        kinds = frozenset({"discover"}) if _is_sleeper(facts) else frozenset({"discover", "reboot"})
         cycles = {m.at.frame: c for c in facts.dhcp for m in c.messages}
-        starts = [s for s in starts_of(facts, kinds) if _got_past_lease(cycles[s.at.frame], s, used)]
-    else:
-        starts = _announced_boots(facts)
+        starts = [s for s in starts if _got_past_lease(cycles[s.at.frame], s, used)]
     return [a for a, b in pairwise(starts) if _is_any_between(used, a, b)] + starts[-1:]
+
+
+def _starts_by_dhcp(facts: Facts) -> list[Start]:
+    return starts_of(facts, frozenset({"discover"}) if _is_sleeper(facts) else frozenset({"discover", "reboot"}))
 
 
 def _is_any_between(used: Sequence[int], start: Start, following: Start) -> bool:
@@ -133,12 +141,15 @@ def _address_uses(facts: Facts) -> list[int]:
 
 def _announced_boots(facts: Facts) -> list[Start]:
     """Starts of a box with a fixed address: it looks for its neighbours at once, then for its work."""
+    starts = starts_of(facts, frozenset({"announcement"}))
+    if len(starts) < MIN_PAIR:
+        return []
     own = facts.traffic.arps_by_mac.get(facts.mac, ()) if facts.mac is not None else ()
     asks = sorted(m.at.time_ns for m in own if m.op == 1 and m.target_ip != m.sender_ip and m.at.dmac == BROADCAST_MAC)
     work = sorted([q.began_ns for k in facts.lookups for q in k.queries] + [f.first_ns for f in facts.outward_flows])
     return [
         s
-        for s in starts_of(facts, frozenset({"announcement"}))
+        for s in starts
         if _has_within(asks, s.signs[-1].at.time_ns, GATEWAY_S) and _has_within(work, s.at.time_ns, WORK_S)
     ]
 

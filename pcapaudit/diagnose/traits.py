@@ -17,6 +17,8 @@ from pcapaudit.model.traits import Contact, Traits
 
 AFTER_LEASE_S = 60.0
 TRANSPORTS = {TCP: "tcp", UDP: "udp"}
+MAX_ASKED = 200
+"""Connections of others to one host that are read to see whether it is their proxy."""
 MAX_FLOWS = 5000
 """Flows of one host that are read for its traits; a host with more is no gateway."""
 
@@ -45,12 +47,19 @@ def traits_of(facts: Facts) -> Traits:
         registered_domains=len({registered_domain(n) for n in queried}),
         user_agents=tuple(words.agents),
         answers_dns=not facts.addresses.isdisjoint(facts.traffic.dns_answerers),
+        is_proxy=_is_proxy(facts, inward),
         is_router=facts.host.is_router,
         sent_tcp=any(f.proto == TCP and f.sent.packets for f in outward),
         asked_after_lease=tuple(_asked_after_lease(facts)),
         query_counts=Counter(q.name for q in facts.lookups for _ in q.sent),
         is_shared=facts.is_outside_view,
     )
+
+
+def _is_proxy(facts: Facts, inward: Sequence[Outline]) -> bool:
+    """Whether others ask the host to go somewhere for them; what it does then is their business, not its own."""
+    asked = [f.index for f in inward if f.proto == TCP and f.sent.payload_high][:MAX_ASKED]
+    return any(proxied_to(facts.traffic.conversation(index)) is not None for index in asked)
 
 
 def _is_direction_known(flow: Outline) -> bool:

@@ -26,7 +26,7 @@ MAX_REPEATS = 50
 """Equal packets of one connection among which the one that was forwarded is looked for."""
 SHORT_TALKS = frozenset({53, 67, 123, 137, 5353})
 """Services with a conversation per question: they have an identifier of their own, and there are too many."""
-MIN_DATAGRAMS = 2
+MIN_DATAGRAMS, MIN_AGREEING = 2, 3
 """Datagrams that must agree: unlike TCP they have no number that only one connection bears."""
 
 
@@ -96,18 +96,29 @@ def _read_tcp_twins(traffic: Traffic) -> Iterator[Twin]:
 
 
 def _udp_twins(traffic: Traffic) -> Iterator[Twin]:
-    """Pairs of UDP flows to one server and port whose datagrams have the same sizes at the same times."""
+    """Pairs of UDP flows to one server and port whose datagrams have the same sizes at the same times.
+
+    A device that walks along servers sends one datagram to each: then it is the pairs of two addresses that must agree.
+    """
+    by_hosts: dict[tuple[bytes, bytes], list[Twin]] = defaultdict(list)
+    for inner, outer in _like_udp_flows(traffic):
+        one, other = traffic.flow(inner), traffic.flow(outer)
+        frames = _equal_packets(one, other)
+        if frames and len(frames) == len(other.sent):
+            by_hosts[one.orig[0], other.orig[0]].append(Twin(inner, outer, tuple(frames)))
+    for twins in by_hosts.values():
+        agree = sum(len(t.frames) for t in twins) >= MIN_AGREEING
+        yield from (t for t in twins if agree or len(t.frames) >= MIN_DATAGRAMS)
+
+
+def _like_udp_flows(traffic: Traffic) -> Iterator[tuple[int, int]]:
     groups: dict[tuple[bytes, int, int], list[int]] = defaultdict(list)
     for index in np.flatnonzero(traffic.result.flows["proto"] == UDP).tolist():
         outline = traffic.outline(index)
-        if outline.resp[1] in SHORT_TALKS:
-            continue
-        groups[*outline.resp, outline.sent.payload_high].append(index)
+        if outline.resp[1] not in SHORT_TALKS:
+            groups[*outline.resp, outline.sent.payload_high].append(index)
     for group in [g for g in groups.values() if len(g) > 1][:MAX_GROUPS]:
-        for inner, outer in pairwise(group):
-            frames = _equal_packets(traffic.flow(inner), traffic.flow(outer))
-            if len(frames) >= MIN_DATAGRAMS and len(frames) == len(traffic.flow(outer).sent):
-                yield Twin(inner, outer, tuple(frames))
+        yield from pairwise(group)
 
 
 def _equal_packets(one: Flow, other: Flow) -> list[tuple[int, int]]:

@@ -24,6 +24,12 @@ _STATUS_LINE = re.compile(rb"HTTP/(\d\.\d) (\d{3})(?: (.*))?\Z", re.DOTALL)
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CREDENTIALS = ("authorization", "proxy-authorization")
+_MISSES_UPGRADE = re.compile(
+    rb"(?:missing|invalid|no)\W{1,3}(?:(?:websocket|connection)\W{1,3})?(?:upgrade|connection)\W{1,3}(?:header|hdr)"
+    rb"|can\W{1,3}upgrade\W{1,3}only\b|connection\W{1,3}must be\W{1,3}upgrade|upgrade\W{1,3}token not found",
+    re.IGNORECASE,
+)
+"""How the websocket servers of Python and Go say that they were asked for an ordinary page."""
 _UPGRADED = 101
 _WITHOUT_BODY = (204, 304)
 
@@ -296,6 +302,7 @@ def _build_response(head: _Head, body: bytes) -> HttpResponse | None:
         retry_after=get("retry-after"),
         content_length=head.number("content-length"),
         body_prefix=_body_prefix(head, body),
+        misses_upgrade=_MISSES_UPGRADE.search(body[:_MAX_BODY_PREFIX]) is not None,
     )
 
 

@@ -152,6 +152,10 @@ def pair_ntp(messages: Iterable[NtpMessage], addresses: frozenset[bytes]) -> lis
     return polls
 
 
+CYCLE_ENDS = frozenset({4, 5, 6, 7})
+"""DECLINE, ACK, NAK and RELEASE (RFC 2132, section 9.6)."""
+
+
 @dataclass(slots=True)
 class DhcpCycle:
     """One attempt of a client to get or keep its address: from DISCOVER (or a first REQUEST) to
@@ -206,12 +210,17 @@ def dhcp_cycles(messages: Sequence[DhcpMessage], mac: bytes) -> list[DhcpCycle]:
         mac: The client's hardware address (chaddr).
     """
     cycles: list[DhcpCycle] = []
+    kinds: set[int] = set()
+    xids: set[int] = set()
     for m in messages:
         if m.chaddr != mac or (m.op == 1 and m.giaddr != bytes(4)) or _is_about_inform(m):
             continue
-        if not cycles or _starts_cycle(m, cycles[-1]):
+        if not cycles or _starts_cycle(m, kinds, xids):
             cycles.append(DhcpCycle())
+            kinds, xids = set(), set()
         cycles[-1].messages.append(m)
+        kinds.add(m.kind)
+        xids.add(m.xid)
     return cycles
 
 
@@ -219,12 +228,12 @@ def _is_about_inform(message: DhcpMessage) -> bool:
     return message.kind == 8 or (message.kind == 5 and message.yiaddr == bytes(4))
 
 
-def _starts_cycle(message: DhcpMessage, cycle: DhcpCycle) -> bool:
-    is_over = cycle.ack is not None or bool(cycle.naks) or bool(cycle.of_kind(4)) or bool(cycle.of_kind(7))
-    known = {m.xid for m in cycle.messages}
+def _starts_cycle(message: DhcpMessage, kinds: set[int], xids: set[int]) -> bool:
+    """Whether a message opens a new cycle, given the kinds and transaction numbers of the one so far."""
+    is_over = not kinds.isdisjoint(CYCLE_ENDS)
     if message.kind == 1:
         return is_over
-    return message.kind == 3 and is_over and (message.xid not in known or message.ciaddr != bytes(4))
+    return message.kind == 3 and is_over and (message.xid not in xids or message.ciaddr != bytes(4))
 
 
 @dataclass(slots=True)

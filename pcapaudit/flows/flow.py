@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,7 +17,12 @@ EPHEMERAL = 32768
 PATIENCE_NS = 3_000_000_000
 """Who closes this long after asking has waited for an answer: the first repeat of old stacks comes by then, too."""
 
+COPY_NS = 5_000_000
+"""Equal segments nearer to each other than this are copies: no stack repeats so soon (catalogue: CAP-DUP-ID0)."""
+
 Endpoint = tuple[bytes, int]
+_BULKY = ("packets", "sent", "received", "sent_data", "received_data", "unacked_data")
+"""What of a flow grows with its packets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,9 @@ class Flow:
         return self.load(self)
 
     def release(self) -> None:
-        """Forget the packets and what was worked out of them, so that a large capture does not fill the memory."""
-        for name in self.__dict__.keys() - _GIVEN:
-            del self.__dict__[name]
+        """Forget the packets, so that a large capture does not fill the memory; what follows from them stays."""
+        for name in _BULKY:
+            self.__dict__.pop(name, None)
 
     def is_from_orig(self, packet: Packet) -> bool:
         """Whether the originator sent this packet."""
@@ -109,12 +114,20 @@ class Flow:
         """Initial sequence number of the responder.
 
         From its SYN-ACK; else, when a one-sided capture holds the whole opening of the
-        originator, from the first acknowledgment (which confirms exactly the unseen SYN).
+        originator, from the first acknowledgment (which confirms exactly the unseen SYN). Also where
+        the SYN-ACK alone is missing: the responder's first data follow right upon that acknowledgment.
         """
         if self.syn_acks:
             return self.syn_acks[0].seq
-        acks = [p for p in self.sent if p.flags & ACK and not p.flags & (SYN | RST)]
-        return (acks[0].ack - 1) % (1 << 32) if self.syns and acks and not self.received else None
+        first = next((p for p in self.sent if p.flags & ACK and not p.flags & (SYN | RST)), None)
+        if not self.syns or first is None:
+            return None
+        if self.received:
+            is_bare = not first.payload_len and first.seq == (self.syns[0].seq + 1) % (1 << 32)
+            follows = self.received_data[:1] and self.received_data[0].seq == first.ack
+            if not (is_bare and follows and first.frame < self.received[0].frame):
+                return None
+        return (first.ack - 1) % (1 << 32)
 
     @cached_property
     def has_opening(self) -> bool:
@@ -249,14 +262,17 @@ class Flow:
         return bool(self.sent_data) and self.answered_bytes > 0
 
     def retransmissions(self, packets: Iterable[Packet]) -> list[Packet]:
-        """Those of the packets that repeat a payload or a SYN sent before (same sequence number)."""
-        seen: set[tuple[int, int]] = set()
+        """Those of the packets that repeat a payload or a SYN sent before (same sequence number).
+
+        One within 5 ms of the other is a mirror's copy that nothing marks: IPv6 has no identification.
+        """
+        seen: dict[tuple[int, int], int] = {}
         repeats = []
         for p in packets:
             key = (p.seq, p.payload_len)
-            if (p.payload_len or p.flags & SYN) and key in seen:
+            if (p.payload_len or p.flags & SYN) and p.time_ns - seen.get(key, p.time_ns) >= COPY_NS:
                 repeats.append(p)
-            seen.add(key)
+            seen[key] = p.time_ns
         return repeats
 
     # --- the end --------------------------------------------------------------------------------
@@ -315,10 +331,6 @@ class Flow:
         if self.orig[0] == address or self.resp[0] != address:
             return self
         return replace(self, orig=self.resp, resp=self.orig, orig_side=self.resp_side, resp_side=self.orig_side)
-
-
-_GIVEN = frozenset(f.name for f in fields(Flow))
-"""What a flow is made with; all else follows from its packets."""
 
 
 def build_flow(

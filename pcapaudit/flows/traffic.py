@@ -40,7 +40,7 @@ from pcapaudit.scan.result import ScanResult
 
 UDP = 17
 DNS_PORT = 53
-MAX_HELD = 100_000
+MAX_HELD = 300_000
 """Packets of flows that are kept at one time (about 400 bytes each); what is asked for again is read again."""
 MAX_EVENTS = 50_000
 """Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
@@ -426,8 +426,10 @@ class Traffic:
         known = self.outline(flow)
         sent = [s for s in segments if (s.at.src, s.at.sport) == known.orig]
         answered = [s for s in segments if (s.at.src, s.at.sport) != known.orig]
-        # Where the responder was not seen, its first number follows from the acknowledgments.
-        resp_isn = known.received.answer_isn if known.received.packets else self.flow(flow).resp_isn
+        resp_isn = known.received.answer_isn
+        if resp_isn is None and (known.sent.isn is not None or not known.received.packets):
+            # Where the responder or its SYN-ACK was not seen, its first number follows from the acknowledgments.
+            resp_isn = self.flow(flow).resp_isn
         orig, resp = assemble(sent, known.sent.isn), assemble(answered, resp_isn)
         events: list[Event] = []
         for event in conversation.read(orig, resp, port=known.resp[1]):

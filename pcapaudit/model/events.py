@@ -375,6 +375,8 @@ class HttpResponse:
     content_length: int | None = None
     body_prefix: bytes = b""
     """At most 256 bytes of the body that came with the head."""
+    misses_upgrade: bool = False
+    """Whether the body says that the request had no Upgrade or Connection header, as websocket servers put it."""
 
 
 @dataclass(frozen=True, slots=True)

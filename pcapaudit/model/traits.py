@@ -50,6 +50,8 @@ class Traits:
     user_agents: tuple[str, ...] = ()
     answers_dns: bool = False
     """It answered DNS queries of others."""
+    is_proxy: bool = False
+    """Others asked it to go somewhere for them, by CONNECT or by a whole URL."""
     is_router: bool = False
     sent_tcp: bool = False
     """It opened a TCP connection, or tried to."""

@@ -102,6 +102,11 @@ def test_a_forwarder_and_a_router_are_never_devices(*, answers_dns: bool, is_rou
     assert identify(traits, [product(strong=(VISIT,))]).signature is None
 
 
+def test_a_proxy_goes_where_others_want_and_is_no_device() -> None:
+    traits = host(went("192.0.2.1", 8443, "box.acme.example"), asked=["box.acme.example"], is_proxy=True)
+    assert identify(traits, [product(strong=(VISIT,))]).signature is None
+
+
 def test_behind_an_address_that_many_share_nothing_speaks_against_one_of_them() -> None:
     traits = host(
         went("192.0.2.1", 8443, "box.acme.example"),

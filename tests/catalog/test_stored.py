@@ -81,7 +81,7 @@ def test_a_folder_of_somebody_else_is_never_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "__pycache__").exists()
 
 
-@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:40], lambda b: b[:-1] + b"x", lambda b: b[::-1]])
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda b: b[:40], lambda b: b[:-1] + b"x", lambda b: b[::-1]])
 def test_a_damaged_store_is_read_anew(folder: Path, damage: Any) -> None:
     read = load_signatures()
     kept_in(folder).write_bytes(damage(kept_in(folder).read_bytes()))

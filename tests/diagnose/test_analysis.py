@@ -33,6 +33,27 @@ def test_recognised_devices_are_listed_and_others_are_not() -> None:
     assert listed(analysed(GATEWAY + PC)) == [("10.0.0.5", "sensorist/gateway", "healthy")]
 
 
+CLOSED_PORT = """
+0.0   switch > pc EAPOL failure
+1.0   pc > * DHCP DISCOVER
+5.0   pc > * DHCP DISCOVER
+60.0  switch > * WATCH
+"""
+DECLINED = """
+0.0   pc > * DHCP DISCOVER
+0.01  gw > pc DHCP OFFER
+0.02  pc > * DHCP REQUEST
+0.03  gw > pc DHCP ACK
+0.2   pc > * DHCP DECLINE
+60.0  switch > * WATCH
+"""
+
+
+@pytest.mark.parametrize("script", [CLOSED_PORT, DECLINED], ids=["802.1X", "its address is taken"])
+def test_a_host_that_is_kept_from_the_network_is_listed_without_a_signature(script: str) -> None:
+    assert [verdict for _, _, verdict in listed(analysed(script))] == ["failed"]
+
+
 def test_a_host_without_a_lease_is_listed_without_a_signature() -> None:
     [device] = analysed(NO_LEASE).devices
 

@@ -46,6 +46,13 @@ SIGNS = {
         30,
         False,
     ),
+    "it fails for everybody and comes back for everybody": (
+        SYN + "5.5 pc:40000 > cloud:4321 SYN\n6.0 pc:40000 > cloud:4321 SYN\n"
+        "9.0 pc:40001 > cloud:4321 CONNECT\n9.5 dev:50002 > cloud:4321 CONNECT\n9.9 dev:50002 > cloud EXCHANGE 9 9\n",
+        "server",
+        30,
+        False,
+    ),
     "it worked before": (
         "1.0 dev:50009 > cloud:4321 CONNECT\n2.0 dev > cloud EXCHANGE 9 9\n" + SYN,
         "filter",

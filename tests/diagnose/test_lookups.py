@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from pcapaudit.diagnose.lookups import need_of, relevant_lookups, times_words
+from pcapaudit.diagnose.lookups import (
+    attempts_for,
+    lookups_by_name,
+    need_of,
+    relevant_lookups,
+    served_after,
+    times_words,
+)
 from tests.support.judging import facts_of, need, product, tcp
 
 NAMED = product(need(tcp(4321), hosts=["gk.sensorist.com"]))
@@ -36,3 +43,17 @@ def test_the_need_of_a_name_is_the_required_one_that_mentions_it() -> None:
 def test_counts_are_told_in_words() -> None:
     assert times_words([None]) == "once"  # type: ignore[list-item]
     assert times_words([None, None]) == "2 times"  # type: ignore[list-item]
+
+
+def test_names_are_gathered_over_types_and_lead_to_the_attempts_at_their_services() -> None:
+    facts = facts_of(
+        "1 dev > gw LOOKUP gk.sensorist.com A 54.229.203.190\n1.1 dev > gw LOOKUP gk.sensorist.com AAAA empty soa\n"
+        "2 dev > cloud:4321 CONNECT\n3 dev > cloud:4321 EXCHANGE 9 9",
+        NAMED,
+    )
+
+    assert [(name, len(found)) for name, found in lookups_by_name(facts.lookups).items()] == [("gk.sensorist.com", 2)]
+    assert len(attempts_for(facts, ["gk.sensorist.com"])) == 1
+    assert attempts_for(facts, ["example.org"]) == []
+    assert served_after(facts, ["gk.sensorist.com"], facts.start_ns)
+    assert not served_after(facts, ["gk.sensorist.com"], facts.end_ns)

@@ -106,6 +106,28 @@ def test_the_relays_and_the_servers_address_go_into_the_request_to_make_it_answe
     assert "UDP 67 between 10.0.0.1 and 192.168.5.10" in advise(FACTS, fired).remedies[0].text
 
 
+@pytest.mark.parametrize(
+    ("rule", "status", "to", "words"),
+    [
+        ("CAPTIVE-PORTAL", 302, Addressee.LAN, "exempt the device's MAC address from the portal"),
+        ("HTTP-ERROR", 407, Addressee.FIREWALL, "without a login"),
+        ("HTTP-ERROR", 403, Addressee.VENDOR, "Is the device registered"),
+        ("PROXY-CONNECT-REJECTED", None, Addressee.FIREWALL, "gk.acme.example"),
+        ("FTP-ACTIVE-NAT", None, Addressee.FIREWALL, "FTP helper"),
+        ("WS-UPGRADE-STRIPPED", None, Addressee.INSPECTION, "headers Upgrade and Connection"),
+    ],
+)
+def test_what_an_application_meets_is_asked_of_whoever_can_change_it(
+    rule: str, status: int | None, to: Addressee, words: str
+) -> None:
+    fired = finding(rule, stage=Stage.APP, attempts=ATTEMPTS, facts={"status": status})
+
+    (first, *_) = advise(FACTS, fired).remedies
+
+    assert first.to is to
+    assert words in first.text
+
+
 def test_the_dns_team_is_told_resolver_and_names() -> None:
     fired = finding("DNS-NXDOMAIN", stage=Stage.DNS, lookups=("gk.acme.example",), target=Target(None, b"\x0a\0\0\1"))
 
@@ -137,3 +159,21 @@ def test_unknown_fields_are_left_out() -> None:
 
     assert "None" not in text
     assert "VLAN" not in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "stage", "addressee", "words"),
+    [
+        ("DNS-TRUNCATED", Stage.DNS, Addressee.FIREWALL, "TCP 53"),
+        ("DNS-EDNS-DROP", Stage.DNS, Addressee.FIREWALL, "above 512 bytes"),
+        ("NAT-IDLE-TIMEOUT", Stage.PERSIST, Addressee.FIREWALL, "idle time-out"),
+        ("WS-DROP", Stage.PERSIST, Addressee.FIREWALL, "idle time-out"),
+        ("PATH-SWITCH", Stage.PERSIST, Addressee.LAN, "spare line"),
+        ("SVC-NO-ATTEMPT", Stage.CONNECT, Addressee.VENDOR, "registered"),
+    ],
+)
+def test_what_is_asked_for_fits_the_fault(rule: str, stage: Stage, addressee: Addressee, words: str) -> None:
+    remedy = advise(FACTS, finding(rule, stage=stage, attempts=ATTEMPTS)).remedies[0]
+
+    assert remedy.to is addressee
+    assert words in remedy.text

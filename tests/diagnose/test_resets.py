@@ -67,3 +67,56 @@ def test_a_private_server_next_door_is_no_sign() -> None:
     assert flow.first_rst is not None
 
     assert judge_reset(facts, flow, flow.first_rst).score == 0
+
+
+OTHER = "0.0 dev:50000 > cloud:4321 CONNECT\n0.5 dev:50000 > cloud:4321 EXCHANGE 9 9\n"
+WORDS = "5.0 dev:50001 > cloud:4321 CONNECT\n5.1 dev:50001 > cloud:4321 DATA 200\n"
+
+
+def judge_last(script: str, hosts: dict[str, object] | None = None) -> ResetVerdict:
+    facts = facts_of(script, product(), hosts=hosts or {"cloud": "54.229.203.190"})
+    flow = facts.outward_flows[-1]
+    assert flow.first_rst is not None
+    return judge_reset(facts, flow, next(p for p in flow.received if p.flags & 4))
+
+
+def test_a_reset_that_answers_the_first_words_is_triggered_by_them_where_others_pass() -> None:
+    assert judge_last(OTHER + WORDS + "5.13 cloud:4321 > dev:50001 RST ttl=64").score == 40 + 25
+    assert judge_last(WORDS + "5.13 cloud:4321 > dev:50001 RST ttl=64").score == 40
+
+
+def test_a_reset_out_of_the_servers_count_of_identifications_does_not_fit() -> None:
+    counted = "5.0 dev:50001 > cloud:4321 CONNECT\n" + "".join(
+        f"{6 + i}.0 dev:50001 > cloud:4321 DATA 9\n{6 + i}.1 cloud:4321 > dev:50001 DATA 9 id={100 + i}\n"
+        for i in range(4)
+    )
+
+    assert judge_last(counted + "12.0 cloud:4321 > dev:50001 RST id=40000").score == -40 + 10
+    assert judge_last(counted + "12.0 cloud:4321 > dev:50001 RST id=110").score == -40
+    assert judge_last(counted + "12.0 cloud:4321 > dev:50001 RST id=0").score == -40
+
+
+def test_a_box_resets_both_ends() -> None:
+    both = WORDS + "5.13 cloud:4321 > dev:50001 RST ttl=64\n5.131 dev:50001 > cloud:4321 RST from_mac=02:00:0a:00:00:01"
+
+    assert judge_last(both).score == 40 + 30
+    assert judge_last(both.replace(" from_mac=02:00:0a:00:00:01", "")).score == 40
+
+
+def test_resets_alike_from_everywhere_come_from_one_box() -> None:
+    servers: dict[str, object] = {"one": "54.229.203.190", "two": "146.20.187.118", "three": "204.232.231.197"}
+    refused = "".join(
+        f"{t}.0 dev:{50000 + t} > {name}:443 SYN\n{t}.03 {name}:443 > dev:{50000 + t} RST ttl=60\n"
+        for t, name in enumerate(servers, start=1)
+    )
+
+    assert judge_last(refused, servers).score == 30
+    # Where other far packets come from as far, all servers simply stand there.
+    assert judge_last("0.1 dev > 8.8.8.8:853 SYN\n0.2 8.8.8.8:853 > dev SYN-ACK ttl=60\n" + refused, servers).score == 0
+
+
+def test_a_reset_far_outside_the_window_is_none_of_the_servers() -> None:
+    talk = "5.0 dev:50001 > cloud:4321 CONNECT\n5.1 dev:50001 > cloud:4321 EXCHANGE 9 9\n"
+
+    assert judge_last(talk + "6.0 cloud:4321 > dev:50001 RST seq=+900000").score == -40 + 25
+    assert judge_last(talk + "6.0 cloud:4321 > dev:50001 RST").score == -40

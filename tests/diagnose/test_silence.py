@@ -9,6 +9,7 @@ from pcapaudit.diagnose.silence import (
     is_acknowledged,
     is_silent,
     is_swallowed,
+    said_unseen,
 )
 from tests.support.services import facts_of
 
@@ -96,3 +97,21 @@ def test_attempts_are_grouped_by_name_and_port_whatever_the_address() -> None:
     )
 
     assert [[a.flow.orig[1] for a in group] for group in by_service(facts.attempts)] == [[50001, 50002], [50003]]
+
+
+@pytest.mark.parametrize(
+    ("rest", "is_unseen"),
+    [
+        pytest.param("1.0 dev:50001 > cloud:4321 FIN", False, id="a close right behind the question"),
+        pytest.param(
+            "0.5 dev > cloud DATA 80 unseen\n1.0 dev:50001 > cloud:4321 FIN", True, id="a question nobody saw"
+        ),
+        pytest.param("0.5 dev > cloud DATA 80\n1.0 dev:50001 > cloud:4321 RST", False, id="all questions are there"),
+    ],
+)
+def test_a_close_tells_by_its_number_whether_something_was_said_unseen(rest: str, *, is_unseen: bool) -> None:
+    (attempt,) = facts_of(f"{OPEN}\n{rest}").attempts
+    closed = end_by(attempt.flow, attempt.flow.sent_data[0], device=True)
+
+    assert closed is not None
+    assert said_unseen(attempt.flow, closed) is is_unseen

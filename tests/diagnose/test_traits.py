@@ -52,6 +52,26 @@ def test_who_answers_names_is_known() -> None:
     assert not traits(SCRIPT).answers_dns
 
 
+PROXIED = """
+0.0  dev:50001 > pc:3128 CONNECT
+0.1  dev:50001 > pc:3128 HTTP CONNECT gk.sensorist.com:443
+0.2  pc:3128 > dev:50001 HTTP 200
+"""
+
+
+def test_what_a_host_asks_a_proxy_for_is_where_it_goes() -> None:
+    found = traits(PROXIED)
+
+    assert "gk.sensorist.com" in found.http_hosts
+    assert [(c.port, c.names) for c in found.contacts] == [(443, ("gk.sensorist.com",))]
+    assert not found.is_proxy
+
+
+def test_who_is_asked_to_go_somewhere_is_a_proxy() -> None:
+    assert traits(PROXIED, "10.0.0.9").is_proxy
+    assert not traits(SCRIPT, "10.0.0.1").is_proxy
+
+
 def test_connections_from_others_are_inbound() -> None:
     [contact] = traits("0.0 pc:40000 > dev:9001 CONNECT\n1.0 pc > dev EXCHANGE 10 10").inbound
 

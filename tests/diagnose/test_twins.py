@@ -16,6 +16,10 @@ DATAGRAMS = (
     "1.0 dev:30000 > cloud:8844 UDP 100\n1.001 wan:6000 > cloud:8844 UDP 100 ttl=63\n"
     "9.0 dev:30000 > cloud:8844 UDP 60\n9.001 wan:6000 > cloud:8844 UDP 60 ttl=63\n"
 )
+WALK = "".join(
+    f"{n}.0 dev:30000 > 192.0.2.{n}:8844 UDP 100\n{n}.001 wan:6000 > 192.0.2.{n}:8844 UDP 100 ttl=63\n"
+    for n in (1, 2, 3)
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,8 @@ DATAGRAMS = (
         pytest.param(INSIDE + OUTSIDE.replace("1.001", "1.2"), {}, id="too late for a router"),
         pytest.param(DATAGRAMS, {0: 1}, id="datagrams of like sizes at like times"),
         pytest.param("\n".join(DATAGRAMS.splitlines()[:2]), {}, id="one datagram may be chance"),
+        pytest.param(WALK, {0: 1, 2: 3, 4: 5}, id="one datagram to each of three servers"),
+        pytest.param("\n".join(WALK.splitlines()[:4]), {}, id="two servers may be chance"),
     ],
 )
 def test_a_translated_connection_is_found_on_its_outside(script: str, pairs: dict[int, int]) -> None:

@@ -116,6 +116,23 @@ def test_only_the_begin_of_a_page_is_kept_of_a_body(head: bytes, kept: bytes) ->
     assert _responses(events)[0].body_prefix == kept
 
 
+@pytest.mark.parametrize(
+    ("body", "is_said"),
+    [
+        (b"Failed to open a WebSocket connection: missing Upgrade header.", True),
+        (b"Failed to open a WebSocket connection: invalid Connection header: close.", True),
+        (b"No WebSocket UPGRADE hdr: None", True),
+        (b'Can "Upgrade" only to "WebSocket".', True),
+        (b"upgrade your plan to get more", False),
+        (b"version 8 only", False),
+        (b"", False),
+    ],
+)
+def test_a_server_that_misses_the_upgrade_says_so_in_its_body(body: bytes, is_said: bool) -> None:
+    answer = b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    assert _responses(http.read(stream(GET), stream(answer)))[0].misses_upgrade is is_said
+
+
 def test_credentials_cookies_and_tokens_are_never_kept() -> None:
     request = (
         b"GET http://s3cret:s3cret@h.example/p?token=s3cret HTTP/1.1\r\nHost: h.example\r\n"

@@ -98,6 +98,12 @@ def test_each_syn_with_the_same_number_is_a_repeat() -> None:
     assert frames(flow.retransmissions(flow.sent)) == [2, 3]
 
 
+def test_an_equal_segment_within_five_milliseconds_is_a_copy_and_no_repeat() -> None:
+    flow = only_flow(HANDSHAKE + "1.0 dev > cloud DATA 10\n1.004 dev > cloud AGAIN\n1.2 dev > cloud AGAIN")
+
+    assert frames(flow.retransmissions(flow.sent)) == [6]
+
+
 def test_another_syn_number_on_the_same_ports_is_another_flow() -> None:
     traffic = traffic_of(SYNS + "1.0 dev:50000 > cloud:4321 SYN new seq=77")
 

@@ -110,3 +110,15 @@ def test_the_pieces_of_one_datagram_are_bounded() -> None:
         joiner.add(Fragment(packet(), 1, at * 8, True, b"A" * 8))
 
     assert joiner.add(Fragment(packet(), 1, (MAX_PIECES + 10) * 8, False, b"B")) is None
+
+
+def test_first_fragments_whose_rest_is_missing_are_told() -> None:
+    joiner = Joiner()
+    first, *rest = cut(DATAGRAM, 1024)
+    other = cut(DATAGRAM, 1024, ident=8)
+    joiner.add(first)
+    joiner.add(other[1])
+
+    assert joiner.openings() == [first]
+    joiner.add(rest[0])
+    assert joiner.openings() == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pcapaudit.flows.hosts import find_hosts
-from pcapaudit.flows.visibility import ENOUGH, Visibility, judge_visibility
+from pcapaudit.flows.visibility import ENOUGH, Visibility, hears_unseen, judge_visibility
 from tests.support.player import Frame
 from tests.support.scene import traffic_of
 from tests.support.transforms import keep_direction
@@ -72,3 +72,19 @@ def test_a_host_behind_a_router_is_counted_by_its_flows() -> None:
 def test_twenty_frames_are_worth_a_remark_and_not_one_fewer() -> None:
     assert judge(SILENCE.replace("25", str(ENOUGH - 1))).missing is None
     assert judge(SILENCE.replace("25", str(ENOUGH))).missing == "inbound"
+
+
+@pytest.mark.parametrize(
+    ("direction", "is_hearing"),
+    [("none", False), ("out", True), ("in", False)],
+)
+def test_acknowledgments_alone_show_that_the_way_back_is_not_mirrored(direction: str, *, is_hearing: bool) -> None:
+    traffic = traffic_of(TALK, lambda frames: keep_direction(frames, MAC, direction))
+
+    assert hears_unseen(traffic.flow(i) for i in traffic.flows_by_address[DEV]) is is_hearing
+
+
+def test_a_way_back_that_is_silent_is_not_unseen() -> None:
+    traffic = traffic_of(SILENCE)
+
+    assert not hears_unseen(traffic.flow(i) for i in traffic.flows_by_address[DEV])

@@ -41,14 +41,14 @@ class Mark:
         said, stage = str(self.found.verdict), first_failed_stage(self.found)
         if said == self.wanted.verdict:
             return "kept" if stage == self.wanted.stage else "elsewhere"
-        return "undecided" if self._is_milder(said, stage) else "turned"
+        return "undecided" if self._is_milder(said) else "turned"
 
-    def _is_milder(self, said: str, stage: str | None) -> bool:
-        """Whether the report says less of the same: a lighter verdict on the same cause or stage."""
+    def _is_milder(self, said: str) -> bool:
+        """Whether the report says less: a lighter verdict for the same cause, or of a mere address."""
         if self.found is None or (self.wanted.verdict, said) not in (("failed", "degraded"), ("degraded", "healthy")):
             return False
         cause = self.found.root_cause
-        is_guess = self.found.identification is Identification.ADDRESS and stage == self.wanted.stage
+        is_guess = self.found.identification is Identification.ADDRESS
         return said == "healthy" or is_guess or (cause is not None and cause.rule == self.wanted.rule)
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Choose from a folder of the lab's captures those that CI holds: ``python tests/lab/keep.py build/lab``.
 
-Of captures with the same truth (products, verdicts, stages, rules) one is enough, but every healthy story is kept: each
-is a chance to accuse somebody. Captures are compressed; the view from outside of the firewall is kept for a few.
+Of captures with the same faults (verdicts, stages, rules) one is enough, but every healthy story is kept: each is a
+chance to accuse somebody. Captures are compressed; the view from outside of the firewall is kept for a few.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def chosen(truths: Iterable[Truth]) -> list[Truth]:
 
 
 def _story(truth: Truth) -> tuple[object, ...]:
-    devices = tuple(sorted((d.signature, d.verdict, d.stage or "", d.rule or "") for d in truth.devices))
+    devices = tuple(sorted((d.verdict, d.stage or "", d.rule or "") for d in truth.devices))
     is_calm = all(device.verdict == "healthy" for device in truth.devices)
     return (truth.name,) if is_calm else devices
 

@@ -15,7 +15,7 @@ from pcapaudit.engine import run
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.report import Report
 from pcapaudit.model.words import Verdict
-from tests.lab.artefacts.original import Original, load_original
+from tests.lab.artefacts.original import Original, comes_and_goes, load_original
 from tests.lab.artefacts.table import ARTEFACTS, CLEAN, Artefact
 from tests.lab.judge import Mark, accusations, marks, ways
 from tests.lab.truth import Truth
@@ -46,9 +46,9 @@ class Row:
 
 def _is_excused(mark: Mark, artefact: Artefact) -> bool:
     """Whether what became of a device is what the artefact may do."""
-    if artefact.effect == "outside" and mark.outcome == "turned":
-        # What the router drops, and what happens on the LAN, never reaches the outside.
-        return mark.wanted.verdict != "healthy" and mark.found is not None and mark.found.verdict is Verdict.HEALTHY
+    may_look_well = artefact.effect == "glimpse" or (artefact.effect != "same" and comes_and_goes(mark.wanted))
+    if may_look_well and mark.outcome == "turned" and mark.wanted.verdict != "healthy":
+        return mark.found is not None and mark.found.verdict is Verdict.HEALTHY
     return mark.outcome == "kept" or (artefact.effect != "same" and mark.outcome != "turned")
 
 

@@ -94,7 +94,14 @@ def test_a_healthy_capture_does_not_pass_for_a_broken_one(checkout: Path) -> Non
 def test_the_faults_stand_before_what_lets_traffic_pass() -> None:
     script = ruleset(["udp dport 8844 drop"])
 
-    assert script.index("udp dport 8844 drop") < script.index("ct state established") < script.index('iifname "lan*"')
+    assert script.index("jump faults") < script.index("ct state established") < script.index('iifname "lan*"')
+    assert "udp dport 8844 drop" in script.partition("chain faults {")[2].partition("}")[0]
+
+
+def test_what_is_said_to_the_firewall_itself_is_dropped_on_its_way_in() -> None:
+    script = ruleset((), ["tcp dport 53 drop"])
+
+    assert "tcp dport 53 drop" in script.partition("chain input {")[2].partition("}")[0]
 
 
 def test_a_box_that_gets_no_lease_is_ignored_by_the_dhcp_server(tmp_path: Path) -> None:

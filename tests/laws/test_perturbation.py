@@ -1,8 +1,8 @@
 """A worse capture of the same network: it may cost certainty, never truth.
 
-From each capture that the lab has left behind others are derived whose truth is known (``tests/lab/artefacts``). A healthy
-device must not become broken, a broken one at most undecided, whatever the capture loses, repeats or wraps; where all is
-still to be seen, the whole truth must be found.
+From each capture that the lab has left behind others are derived whose truth is known (``tests/lab/artefacts``). A
+healthy device must not become broken, a broken one at most undecided, whatever the capture loses, repeats or wraps;
+where all is still to be seen, the whole truth must be found.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).parents[2]
 SAMPLES = read_folder(CHECKOUT / "samples")
 COMMITTED = read_folder(CHECKOUT / "tests" / "lab" / "captures")
 
-EVERY = 4
+EVERY = 6
 """Of a committed capture's artefacts one in so many is tried here, by turns; ``make lab`` tries all of them."""
 
 

@@ -29,7 +29,7 @@ def test_a_table_of_the_result_has_its_declared_type(name: str, dtype: object) -
 
 def test_untouched_arrays_make_an_empty_result() -> None:
     result = take_snapshot(make_arrays(Bounds()), NONE, {"frames": 0}, {"rows": 0}, Clock())
-    assert (len(result.flows), len(result.rows), result.blob) == (0, 0, b"")
+    assert (len(result.flows), len(result.rows), bytes(result.blob)) == (0, 0, b"")
     assert (result.tunnels, result.outer_pairs, result.undecoded_links, result.malformed) == ({}, (), {}, {})
     assert result.oddities.same == Copies()
     assert result.oddities.total_length_zero == Seen()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import count, frames_where, remark, share
-from pcapaudit.diagnose.twins import tcp_twins
+from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.model.report import HealthItem
 from pcapaudit.scan.columns import NO_FLOW, Copy
 
@@ -88,14 +88,15 @@ def both_sides_of_a_nat(view: View) -> Iterator[HealthItem]:
     """The mirror covers both sides of an address translation.
 
     **Seen**: the same TCP segments (initial sequence number, size, flags) to the same server twice within a
-    tenth of a second, from another source address or port and with a lower TTL; three packets or more agree.
+    tenth of a second, from another source address or port and with a lower TTL, or UDP datagrams of the same sizes;
+    three packets or more agree.
 
     **Effect**: the outer flow is the inner one, translated: it is another host only in appearance. It proves
     that the firewall let the packet out.
 
     **Ask for**: nothing; this is worth keeping.
     """
-    pairs = tcp_twins(view.traffic)
+    pairs = list(twins_of(view.traffic).by_inner.values())
     agreeing = sum(len(pair.frames) for pair in pairs)
     if agreeing >= ENOUGH:
         yield remark(

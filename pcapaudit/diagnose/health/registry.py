@@ -64,10 +64,17 @@ def health_check(check_id: str, *, by_device: bool = False) -> Callable[[Check],
 
 
 def all_checks() -> tuple[HealthCheck, ...]:
-    """Every check in the order of registration."""
-    from pcapaudit.diagnose.health import checks  # noqa: F401, PLC0415 - registration happens on import
+    """Every check, theme by theme, in each as it stands in the file; whoever was imported first."""
+    from pcapaudit.diagnose.health import checks  # noqa: PLC0415 - registration happens on import
 
-    return tuple(_CHECKS.values())
+    themes = [f"{__package__}.{theme}" for theme in checks.__all__]
+    return tuple(sorted(_CHECKS.values(), key=lambda c: (themes.index(c.check.__module__), _line_of(c.check))))
+
+
+def _line_of(check: Check) -> int:
+    """Line on which a check's function begins."""
+    line: int = check.__code__.co_firstlineno
+    return line
 
 
 def examine(view: View) -> list[HealthItem]:
@@ -76,8 +83,12 @@ def examine(view: View) -> list[HealthItem]:
 
 
 def examine_capture(view: View) -> list[HealthItem]:
-    """Run the checks that look at the capture as a whole, or at all of its devices together."""
-    return [item for c in all_checks() if not c.by_device for item in c.check(view)]
+    """Run the checks that look at the capture as a whole, or at all of its devices together.
+
+    The others are run without a device, for what they say of the capture even where it holds none.
+    """
+    nobody = replace(view, devices=())
+    return [item for c in all_checks() for item in c.check(nobody if c.by_device else view)]
 
 
 def examine_device(view: View, facts: Facts) -> list[HealthItem]:

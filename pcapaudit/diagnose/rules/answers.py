@@ -235,6 +235,7 @@ def answer_unused(facts: Facts) -> Iterator[Fired]:
                 lookups,
                 answers,
                 decisive=[answers[0].at.frame, *(p.frame for p in asked[:4])],
+                began_ns=asked[-1].time_ns,
                 independent=len(asked),
                 need=need_of(facts, name),
                 causes=[

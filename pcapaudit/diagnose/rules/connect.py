@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
-from pcapaudit.diagnose.causes import silence_causes
+from pcapaudit.diagnose.causes import outage_causes, silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.params import ns
@@ -88,7 +88,9 @@ def syn_timeout(facts: Facts) -> Iterator[Fired]:
     silent = silent_attempts(facts)
     for group in _by_name_and_port(silent):
         everything = facts.attempts_of(group[0].need)
-        answered = [a for a in everything if a not in group and a.host == group[0].host and a.port == group[0].port]
+        own = {a.flow.index for a in group}
+        alike = [a for a in everything if a.host == group[0].host and a.port == group[0].port]
+        answered = [a for a in alike if a.flow.index not in own]
         if group[0].host and any(not a.is_unanswered for a in answered):
             yield from _timeouts_by_address(facts, group, everything)
         else:
@@ -170,7 +172,7 @@ def syn_rst(facts: Facts) -> Iterator[Fired]:
             _with_resets(refused),
             attempts=refused,
             decisive=[a.flow.refusal.frame for a in refused[:3] if a.flow.refusal is not None],
-            causes=best.causes,
+            causes=sorted([*best.causes, *outage_causes(facts, refused)], key=lambda c: -c.weight),
         )
 
 
@@ -365,7 +367,9 @@ def _idle_need(facts: Facts) -> Need | None:
     booted = next((c.messages[0].at.time_ns for c in reversed(facts.dhcp) if not c.is_renewal), None)
     if booted is None or not facts.has_boot or facts.host.last_ns - booted < ns(UP_S) or facts.host.behind_router:
         return None
-    if facts.visibility.missing == "outbound":
+    has_other_way = facts.signature is not None and "SVC-NO-ATTEMPT" in facts.signature.remedies
+    if facts.visibility.missing == "outbound" or has_other_way:
+        # A signature that has words for this silence knows a way that the LAN does not show (TEK-34).
         return None
     return next((n for n in facts.needs if n.required and n.when == "always" and not n.expects_private_address), None)
 

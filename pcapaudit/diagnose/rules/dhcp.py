@@ -21,6 +21,8 @@ ROUTER, DNS = 3, 6
 SELF_ASSIGNED = bytes((169, 254))
 LATE_PORT_S = 50.0
 """As long as spanning tree and a slow relay together may keep a port closed (catalogue: DHCP-LATE-START)."""
+MIN_NAKS = 2
+"""Refusals that say so at once; a single one after a move is normal (catalogue, DHCP-NAK)."""
 SHORT_REST_S = 10.0
 """Less than this left after a poor lease costs confidence (catalogue: DHCP-NO-ROUTER, DHCP-NO-DNS)."""
 
@@ -207,7 +209,10 @@ def nak(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: remove the stale reservation; look for a second DHCP server.
     """
     naks = [m for c in facts.dhcp for m in c.naks]
-    if not naks:
+    # After one refusal a client begins anew; that takes a moment, and what it then gets may be seen by its use alone.
+    if not naks or (len(naks) < MIN_NAKS and not facts.has_waited(naks[-1].at.time_ns, facts.params.dhcp_wait)):
+        return
+    if any(_has_taken(facts, address, naks[-1].at.time_ns) for address in facts.addresses):
         return
     servers = {m.server_id for m in naks if m.server_id is not None}
     who = f" by {', '.join(sorted(ip_text(s) for s in servers))}" if servers else ""

@@ -77,11 +77,17 @@ def _was_used(facts: Facts, query: DnsQuery) -> bool:
     last = query.sent[-1].at.time_ns
     # What the connection itself says (SNI, Host) names an address whose answer is not in the capture.
     said = {a.flow.index: a.host for a in facts.attempts}
+    # A connection that begins without its SYN shows that frames are missing here: the answer may be among them.
+    holed = {
+        a.flow.index
+        for a in facts.attempts
+        if a.transport == "tcp" and not a.flow.syns and any(p.matches(query.name) for p in a.need.hosts)
+    }
     for flow in facts.outward_flows:
         if flow.resp[1] in (53, 123) or not 0 <= flow.first_ns - last <= ns(WENT_ON_S):
             continue
         is_named = query.name in facts.names.get(flow.resp[0], ()) or query.name == said.get(flow.index)
-        if is_named or (not facts.sees_inbound and is_public(flow.resp[0])):
+        if is_named or flow.index in holed or (not facts.sees_inbound and is_public(flow.resp[0])):
             return True
     return not facts.sees_inbound and _looked_for_peer(facts, last)
 

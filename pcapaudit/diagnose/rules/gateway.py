@@ -22,12 +22,13 @@ from pcapaudit.model.addresses import (
     is_virtual_router_mac,
     mac_text,
 )
-from pcapaudit.model.events import ArpMessage, Packet
+from pcapaudit.model.events import ArpMessage, DhcpMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
 
 ARP_WAIT_S = 1.5
 """Linux repeats after about 1 s and gives up after 3 (catalogue M7)."""
 ALTERNATIONS = 3
+DECLINE = 4
 DNS_PORT = 53
 MAX_NAMED = 3
 MAX_PEER_FLOWS = 50
@@ -273,7 +274,7 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: find the second box; give the device a reservation.
     """
-    declines = [m for c in facts.dhcp for m in c.of_kind(4)]
+    declines = _standing_declines(facts)
     said = sorted((m for a in facts.addresses for m in facts.traffic.arps_from(a)), key=lambda m: m.at.frame)
     claims = [m for m in said if not is_virtual_router_mac(m.sender_mac)]
     routers = {h.mac for h in facts.hosts if h.is_router}
@@ -302,6 +303,18 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
     )
 
 
+def _standing_declines(facts: Facts) -> list[DhcpMessage]:
+    """DECLINEs with time left to start over (RFC 2131, 3.1: 10 s) that no other address in the last lease heals."""
+    refused = [m for c in facts.dhcp for m in c.of_kind(DECLINE)]
+    counted = {p.frame for p in facts.counted([m.at for m in refused], facts.params.dhcp_wait)}
+    last = facts.lease
+    return [
+        m
+        for m in refused
+        if m.at.frame in counted and not (last and last.at.frame > m.at.frame and last.yiaddr != m.requested)
+    ]
+
+
 def _answered_probes(facts: Facts, routers: Collection[bytes | None]) -> list[tuple[ArpMessage, ArpMessage]]:
     """The device's probes of an address that it then uses, or that leave it without any, each with the answer."""
     own = facts.traffic.arps_by_mac.get(facts.mac, ()) if facts.mac is not None else ()
@@ -324,7 +337,7 @@ def _refusal(facts: Facts, probe: ArpMessage, routers: Collection[bytes | None])
 
 def _declined(facts: Facts) -> bytes:
     """The address that a DECLINE refuses: option 50, else what the lease before it gave."""
-    asked = [m.requested for c in facts.dhcp for m in c.of_kind(4) if m.requested is not None]
+    asked = [m.requested for c in facts.dhcp for m in c.of_kind(DECLINE) if m.requested is not None]
     leased = [c.ack.yiaddr for c in facts.dhcp if c.ack is not None]
     return (asked or leased or [bytes(4)])[-1]
 

@@ -27,6 +27,8 @@ BLOCKED = frozenset({403, 451})
 REFUSALS = frozenset({401, 403, 407, 500, 502, 503, 504})
 """Errors that say why a service is not had; others count only where nothing else was ever answered."""
 UNAVAILABLE = 503
+MAX_FOLLOWED = 200
+"""Connections of a device that are read for the place where a redirect led it."""
 UPLOADS = frozenset({"POST", "PUT"})
 LOGIN_WORDS = (b"login", b"log in", b"log-in", b"sign in", b"signin", b"password", b"portal", b"hotspot", b"guest")
 """Words at the begin of a portal's page (its title stands there), lower case."""
@@ -105,6 +107,8 @@ def captive_portal(facts: Facts) -> Iterator[Fired]:
     """
     everything = _all_answers(facts)
     caught = [Caught(f, portal) for f in everything for portal in (_portal(facts, f),) if portal and not _went_on(f)]
+    stores = _stores(facts) if caught else frozenset()
+    caught = [c for c in caught if c.portal not in stores]
     served = {id(f.attempt.need) for f in everything if f.response.status < 300}
     for answers in _groups([c.answer for c in caught]):
         part = [c for c in caught if any(c.answer is f for f in answers)]
@@ -202,6 +206,17 @@ def _is_told_page(facts: Facts, answer: Answer, words: Sequence[bytes]) -> bool:
         return False
     begin = response.body_prefix.lower()
     return b"<" in begin[:1] and any(word in begin for word in words)
+
+
+def _stores(facts: Facts) -> frozenset[str]:
+    """Hosts that gave the device something else than pages for people: where a vendor keeps its files, no portal."""
+    found: set[str] = set()
+    for flow in facts.outward_flows[:MAX_FOLLOWED]:
+        events = facts.traffic.conversation(flow.index)
+        if any(isinstance(e, HttpResponse) and e.status == 200 and not is_page(e) for e in events):
+            asked = (_host_of(f"//{e.host}") for e in events if isinstance(e, HttpRequest) and e.host)
+            found |= {host for host in asked if host}
+    return frozenset(found)
 
 
 def _asked_host(answer: Answer) -> str | None:
@@ -317,7 +332,7 @@ def http_error(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: 407: let the device bypass the proxy; else the vendor, with MAC and serial number.
     """
-    everything = [f for f in _all_answers(facts) if not _belongs_elsewhere(facts, f)]
+    everything = [f for f in _all_answers(facts) if not _belongs_elsewhere(facts, f) and not _goes_on_unread(f)]
     for answers in _groups(everything):
         errors = _trailing_errors(answers)
         if len(errors) < 2:
@@ -340,6 +355,15 @@ def http_error(facts: Facts) -> Iterator[Fired]:
 
 def _ever_served(facts: Facts, need: Need) -> bool:
     return any(a.answered_ns is not None for a in facts.attempts_of(need))
+
+
+def _goes_on_unread(answer: Answer) -> bool:
+    """Whether request and answer followed on the same connection that nobody could read (cut frames)."""
+    read = answers_of(answer.attempt)
+    if not read or read[-1].response is not answer.response:
+        return False
+    asked = next((p for p in answer.attempt.flow.sent_data if p.frame > answer.response.at.frame), None)
+    return asked is not None and any(p.frame > asked.frame for p in answer.attempt.flow.received_data)
 
 
 def _belongs_elsewhere(facts: Facts, answer: Answer) -> bool:

@@ -14,7 +14,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import DnsQuery, Lookup
 from pcapaudit.flows.flow import TCP, Flow
-from pcapaudit.model.addresses import ip_text, is_public
+from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import DnsMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
 
@@ -99,9 +99,17 @@ def _from_next_door(facts: Facts, query: DnsQuery) -> _Doubt | None:
         for m in facts.traffic.dns
         if m.question == query.name and m.is_response and m.at.src != near[0].at.src
     ]
-    differs = bool(elsewhere) and all(own.isdisjoint(other) for other in elsewhere)
+    others = frozenset().union(*elsewhere)
+    # Addresses of one name rotate: only one that neither the paper lists nor a neighbour of the others is another's.
+    differs = bool(own and others) and own.isdisjoint(others) and not any(_is_known(facts, a, others) for a in own)
     text = f"answers of {ip_text(near[0].at.src)} come from {hops_of(near[0].at)} hops away (TTL {near[0].at.ttl})"
     return _Doubt(text, near[:MAX_ANSWERS], own if differs else frozenset(), differs)
+
+
+def _is_known(facts: Facts, address: bytes, others: frozenset[bytes]) -> bool:
+    """Whether an address is one of the vendor's paper, or stands in the network of those that others were told."""
+    listed = any(is_inside(address, network) for need in facts.needs for network in need.addresses)
+    return listed or any(address[: len(address) // 2] == o[: len(o) // 2] for o in others)
 
 
 def _farthest(facts: Facts) -> int:

@@ -37,6 +37,8 @@ MIN_SOLICITATIONS = 3
 """MAX_RTR_SOLICITATIONS of RFC 4861, section 10: a host that asked three times asks no more."""
 SOLICIT_WAIT_S = 4.0
 """RTR_SOLICITATION_INTERVAL of RFC 4861, section 10."""
+IPV4_WAIT_S = 60.0
+"""A host that has IPv4 at all asks for its address, or for a neighbour, within a minute of its first solicitation."""
 NEIGHBOUR_WAIT_S = 1.5
 """RETRANS_TIMER of RFC 4861, section 10, is 1 s."""
 SHORT_REST_S = 10.0
@@ -113,7 +115,7 @@ def no_advertise(facts: Facts) -> Iterator[Fired]:
     **Means**: the DHCPv6 server is down, or the relay on the router is missing.
 
     **Not this rule**: the device has IPv4, or made its address from an advertised prefix; a REQUEST follows, so
-    an answer came that the mirror did not show; IPv4 lives here, too, and is asked for (DHCP-NO-OFFER).
+    an answer came that the mirror did not show; IPv4 lives on this VLAN, so the device may have it.
 
     **Ask the network team**: DHCPv6 server and relay of this VLAN, or advertise the prefix for use without it.
     """
@@ -124,7 +126,7 @@ def no_advertise(facts: Facts) -> Iterator[Fired]:
     newest = max((m.at.time_ns for m in said.sent), default=0)
     solicits = [m.at for m in said.asked(SOLICIT)]
     counted = facts.counted(solicits, facts.params.dhcp_wait, last_activity_ns=newest)
-    if len(counted) < facts.params.dhcp_min_tries or (facts.dhcp and _has_ipv4_around(facts)):
+    if len(counted) < facts.params.dhcp_min_tries or _has_ipv4_around(facts):
         return
     yield facts.finding(
         "DHCP6-NO-ADVERTISE",
@@ -147,12 +149,13 @@ def no_addresses(facts: Facts) -> Iterator[Fired]:
 
     **Means**: the pool is empty, or the server has no prefix for this link or no entry for this client.
 
-    **Not this rule**: another server gives an address; the device has IPv4, or an address by advertisement.
+    **Not this rule**: another server gives an address; the device has an address by advertisement, or IPv4 lives
+    on this VLAN.
 
     **Ask the network team**: pool and prefix of the DHCPv6 server for this VLAN.
     """
     refused = [m for m in ipv6.exchange(facts).received if m.status == NO_ADDRESSES and not m.addresses]
-    if not refused or not _lacks_address(facts):
+    if not refused or not _lacks_address(facts) or _has_ipv4_around(facts):
         return
     sent = [m.at for m in ipv6.exchange(facts).sent]
     yield facts.finding(
@@ -175,22 +178,25 @@ def _lacks_address(facts: Facts) -> bool:
 def no_router_advertisement(facts: Facts) -> Iterator[Fired]:
     """The device looks for an IPv6 router, and none answers.
 
-    **Seen**: a known device that asks for no IPv4 address sends three router solicitations, and no router
-    advertises in its VLAN.
+    **Seen**: a known device that does without IPv4, as far as a minute tells (no DHCP, no ARP), sends three
+    router solicitations, and no router advertises in its VLAN.
 
     **Means**: the VLAN has no IPv6 router, or the switch drops the advertisements (RA guard on the wrong port).
 
-    **Not this rule**: the device asks for IPv4, too (DHCP-NO-OFFER) or has it: most networks have no IPv6, and
-    their hosts ask in vain; other hosts get advertisements at once (LINK-NOT-HEARD).
+    **Not this rule**: the device asks for IPv4, too (DHCP-NO-OFFER) or has it, or its product needs DHCP: most
+    networks have no IPv6, and their hosts ask in vain; other hosts get advertisements at once (LINK-NOT-HEARD).
 
     **Ask the network team**: router advertisements on this VLAN, RA guard of the switch, or IPv4 for the device.
     """
-    if facts.signature is None or facts.mac is None or facts.dhcp or not _lacks_address(facts):
+    if facts.signature is None or facts.mac is None or not _lacks_address(facts):
         return
+    needs_ipv4 = facts.signature.address.dhcp == "required" or facts.dhcp or facts.traffic.arps_by_mac.get(facts.mac)
     own = discovery_of(facts.traffic).solicitations.get(facts.mac, ())
     asked = [m.at for m in own if m.type == ROUTER_SOLICITATION]
     counted = facts.counted(asked, SOLICIT_WAIT_S)
-    if len(counted) < MIN_SOLICITATIONS or ipv6.advertisements(facts):
+    if len(counted) < MIN_SOLICITATIONS or ipv6.advertisements(facts) or needs_ipv4:
+        return
+    if not facts.has_waited(asked[0].time_ns, IPV4_WAIT_S):
         return
     yield facts.finding(
         "RA-NO-REPLY",
@@ -211,12 +217,13 @@ def no_default_router(facts: Facts) -> Iterator[Fired]:
 
     **Means**: the router has lost its uplink, or is set not to be a default router.
 
-    **Not this rule**: IPv4 serves the device; another router offers the way out.
+    **Not this rule**: IPv4 lives on this VLAN; another router offers the way out; a device that matches no
+    signature and may need none (border routers of sensor networks advertise themselves so).
 
     **Ask the network team**: the router's uplink and its default lifetime.
     """
     told = ipv6.advertisements(facts)
-    if not told or ipv6.routers(facts) or ipv6.has_ipv4(facts) or not ipv6.wide_addresses(facts) or _gets_out(facts):
+    if facts.signature is None or not told or ipv6.routers(facts) or _gets_out(facts) or not _lives_by_ipv6(facts):
         return
     yield facts.finding(
         "RA-NO-ROUTER",
@@ -245,7 +252,7 @@ def no_resolver(facts: Facts) -> Iterator[Fired]:
     """
     told = [m for m in ipv6.advertisements(facts) if m.router_lifetime_s]
     named = any(m.dns_servers for m in told) or any(m.dns_servers for m in ipv6.exchange(facts).received)
-    if not told or named or ipv6.has_ipv4(facts) or not ipv6.wide_addresses(facts) or not _needs_names(facts):
+    if not told or named or not _needs_names(facts) or not _lives_by_ipv6(facts):
         return
     has_unseen = any(m.has_other or m.is_managed for m in told) and not ipv6.exchange(facts).received
     if has_unseen or facts.lookups or _gets_out(facts):
@@ -259,6 +266,11 @@ def no_resolver(facts: Facts) -> Iterator[Fired]:
         independent=len(told),
         adjust=0 if facts.has_waited(told[0].at.time_ns, SHORT_REST_S) else -20,
     )
+
+
+def _lives_by_ipv6(facts: Facts) -> bool:
+    """Whether IPv6 is all that the device has: it has an address by it, and nobody here shows IPv4."""
+    return bool(ipv6.wide_addresses(facts)) and not ipv6.has_ipv4(facts) and not _has_ipv4_around(facts)
 
 
 def _needs_names(facts: Facts) -> bool:

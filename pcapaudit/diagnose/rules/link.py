@@ -110,8 +110,11 @@ def port_authentication(facts: Facts) -> Iterator[Fired]:
 
 
 def _concerns(facts: Facts, frame: EapolFrame) -> bool:
-    """Whether a frame is for this device: to its MAC, or to the group that every port hears."""
-    return frame.at.dmac == facts.mac or (frame.at.dmac is not None and is_group_mac(frame.at.dmac))
+    """Whether a frame is for this device: to its MAC, or to the group that every port hears.
+
+    A cooked capture leaves the destination out; what a switch port asks goes to the group, mostly.
+    """
+    return frame.at.dmac is None or frame.at.dmac == facts.mac or is_group_mac(frame.at.dmac)
 
 
 def _got_in(facts: Facts, last: Packet) -> bool:

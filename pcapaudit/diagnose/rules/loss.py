@@ -52,7 +52,8 @@ def path_loss(facts: Facts) -> Iterator[Fired]:
     needed = [a for a in facts.attempts if a.need.required and a.need.direction == "out"]
     flows = [a.flow for a in needed if a.transport == "tcp" and a.flow.is_established]
     for who, sides in (("device", [f.sent_data for f in flows]), ("server", [f.received_data for f in flows])):
-        lost = [p for f, data in zip(flows, sides, strict=True) for p in _repaired(f, data)]
+        once = [_without_copies(data, ns(facts.params.dup_window)) for data in sides]
+        lost = [p for f, data in zip(flows, once, strict=True) for p in _repaired(f, data)]
         total = sum(len(data) for data in sides)
         if (
             total >= MIN_SEGMENTS
@@ -64,6 +65,21 @@ def path_loss(facts: Facts) -> Iterator[Fired]:
             return
     if not facts.is_lossy and facts.sees_inbound:
         yield from _datagram_loss(facts)
+
+
+def _without_copies(data: Sequence[Packet], window_ns: int) -> list[Packet]:
+    """The segments without those that come again at once with the same IP identification (CAP-DUP-ID0).
+
+    Where that is 0 the mirror's copies cannot be told by it; but no timer is as fast (RFC 6298: 200 ms and more).
+    """
+    seen: dict[tuple[int, int, int], int] = {}
+    kept = []
+    for p in data:
+        key = (p.seq, p.payload_len, p.ip_id)
+        if key not in seen or p.time_ns - seen[key] > window_ns:
+            kept.append(p)
+        seen[key] = p.time_ns
+    return kept
 
 
 def _repaired(flow: Flow, data: Sequence[Packet]) -> list[Packet]:
@@ -79,13 +95,13 @@ def _repaired(flow: Flow, data: Sequence[Packet]) -> list[Packet]:
     is_device = repeats[0].src == flow.orig[0]
     acks = [p for p in (flow.received if is_device else flow.sent) if p.flags & ACK and not p.flags & (SYN | RST)]
     frames = [p.frame for p in acks]
-    trip_ns = _round_trip(flow, to_device=is_device)
+    trips_ns = _round_trips(flow, from_device=is_device)
     lost = []
     for p in repeats:
         place = bisect(frames, p.frame)
         near = [q for q in acks[max(0, place - RECENT_ACKS) : place + 1] if distance(q.ack, _end(p)) >= 0]
         came_through = bool(near) or bool(acks and distance(acks[-1].ack, _end(p)) >= 0) or _went_on(p, data)
-        is_needless = bool(near) and trip_ns is not None and _is_early(p, near[0], trip_ns)
+        is_needless = bool(near) and trips_ns is not None and _is_early(p, near[0], *trips_ns)
         if came_through and not is_needless:
             lost.append(p)
     return lost
@@ -99,20 +115,24 @@ def _went_on(repeat: Packet, data: Sequence[Packet]) -> bool:
     return any(q.frame > repeat.frame and q.seq != repeat.seq for q in data[-3:])
 
 
-def _is_early(repeat: Packet, ack: Packet, trip_ns: int) -> bool:
+def _is_early(repeat: Packet, ack: Packet, sender_ns: int, receiver_ns: int) -> bool:
     """Whether an acknowledgment belongs to the first copy and was on its way when the second one was sent."""
     if ack.frame < repeat.frame:
-        return repeat.time_ns - ack.time_ns < trip_ns * SLOW_TRIP
-    return ack.time_ns - repeat.time_ns < trip_ns * FAST_TRIP
+        return repeat.time_ns - ack.time_ns < sender_ns * SLOW_TRIP
+    return ack.time_ns - repeat.time_ns < receiver_ns * FAST_TRIP
 
 
-def _round_trip(flow: Flow, *, to_device: bool) -> int | None:
-    """From the mirror to one side and back, by the handshake; None where that was not seen or repeated."""
+def _round_trips(flow: Flow, *, from_device: bool) -> tuple[int, int] | None:
+    """From the mirror to the sender and back, and to the receiver and back, in ns.
+
+    Read from the handshake; None where that was not seen or repeated.
+    """
     done = flow.established_at
     if len(flow.syns) != 1 or len(flow.syn_acks) != 1 or done is None:
         return None
     answer = flow.syn_acks[0].time_ns
-    return done.time_ns - answer if to_device else answer - flow.syns[0].time_ns
+    device, server = done.time_ns - answer, answer - flow.syns[0].time_ns
+    return (device, server) if from_device else (server, device)
 
 
 def _is_spread(lost: Sequence[Packet], flows: Sequence[Flow]) -> bool:

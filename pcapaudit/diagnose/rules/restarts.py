@@ -87,7 +87,8 @@ def link_flap(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: error and link counters of the port, another cable.
     """
-    crossed = [(s, flows) for s, flows in crossing(facts, starts_of(facts, LINK_SIGNS)[:MAX_STARTS]) if flows]
+    starts = starts_of(facts, LINK_SIGNS)[:MAX_STARTS]
+    crossed = [(s, flows) for s, flows in crossing(facts, starts) if flows] if len(starts) >= MIN_STARTS else []
     if len(crossed) < MIN_STARTS:
         return
     changes = [b.at.time_ns for b in facts.traffic.spanning_tree if b.is_topology_change]

@@ -57,6 +57,8 @@ def path_switch(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: synchronise the connection tables of both routers, and check that the spare line has
     the same firewall rules.
     """
+    if facts.signature is None:
+        return
     for move in _moves(facts)[:MAX_MOVES]:
         lost = _lost_at(facts, move)
         attempts = [a for a, _ in lost]
@@ -95,6 +97,8 @@ def _router_moves(facts: Facts) -> list[Move]:
     if facts.gateway is None:
         return []
     owners = {m.sender_mac for m in facts.traffic.arps_from(facts.gateway)}
+    if len(owners) < MIN_SEEN:
+        return []
     far = sorted((p for f in _far_flows(facts) for p in f.sent[:MAX_PACKETS]), key=lambda p: p.frame)
     own = [p for p in far if p.dmac in owners]
     moves = []
@@ -128,7 +132,8 @@ def _distance_moves(facts: Facts) -> list[Move]:
     by_address: dict[bytes, list[Flow]] = defaultdict(list)
     for flow in (*_far_flows(facts), *_flows_of_others(facts)):
         by_address[flow.resp[0]].append(flow)
-    shifts = [s for address, flows in by_address.items() for s in (_shift(facts, address, flows),) if s is not None]
+    moved = [(a, flows) for a, flows in by_address.items() if _has_moved(facts, a, flows)]
+    shifts = [s for address, flows in moved for s in (_shift(facts, address, flows),) if s is not None]
     for one, other in combinations(shifts[:MAX_MOVES], 2):
         is_together = one.before.time_ns < other.after.time_ns and other.before.time_ns < one.after.time_ns
         if is_together and one.is_slower is other.is_slower and _are_unrelated(facts, one.address, other.address):
@@ -152,6 +157,17 @@ def _flows_of_others(facts: Facts) -> list[Flow]:
     indices = [i for address, own in table.items() if is_public(address) for i in own[:MAX_FLOWS]][:MAX_FLOWS]
     flows = (facts.traffic.flow(i) for i in dict.fromkeys(indices))
     return [f for f in flows if f.orig[0] not in facts.addresses and is_public(f.resp[0])]
+
+
+def _has_moved(facts: Facts, address: bytes, flows: Sequence[Flow]) -> bool:
+    """Whether packets of an address came from different distances at all, by the flow table alone."""
+    ttls: list[int] = []
+    for flow in flows:
+        side = "a" if facts.traffic.ends(flow.index)[0] == address else "b"
+        row = facts.traffic.result.flows[flow.index]
+        if row[f"{side}_pkts"]:
+            ttls += [int(row[f"{side}_ttl_min"]), int(row[f"{side}_ttl_max"])]
+    return bool(ttls) and max(ttls) - min(ttls) >= facts.params.ttl_delta
 
 
 def _shift(facts: Facts, address: bytes, flows: Sequence[Flow]) -> _Shift | None:

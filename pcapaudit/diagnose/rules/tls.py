@@ -14,7 +14,7 @@ from pcapaudit.diagnose.proof import TLS13
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
 from pcapaudit.diagnose.rules.connect import where
-from pcapaudit.diagnose.silence import by_service, end_by, first_answer_after, is_silent, is_swallowed
+from pcapaudit.diagnose.silence import by_service, end_by, first_answer_after, is_silent, is_swallowed, said_unseen
 from pcapaudit.flows.flow import FIN, RST, Flow
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import (
@@ -373,7 +373,9 @@ def _hidden_alert(attempt: Attempt) -> Packet | None:
     is_short = own.application == 1 and own.last_application_size <= ALERT_SIZE
     closed = end_by(attempt.flow, own.last_application, device=True)
     with_it = own.last_application.flags & (FIN | RST)
-    return own.last_application if is_short and (closed is not None or with_it) else None
+    if not is_short or (closed is not None and said_unseen(attempt.flow, closed)):
+        return None
+    return own.last_application if closed is not None or with_it else None
 
 
 def _client_alert(attempt: Attempt) -> TlsAlert | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt, series_of
@@ -28,6 +29,8 @@ from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage, Vantage
 
 MIN_SERVERS = 2
+REST_S, REST_FACTOR = 5.0, 2
+"""A pause between two exchanges: no shorter than an idle time (catalogue, idle_gap), and twice what follows it."""
 MAX_STRAYS, MAX_PACKETS = 500, 20
 """Flows of the device that are searched for replies from elsewhere, and packets of each."""
 
@@ -127,9 +130,18 @@ def _walk(facts: Facts, need: Need) -> list[Attempt]:
 
 
 def _stays(facts: Facts, run: Sequence[Attempt]) -> bool:
-    """Whether replies are not in the capture, and the device stays with its last server longer than with any before."""
-    longest = max((len(a.tries) for a in run[:-1]), default=1)
-    return not facts.visibility.sees_inbound and len(run[-1].tries) > longest
+    """Whether replies are not in the capture, and the device stays with one server longer than with another.
+
+    It has the same patience with each one that is silent (TEK-04); the last may have been cut short. Nor does it
+    slow down first: who rests on one port and then asks again at a quicker pace had an answer before the rest.
+    """
+    patience = min((len(a.tries) for a in run[:-1]), default=1)
+    return not facts.visibility.sees_inbound and any(len(a.tries) > patience or _rests(a) for a in run)
+
+
+def _rests(attempt: Attempt) -> bool:
+    gaps = [b.time_ns - a.time_ns for a, b in pairwise(attempt.tries)]
+    return any(a >= ns(REST_S) and b * REST_FACTOR <= a for a, b in pairwise(gaps))
 
 
 def _is_walk(attempts: Sequence[Attempt]) -> bool:

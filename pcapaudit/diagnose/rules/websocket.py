@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
-from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.fired import Cause, Fired, choose_frames
 from pcapaudit.diagnose.makers import is_near, named_proxy
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -19,7 +19,7 @@ from pcapaudit.diagnose.rules.http import Answer, answers_of, is_page, is_upgrad
 from pcapaudit.diagnose.rules.persist import is_even
 from pcapaudit.diagnose.silence import by_service
 from pcapaudit.model.addresses import is_public
-from pcapaudit.model.events import HttpResponse, Packet, WebsocketFrame
+from pcapaudit.model.events import HttpRequest, HttpResponse, Packet, WebsocketFrame
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
@@ -36,8 +36,14 @@ CLOSE_CODES = {
 """Close codes that say what is wrong (RFC 6455, section 7.4.1; 1013: IANA)."""
 MESSAGES = frozenset({0, 1, 2})
 """Opcodes of frames that carry the application's data (RFC 6455, section 11.8)."""
+MAX_FLOWS = 500
+"""Flows of a proxy that are read for the request it hands on."""
+HAND_ON_S, SEEN_ON_BOTH_SIDES = 2.0, 25
+"""A proxy hands a request on within this time; what that is worth in confidence."""
 MIN_DROPS = 2
 """One lost connection that comes again is no trouble."""
+PONG_S = 1.0
+"""Whoever closes sooner after a ping did not wait for its pong."""
 GIVEN_UP_S = 30.0
 """How long no websocket must work after the last drop to say that none does."""
 PLAIN_SUCCESS = 200
@@ -77,7 +83,14 @@ def is_stripped(facts: Facts, answer: Answer) -> bool:
     by_proxy = response.via is not None or is_near(facts, answer.attempt.flow, response.at) is not None
     # A success is no refusal: on the site's own network, where every answer is near, it takes the request for a GET.
     by_proxy = by_proxy or (response.status == PLAIN_SUCCESS and not is_public(answer.attempt.address))
-    return response.status in ORDINARY and is_data and not response.upgrade and by_proxy
+    is_ordinary = response.status in ORDINARY and is_data and not response.upgrade and by_proxy
+    return is_ordinary or is_missed(answer)
+
+
+def is_missed(answer: Answer) -> bool:
+    """Whether the server says that the request had no Upgrade, though the device's has: it was lost on the way."""
+    request, response = answer.request, answer.response
+    return is_upgrade(request) and response.status in (400, 426) and response.misses_upgrade
 
 
 def _groups(answers: Sequence[Answer]) -> Iterator[tuple[list[Attempt], list[Answer]]]:
@@ -159,7 +172,7 @@ def upgrade_stripped(facts: Facts) -> Iterator[Fired]:
 
     **Seen**: the device's request carries the websocket headers; a page or data comes back with 200, 400 or
     404, without an Upgrade header, with the mark of a proxy (Via) or from nearby; on the site's own network 200
-    says so by itself.
+    says so by itself. Or the server says (400, 426) that the request had no Upgrade header.
 
     **Means**: the proxy does not forward the headers Upgrade and Connection.
 
@@ -172,9 +185,32 @@ def upgrade_stripped(facts: Facts) -> Iterator[Fired]:
     for attempts, answers in _groups(stripped):
         response = answers[-1].response
         why = named_proxy(response) or is_near(facts, attempts[-1].flow, response.at) or "a success instead of 101"
+        why = "the server misses the header Upgrade" if is_missed(answers[-1]) else why
         how = f"HTTP {response.status} as if it were an ordinary request ({why})"
-        cause = Cause("a proxy does not forward the websocket headers", 30, why, "middlebox")
-        yield _fire(facts, "WS-UPGRADE-STRIPPED", attempts, answers, how, [cause])
+        handed = next((q for f in answers for q in (_handed_on(facts, f),) if q is not None), None)
+        if handed is not None:
+            why = f"frame {handed.at.frame} hands it on without them"
+        cause = Cause("a proxy does not forward the websocket headers", 30 if handed is None else 60, why, "middlebox")
+        fired = _fire(facts, "WS-UPGRADE-STRIPPED", attempts, answers, how, [cause])
+        if handed is not None:
+            fired.frames = choose_frames(fired.frames, decisive=[handed.at.frame])
+            fired.adjust += SEEN_ON_BOTH_SIDES
+        yield fired
+
+
+def _handed_on(facts: Facts, answer: Answer) -> HttpRequest | None:
+    """The request behind the proxy, in a capture of both its sides: the same path, by another host, without Upgrade."""
+    asked, flow = answer.request, answer.attempt.flow
+    if asked is None:
+        return None
+    for index in facts.traffic.flows_by_address.get(flow.resp[0], ())[:MAX_FLOWS]:
+        if index == flow.index or facts.traffic.outline(index).orig[0] in facts.addresses:
+            continue
+        for event in facts.traffic.conversation(index):
+            is_like = isinstance(event, HttpRequest) and event.target == asked.target and not is_upgrade(event)
+            if is_like and 0 <= event.at.time_ns - asked.at.time_ns <= ns(HAND_ON_S) and isinstance(event, HttpRequest):
+                return event
+    return None
 
 
 # --- websockets that do not last ----------------------------------------------------------------------
@@ -201,8 +237,8 @@ def websocket_drop(facts: Facts) -> Iterator[Fired]:
 
     **Seen**: after an accepted upgrade (101) the far side ends the connection within ten seconds without a close
     frame, or again and again after the same idle time; a close frame says what is wrong (1002, 1003, 1008, 1009,
-    1011, 1013); or a ping gets no pong and the connection is reset. Once is a remark; twice or more degrades, and
-    fails where no later one works.
+    1011, 1013); or a ping gets no pong, and the connection is reset or given up. Once is a remark; twice or more
+    degrades, and fails where no later one works.
 
     **Means**: a proxy or firewall ends idle connections (regular times), or the server refuses by policy (1008)
     or fails inside (1011, 1013).
@@ -233,8 +269,9 @@ def _drop_of(facts: Facts, attempt: Attempt) -> Drop | None:
     if end is None:
         return None
     ping = _unanswered_ping(frames, end)
-    if ping is not None and attempt.flow.first_rst is not None:
-        return Drop(attempt, "a ping stays without pong, then comes a reset", (opened, ping, end), "middlebox")
+    if ping is not None and _is_given_up(attempt, ping, end):
+        who, kind = ("the device", "middlebox") if ping.from_client else ("the far side", "device")
+        return Drop(attempt, f"a ping of {who} stays without pong", (opened, ping.at, end), kind)
     return None if attempt.flow.is_from_orig(end) else _cut_off(facts, attempt, opened, end)
 
 
@@ -253,12 +290,18 @@ def _told(attempt: Attempt, opened: Packet, closing: WebsocketFrame) -> Drop | N
     return Drop(attempt, how, (opened, closing.at), "device" if closing.from_client else "server")
 
 
-def _unanswered_ping(frames: Sequence[WebsocketFrame], end: Packet) -> Packet | None:
+def _is_given_up(attempt: Attempt, ping: WebsocketFrame, end: Packet) -> bool:
+    """Whether a reset follows a ping, or the side that waited for the pong closes."""
+    waited = end.time_ns - ping.at.time_ns >= ns(PONG_S) and ping.from_client is attempt.flow.is_from_orig(end)
+    return waited or attempt.flow.first_rst is not None
+
+
+def _unanswered_ping(frames: Sequence[WebsocketFrame], end: Packet) -> WebsocketFrame | None:
     """The last ping before the end that no pong of the other side follows."""
     ping = next((f for f in reversed(frames) if f.opcode == PING and f.at.frame < end.frame), None)
     if ping is None or any(f.at.frame > ping.at.frame and f.from_client is not ping.from_client for f in frames):
         return None
-    return ping.at
+    return ping
 
 
 def _cut_off(facts: Facts, attempt: Attempt, opened: Packet, end: Packet) -> Drop:
@@ -308,7 +351,8 @@ def _drop_outcome(facts: Facts, drops: Sequence[Drop]) -> Outcome:
     if len(drops) < MIN_DROPS:
         return Outcome.NOTE
     end = drops[-1].packets[-1].time_ns
-    answers = (a.flow.last_answer for a in facts.attempts_of(drops[-1].attempt.need) if a.answered_ns is not None)
+    later = (a for a in facts.attempts_of(drops[-1].attempt.need) if a.answered_ns is not None or facts.is_lossy)
+    answers = (a.flow.last_answer for a in later)
     if any(p is not None and p.time_ns > end for p in answers):
         return Outcome.DEGRADED
     if facts.has_waited(end, GIVEN_UP_S):

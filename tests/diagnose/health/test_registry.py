@@ -3,10 +3,17 @@ from __future__ import annotations
 import pytest
 
 from pcapaudit.diagnose.confidence import CEILING
-from pcapaudit.diagnose.health.registry import all_checks, caps_for
+from pcapaudit.diagnose.health.registry import (
+    all_checks,
+    caps_for,
+    examine,
+    examine_capture,
+    examine_device,
+    in_order,
+)
 from pcapaudit.model.report import HealthItem
 from pcapaudit.model.words import HealthState
-from tests.support.scene import devices_of, traffic_of
+from tests.support.scene import devices_of, traffic_of, view_of
 
 OWN, OTHER = "02:00:0a:00:00:05", "02:00:0a:00:00:09"
 
@@ -46,3 +53,15 @@ def test_each_check_is_registered_once() -> None:
     ids = [check.id for check in all_checks()]
 
     assert len(ids) == len(set(ids))
+
+
+LONG_AGO = "0.0 dev:50001 > cloud:4321 EXCHANGE 120 60\n5.0 pc:50001 > cloud:443 EXCHANGE 120 60"
+
+
+@pytest.mark.parametrize("script", [LONG_AGO, "0.0 switch > * WATCH\n5.0 switch > * WATCH"])
+def test_device_by_device_the_same_is_said_as_of_all_at_once(script: str) -> None:
+    view = view_of(traffic_of(script))
+
+    items = [*examine_capture(view), *(i for facts in view.devices for i in examine_device(view, facts))]
+
+    assert in_order(items) == list(dict.fromkeys(examine(view)))

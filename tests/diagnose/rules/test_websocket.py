@@ -52,3 +52,46 @@ def test_an_ordinary_request_asks_for_no_websocket() -> None:
     )
 
     assert outcomes(websocket.upgrade_rejected, facts) == []
+
+
+OPEN = """
+{t}.0 dev:{p} > cloud:4321 CONNECT
+{t}.1 dev:{p} > cloud:4321 WS upgrade host=gk.sensorist.com
+{t}.2 cloud:4321 > dev:{p} WS accept
+"""
+
+
+def _lives(end: str, *, count: int, gap: int = 100, rest: str = "") -> str:
+    text = ""
+    for i in range(count):
+        at, port = 10 + gap * i, 50001 + i
+        text += OPEN.format(t=at, p=port) + end.replace("PORT", str(port)).replace("END", str(at + 60))
+        text = text.replace("SOON", str(at + 2))
+    return text + rest
+
+
+FAR_CLOSE = "SOON.0 cloud:4321 > dev:PORT FIN\nSOON.1 dev:PORT > cloud:4321 FIN\n"
+IDLE_CLOSE = "END.0 cloud:4321 > dev:PORT FIN\nEND.1 dev:PORT > cloud:4321 FIN\n"
+OWN_CLOSE = "SOON.0 dev:PORT > cloud:4321 FIN\nSOON.1 cloud:4321 > dev:PORT FIN\n"
+TOLD = "SOON.0 cloud:4321 > dev:PORT WS close CODE\nSOON.1 cloud:4321 > dev:PORT FIN\n"
+NO_PONG = "SOON.0 cloud:4321 > dev:PORT WS ping\nSOON.5 dev:PORT > cloud:4321 ACK\nEND.0 cloud:4321 > dev:PORT FIN\n"
+LASTS = OPEN.format(t=800, p=50900) + "850.0 dev:50900 > cloud:4321 WS text 9\n850.1 cloud:4321 > dev:50900 WS text 9\n"
+WATCH = "900.0 switch > * WATCH\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        pytest.param(_lives(FAR_CLOSE, count=1, rest=LASTS), ["note"], id="cut once, the next one lasts"),
+        pytest.param(_lives(FAR_CLOSE, count=2, rest=LASTS), ["degraded"], id="cut twice, the next one lasts"),
+        pytest.param(_lives(FAR_CLOSE, count=2, rest=WATCH), ["failed"], id="cut twice, and none works after"),
+        pytest.param(_lives(IDLE_CLOSE, count=1, rest=LASTS), [], id="ended once after a long idle time"),
+        pytest.param(_lives(IDLE_CLOSE, count=2, rest=LASTS), ["degraded"], id="ended twice after the same idle time"),
+        pytest.param(_lives(OWN_CLOSE, count=3, rest=LASTS), [], id="the device's own way of closing"),
+        pytest.param(_lives(TOLD.replace("CODE", "1008"), count=2, rest=WATCH), ["failed"], id="closed by policy"),
+        pytest.param(_lives(TOLD.replace("CODE", "1000"), count=3, rest=WATCH), [], id="closed in good order"),
+        pytest.param(_lives(NO_PONG, count=2, rest=LASTS), ["degraded"], id="the device answers no ping"),
+    ],
+)
+def test_a_websocket_must_last(script: str, said: list[str]) -> None:
+    assert [o for _, _, o in outcomes(websocket.websocket_drop, facts_of(script))] == said

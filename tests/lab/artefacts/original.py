@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.artefacts.tape import Mac, Tape, read_tape
-from tests.lab.truth import Truth
+from tests.lab.truth import DeviceTruth, Truth
 
 ROUTERS = (bytes.fromhex("021f77000001"), bytes.fromhex("021f77000002"))
 """The firewall's hardware address on each LAN."""
@@ -17,8 +17,15 @@ CHANGE_MARGIN_NS = 5 * 10**9
 """How far a cut stays away from a change of the truth: what a box does about it takes a moment."""
 
 
-WHOLE_WINDOW = frozenset({"DEV-REBOOT-LOOP", "LINK-FLAP", "PATH-LOSS", "PATH-SWITCH", "ARP-DUP-IP", "CONN-FLAP"})
+WHOLE_WINDOW = frozenset(
+    {"DEV-REBOOT-LOOP", "LINK-FLAP", "PATH-LOSS", "PATH-SWITCH", "ARP-DUP-IP", "CONN-FLAP", "WS-DROP"}
+)
 """Rules that speak of what happens now and then (catalogue 14.2, step 9a): a stretch may hold none of it."""
+
+
+def comes_and_goes(device: DeviceTruth) -> bool:
+    """Say whether a device works in between, so that less of the capture may show nothing of its fault."""
+    return device.stage == "persist" or device.rule in WHOLE_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Original:
 
     def is_cut_outside_change(self, first_ns: int, last_ns: int) -> bool:
         """Say whether a stretch of the capture has the whole capture's truth: it holds the change entirely."""
-        if any(device.stage == "persist" or device.rule in WHOLE_WINDOW for device in self.truth.devices):
+        if any(map(comes_and_goes, self.truth.devices)):
             return first_ns <= self.start_ns and last_ns >= self.end_ns
         if self.truth.changes_s is None:
             return True

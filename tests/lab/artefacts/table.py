@@ -13,10 +13,11 @@ from tests.lab.artefacts.tape import RAW_IP, Frame, Tape, in_time_order, pcap_by
 Files = Sequence[bytes]
 """Contents of the capture files, in the order of a ring."""
 
-Effect = Literal["same", "weaker", "outside"]
+Effect = Literal["same", "weaker", "glimpse"]
 """``same``: everything is still to be seen, so the whole truth holds. ``weaker``: the capture may not show enough any
 more; a healthy device may become undecided, a broken one may become undecided or fail where it still can be seen.
-``outside``: as weaker, and what is broken inside may look well."""
+``glimpse``: as weaker, and the fault may lie outside of what is seen (before the device tried what is broken, or behind
+the router, which never sends what it drops), so that what is broken may look well."""
 
 CLEAN = "clean"
 """The artefact that changes nothing."""
@@ -132,7 +133,7 @@ _ALL = (
     Artefact("two interfaces", "pcapng of a tap, one interface a direction, different resolutions", "same", _two_taps),
     Artefact("both sides", "LAN and WAN side of the router in one file, behind NAT", "same", _both_sides),
     Artefact("both sides, two interfaces", "the same, WAN as raw IP of a second interface", "same", _both_interfaces),
-    Artefact("WAN side", "only the line between router and provider", "outside", _outside),
+    Artefact("WAN side", "only the line between router and provider", "glimpse", _outside),
     Artefact("twice", "every frame twice, 40 µs apart", "same", _inside(blindness.repeated(40_000))),
     Artefact("twice, late", "every frame twice, 3 ms apart", "same", _inside(blindness.repeated(3_000_000))),
     Artefact(
@@ -185,10 +186,10 @@ _ALL = (
     Artefact("first quarter missing", "begins late", "weaker", _cut(0.25, 1)),
     Artefact("first half missing", "begins late", "weaker", _cut(0.5, 1)),
     Artefact(
-        "ends after first SYN", "ends behind the first connection attempt of a device", "weaker", _ends_after_syn(0)
+        "ends after first SYN", "ends behind the first connection attempt of a device", "glimpse", _ends_after_syn(0)
     ),
     Artefact("ends after last SYN", "ends behind the last one", "weaker", _ends_after_syn(-1)),
-    Artefact("ends after a tenth", "ends early", "weaker", _cut(0, 0.1)),
+    Artefact("ends after a tenth", "ends early", "glimpse", _cut(0, 0.1)),
     Artefact("ends after a third", "ends early", "weaker", _cut(0, 0.33)),
     Artefact("ends after three quarters", "ends early", "weaker", _cut(0, 0.75)),
 )

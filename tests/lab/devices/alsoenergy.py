@@ -145,12 +145,12 @@ def run_kiosk(host: Host) -> None:
 def _report(host: Host, address: str, body: bytes) -> None:
     """Announce the box by HTTP and send its data by HTTPS (ALS-46, ALS-47)."""
     ways = host.settings.get("ways", "both")
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        if ways != "safe":
+    if ways != "safe":
+        with contextlib.suppress(OSError, http.client.HTTPException):
             _say_hello(host, address, body[:60])
-        if ways != "plain":
-            with host.open_tls(_KIOSK_HOST.lower(), address, 443, newest=False) as server:
-                post(server, _KIOSK_HOST, "/aews/data", body)
+    if ways != "plain":
+        with contextlib.suppress(OSError), host.open_tls(_KIOSK_HOST.lower(), address, 443, newest=False) as server:
+            post(server, _KIOSK_HOST, "/aews/data", body)
 
 
 def _say_hello(host: Host, address: str, body: bytes) -> None:

@@ -20,13 +20,15 @@ def run(words: Sequence[str], *, said: bytes = b"", environment: Mapping[str, st
 
 
 def curl(host: Host, url: str, *words: str, body: bytes = b"") -> bool:
-    """Fetch or, with a body, post by curl; the box's settings may name a ``proxy`` and its ``login``."""
+    """Fetch or, with a body, post by curl; the box's settings may name a ``proxy``, its ``login``, an ``account``."""
     common = ["curl", "--silent", "--show-error", "--fail", "--max-time", "12", "--cacert", str(host.trust_file)]
     proxy = host.settings.get("proxy")
     if proxy:
         common += ["--proxy", proxy]
     if proxy and "login" in host.settings:
         common += ["--proxy-user", host.settings["login"], "--proxy-anyauth"]
+    if "account" in host.settings:
+        common += ["--user", host.settings["account"], "--anyauth"]
     data = ["--data-binary", "@-", "--header", "Content-Type: application/octet-stream"] if body else []
     return run([*common, *words, *data, "--output", "/dev/null", url], said=body)
 

@@ -163,7 +163,7 @@ GATEWAY_NO_ROUTER = replace(
     NO_ROUTER,
     name="sensorist-dhcp-no-router",
     story="The gateway resolves its names at the resolver on its LAN and cannot send anything out.",
-    boxes=(_PROBING_GATEWAY,),
+    boxes=(OFFICE, _PROBING_GATEWAY),
     expected=(gateway_fails("dhcp", "DHCP-NO-ROUTER", box=_PROBING_GATEWAY),),
     checks=(
         lease(GATEWAY),
@@ -184,6 +184,22 @@ NO_DNS = Scenario(
         lease(GATEWAY),
         Check("dhcp.option.dhcp == 5 && dhcp.option.domain_name_server", at_most=0),
         Check(f"dns && ip.src == {GATEWAY.ip}", at_most=0),
+    ),
+    resolver_options=("--dhcp-option=6",),
+)
+
+AGENT_NO_DNS = Scenario(
+    name="wennsoft-dhcp-no-dns",
+    title="the lease has no name server; the MiniAgent works with 8.8.8.8, as it always tries",
+    story="The DHCP server names no resolver. The MiniAgent asks 8.8.8.8 in any case (WSC-13).",
+    firewall="its DHCP server names no name server",
+    boxes=(AGENT,),
+    expected=(Expected(AGENT, "wennsoft/miniagent"),),
+    checks=(
+        lease(AGENT),
+        Check("dhcp.option.dhcp == 5 && dhcp.option.domain_name_server", at_most=0),
+        Check(f"dns.a && ip.src == 8.8.8.8 && ip.dst == {AGENT.ip}", at_least=2),
+        Check(payload_to(AGENT, 5432), at_least=3),
     ),
     resolver_options=("--dhcp-option=6",),
 )
@@ -254,6 +270,7 @@ ALL = (
     NO_ROUTER,
     GATEWAY_NO_ROUTER,
     NO_DNS,
+    AGENT_NO_DNS,
     ROGUE_LOSES,
     ROGUE_WINS,
     RELAY_SILENT,

@@ -8,6 +8,7 @@ PASSES_ALL = "lets everything out, with its replies; gives leases and forwards D
 
 OFFICE = Box("office PC", "office", "02:7a:31:c4:05:55", "10.20.36.155", starts_s=1.0, has_ipv6=True)
 SECOND_OFFICE = Box("second office PC", "office", "02:7a:31:c4:05:56", "10.20.36.156", starts_s=1.5, has_ipv6=True)
+LAN_PROXY = Box("proxy", "proxy", "02:5c:0d:31:28:09", "10.20.36.150", starts_s=0.5)
 GATEWAY = Box("gateway", "sensorist", "02:54:10:2b:30:01", "10.20.36.101")
 POOL = Box("pool controller", "tek", "02:61:be:08:84:02", "10.20.36.112")
 AGENT = Box("MiniAgent", "wennsoft", "02:4d:a6:57:12:03", "10.20.36.123", settings={"app_port": "57123"})

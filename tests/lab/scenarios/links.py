@@ -267,6 +267,54 @@ REBOOTS = Scenario(
     changes_s=(3.0, 93.0),
 )
 
+_LOOSE_GATEWAY = replace(GATEWAY, settings={"dhcp": "dhcpcd", "answer_wait": "40", "every": "1"})
+_LOOSE_AT_S = (20.0, 36.0, 52.0, 68.0)
+
+LOOSE_CABLE = Scenario(
+    name="sensorist-loose-cable",
+    title="the gateway's link goes down for two seconds, again and again; its connection lives on",
+    story="Every sixteen seconds the link is lost for two. The gateway uploads each second, asks for its address again"
+    " each time and keeps its connection to the cloud.",
+    firewall=PASSES_ALL,
+    boxes=(OFFICE, _LOOSE_GATEWAY),
+    expected=(Expected(_LOOSE_GATEWAY, "sensorist/gateway", "degraded", None, "LINK-FLAP", "green"),),
+    checks=(
+        Check(message(GATEWAY, 3), at_least=4),
+        Check(message(GATEWAY, 5), at_least=4),
+        Check(payload_to(GATEWAY, 4321), at_least=4),
+        Check(syn(GATEWAY, 4321), at_least=1, at_most=1),
+    ),
+    seconds=90,
+    events=tuple(
+        Event(at_s, "sw0", ("ip", "link", "set", "port2", state))
+        for down_s in _LOOSE_AT_S
+        for at_s, state in ((down_s, "down"), (down_s + 2.0, "up"))
+    ),
+    changes_s=(18.0, 90.0),
+)
+
+_GONE = "10.20.37.140"
+_FAR_PC = Box("far PC", "office", "02:7a:31:c4:05:57", "10.20.37.155", starts_s=1.0, lan=1)
+
+FAR_PEER_GONE = Scenario(
+    name="skala-ipad-far-nexus-gone",
+    title="the NEXUS is on another subnet and does not answer there",
+    story="The iPad goes to the address of the NEXUS by the firewall, which finds nobody there and says so after three"
+    " seconds. The iPad's cloud works.",
+    firewall="routes between the two subnets; reports host unreachable when nobody answers its ARP",
+    boxes=(OFFICE, IPAD, _FAR_PC),
+    expected=(
+        Expected(*(IPAD, "skala/ipad", "failed", "connect", "ICMP-UNREACH"), endpoints=(":9001", NEXUS_NAME, _GONE)),
+    ),
+    checks=(
+        lease(IPAD),
+        Check(syn(IPAD, 9001), at_least=4),
+        Check(f"icmp.type == 3 && icmp.code == 1 && ip.dst == {IPAD.ip}", at_least=2),
+        Check(payload_to(IPAD, 443), at_least=4),
+    ),
+    names={NEXUS_NAME: _GONE},
+)
+
 _ONCE = replace(POOL, boots_again_s=(40.0,))
 
 ONE_REBOOT = Scenario(
@@ -354,6 +402,8 @@ ALL = (
     ISOLATED,
     REBOOTS,
     ONE_REBOOT,
+    LOOSE_CABLE,
+    FAR_PEER_GONE,
     IPV6_ONLY,
     WRONG_NET,
 )

@@ -47,6 +47,39 @@ IDLE_TCP = Scenario(
     events=(Event(-1, "fw", (*_SYSCTL, "net.netfilter.nf_conntrack_tcp_timeout_established=10", _STRICT)),),
 )
 
+IDLE_RESET = replace(
+    IDLE_TCP,
+    name="sensorist-nat-resets-idle-tcp",
+    title="the firewall forgets the gateway's connection while it is idle and resets it",
+    story="The gateway uploads every 24 seconds without keep-alives; the firewall forgets a TCP connection after ten"
+    " seconds and resets what belongs to none. Each upload after a pause is reset at once, a new connection works.",
+    firewall="forgets TCP connections after 10 s and resets packets of unknown ones",
+    checks=(
+        lease(GATEWAY),
+        Check(f"tcp.flags.reset == 1 && ip.ttl == 64 && ip.dst == {GATEWAY.ip}", at_least=3),
+        Check(payload_to(GATEWAY, 4321), at_least=1),
+        Check(payload_to(GATEWAY, 443), at_least=1),
+    ),
+    drops=("ct state invalid meta l4proto tcp reject with tcp reset",),
+)
+
+SURVIVING_KEEPALIVE = Scenario(
+    name="sensorist-keepalive-holds",
+    title="a keep-alive each six seconds holds the connection in a firewall that forgets after ten",
+    story="The gateway uploads once in a minute; its keep-alives are answered in between.",
+    firewall="forgets TCP connections after 10 s and drops packets of unknown ones",
+    boxes=(OFFICE, replace(GATEWAY, settings={"every": "60"})),
+    expected=(Expected(replace(GATEWAY, settings={"every": "60"}), "sensorist/gateway", led="green"),),
+    checks=(
+        lease(GATEWAY),
+        Check(f"tcp.analysis.keep_alive && ip.src == {GATEWAY.ip}", at_least=8),
+        Check(_CLOUD_SYN, at_least=1, at_most=1),
+    ),
+    seconds=90,
+    drops=("ct state invalid drop",),
+    events=(Event(-1, "fw", (*_SYSCTL, "net.netfilter.nf_conntrack_tcp_timeout_established=10", _STRICT)),),
+)
+
 IDLE_UDP = Scenario(
     name="tek-nat-forgets-udp",
     title="the firewall forgets the controller's UDP flow while it is idle and does not let it go on",
@@ -346,8 +379,33 @@ RULE_REMOVED = Scenario(
     changes_s=(3.0, 60.0),
 )
 
+_ONE_HOST_LOGGER = replace(LOGGER, settings={"hosts": "maki.alsoenergy.com"})
+
+SOME_ADDRESSES = Scenario(
+    name="alsoenergy-logger-one-address-dropped",
+    title="the name has two addresses, the firewall drops one of them; every other upload works",
+    story="The resolver turns the two addresses of the name; the datalogger takes the first of each answer.",
+    firewall="drops everything to one of the two addresses of maki.alsoenergy.com",
+    boxes=(OFFICE, _ONE_HOST_LOGGER),
+    expected=(Expected(_ONE_HOST_LOGGER, "alsoenergy/logger"),),
+    checks=(
+        lease(LOGGER),
+        Check(f"tcp.flags == 0x02 && ip.src == {LOGGER.ip} && ip.dst == {ALSOENERGY_STREAMER}", at_least=4),
+        Check(f"ip.src == {ALSOENERGY_STREAMER}", at_most=0),
+        Check(f"tcp.len > 0 && ip.src == {ALSOENERGY} && ip.dst == {LOGGER.ip}", at_least=6),
+    ),
+    seconds=110,
+    drops=(f"ip daddr {ALSOENERGY_STREAMER} drop",),
+    resolver_options=tuple(
+        f"--host-record=maki.alsoenergy.com,{address}" for address in (ALSOENERGY, ALSOENERGY_STREAMER)
+    ),
+)
+
 ALL = (
     IDLE_TCP,
+    IDLE_RESET,
+    SURVIVING_KEEPALIVE,
+    SOME_ADDRESSES,
     IDLE_UDP,
     FAILOVER,
     MTU_OUT,

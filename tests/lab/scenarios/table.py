@@ -6,13 +6,16 @@ from tests.lab.scenario import Scenario
 from tests.lab.scenarios import (
     addresses,
     alsoenergy,
+    calm,
     clocks,
     database,
+    every_vendor,
     five_vendors,
     links,
     lookups,
     middleboxes,
     paths,
+    pockets,
     refusals,
     sensorist,
     skala,
@@ -51,6 +54,8 @@ _ALL = (
     *links.ALL,
     *clocks.ALL,
     *paths.ALL,
+    *pockets.ALL,
+    *every_vendor.ALL,
     *tls.ALL,
     *transfer.ALL,
     *web.ALL,
@@ -58,6 +63,7 @@ _ALL = (
     *database.ALL,
     *middleboxes.ALL,
     *variations.ALL,
+    *calm.ALL,
     *five_vendors.ALL,
 )
 

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.lab.address_book import ALSOENERGY_FTP, ALSOENERGY_KIOSK
+from tests.lab.address_book import ALSOENERGY, ALSOENERGY_FTP, ALSOENERGY_KIOSK, ALSOENERGY_STREAMER, NEXUS_NAME
 from tests.lab.firewall import lan_address
 from tests.lab.scenario import Check, Expected, Helper, Scenario
-from tests.lab.scenarios.cast import KIOSK, LOGGER, OFFICE, PASSES_ALL, UPLOADER, lease, payload_to, syn
+from tests.lab.scenarios.cast import (
+    FAR_NEXUS,
+    IPAD,
+    KIOSK,
+    LAN_PROXY,
+    LOGGER,
+    OFFICE,
+    PASSES_ALL,
+    UPLOADER,
+    lease,
+    payload_to,
+    syn,
+)
 from tests.lab.scenarios.tls import INSPECTED
 from tests.lab.servers import programs
 
@@ -195,7 +207,71 @@ ACTIVE_SILENT = Scenario(
     servers={f"{ALSOENERGY_FTP}:21": "ftp-patient"},
 )
 
+_STRIPS_UPGRADE = """frontend sockets
+  bind :9001
+  mode http
+  http-request del-header Upgrade
+  default_backend nexus
+backend nexus
+  mode http
+  server nexus 10.20.37.140:9001"""
+_FAR_LIBRARY = replace(FAR_NEXUS, settings={"serves": "library"})
+_PLAIN_IPAD = replace(IPAD, settings={"ways": "plain"})
+STRIPPED_BY_HAPROXY = Scenario(
+    name="vary-upgrade-stripped-haproxy",
+    title="haproxy between two subnets takes the Upgrade header away; the NEXUS runs a websocket library",
+    story="The name of the NEXUS leads to a proxy on the firewall, which passes plain requests on.",
+    firewall="runs a reverse proxy for the NEXUS that removes the header Upgrade",
+    boxes=(OFFICE, _FAR_LIBRARY, _PLAIN_IPAD),
+    expected=(
+        Expected(
+            _PLAIN_IPAD,
+            "skala/ipad",
+            "failed",
+            "app",
+            "WS-UPGRADE-STRIPPED",
+            endpoints=(NEXUS_NAME, f"{_GATE}:9001"),
+        ),
+    ),
+    checks=(
+        lease(IPAD),
+        Check(f"http.response.code == 426 && ip.dst == {IPAD.ip}", at_least=3),
+        Check(payload_to(IPAD, 443), at_least=4),
+    ),
+    names={NEXUS_NAME: _GATE},
+    helpers=(programs.haproxy(programs.FIREWALL, _STRIPS_UPGRADE),),
+)
+
+_LAN_PROXY = f"{LAN_PROXY.ip}:{programs.PROXY_PORT}"
+_LAN_PROXIED = replace(LOGGER, settings={"proxy": _LAN_PROXY}, starts_s=8.0)
+LAN_PROXY_BLOCKED = Scenario(
+    name="vary-lan-proxy-blocked",
+    title="the firewall keeps the LAN's proxy from the vendor",
+    story="The proxy is a box of the LAN; its connections to alsoenergy.com get no answer, and it says so.",
+    firewall="drops TCP 443 to the vendor's addresses without a word; lets all else out",
+    boxes=(LAN_PROXY, replace(OFFICE, settings={"proxy": _LAN_PROXY}, starts_s=7.0), _LAN_PROXIED),
+    expected=(
+        Expected(
+            _LAN_PROXIED,
+            "alsoenergy/logger",
+            "failed",
+            "app",
+            "PROXY-CONNECT-REJECTED",
+            endpoints=(*_LOGGER_PLACES, _LAN_PROXY),
+        ),
+    ),
+    checks=(
+        lease(LOGGER),
+        Check(f"http.response.code >= 500 && ip.dst == {LOGGER.ip}", at_least=2),
+        Check(f"{syn(LAN_PROXY, 443)} && ip.dst == {ALSOENERGY}", at_least=3),
+    ),
+    seconds=110,
+    drops=(f"ip daddr {{ {ALSOENERGY}, {ALSOENERGY_STREAMER} }} tcp dport 443 drop",),
+)
+
 ALL = (
+    LAN_PROXY_BLOCKED,
+    STRIPPED_BY_HAPROXY,
     INSPECTED_ALONE,
     LOGIN_PAGE,
     BLOCKED_INSIDE_TLS,

@@ -61,6 +61,7 @@ def _odd_talks(door: TlsDoor) -> dict[str, Talk]:
         "hangs-up": odd.hang_up,
         "resets": odd.hang_up_rudely,
         "http-to-all": odd.speak_http_to_all,
+        "http-reset": odd.answer_and_reset,
         "http-403": odd.always(odd.REFUSED_DEVICE),
         "http-500": odd.always(odd.BROKEN),
         "http-502": odd.always(odd.NO_BACKEND),

@@ -9,7 +9,7 @@ import time
 
 from tests.lab import websocket_codec
 from tests.lab.servers.listener import Talk
-from tests.lab.servers.streams import accept_websocket, answer_well, receive_head, response, serve_http
+from tests.lab.servers.streams import accept_websocket, answer_well, header_fields, receive_head, response, serve_http
 from tests.lab.websocket_codec import Stream, receive_exactly
 
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -37,6 +37,15 @@ def speak_http_to_all(stream: Stream) -> None:
     stream.recv(65536)
     page = "<html><head><title>400 Bad Request</title></head><body>plain HTTP</body></html>"
     stream.sendall(response("400 Bad Request", page, kind="text/html", more="Connection: close\r\n"))
+
+
+def answer_and_reset(connection: socket.socket) -> None:
+    """Serve one HTTP request well and close by a reset, as overloaded or careless servers do."""
+    head, rest = receive_head(connection)
+    receive_exactly(connection, max(0, int(header_fields(head).get("content-length", "0")) - len(rest)))
+    connection.sendall(answer_well(head))
+    time.sleep(0.3)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
 
 
 def always(answer: bytes) -> Talk:

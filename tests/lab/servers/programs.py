@@ -20,6 +20,13 @@ PACKAGES = {
     "psql": "postgresql",
     "gnutls-cli": "gnutls-bin",
     "iptables": "iptables",
+    "unbound": "unbound",
+    "chronyd": "chrony",
+    "openssl": "openssl",
+    "sysctl": "procps",
+    "dhclient": "isc-dhcp-client",
+    "dhcpcd": "dhcpcd-base",
+    "faketime": "faketime",
 }
 """Debian package by program; that of psql brings the server of PostgreSQL, which lies outside the path."""
 
@@ -42,6 +49,9 @@ def missing_for(scenario: Scenario) -> list[str]:
     wanted = {name for name in PACKAGES if name in said}
     for box in scenario.boxes:
         wanted |= {_CLIENTS[client] for client in (box.settings.get("client"),) if client in _CLIENTS}
+        wanted |= {box.settings["dhcp"]} & set(PACKAGES) if "dhcp" in box.settings else set()
+        wanted |= {"faketime"} if box.clock_shift else set()
+        wanted |= {"squid"} if box.program == "proxy" else set()
         wanted |= {"psql"} if "database" in box.settings else set()
         wanted |= {"nginx"} if box.settings.get("serves", "tls") not in OWN_DOORS else set()
     return [f"{name} (package {PACKAGES[name]})" for name in sorted(wanted) if not shutil.which(name)]
