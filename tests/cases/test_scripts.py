@@ -39,7 +39,11 @@ def _is_marred(case: Case) -> bool:
 
 def _broken_frames(tshark: str, file: Path) -> list[int]:
     options = [word for name in STRICT for word in ("-o", f"{name}:TRUE")]
-    for guess in ("irc", "rtcp", "rtp"):  # it takes the licence port 57000, and the random bytes of telemetry, for these
+    for guess in (
+        "irc",
+        "rtcp",
+        "rtp",
+    ):  # it takes the licence port 57000, and the random bytes of telemetry, for these
         options += ["--disable-protocol", guess]
     fields = ["-T", "fields", "-e", "frame.number"]
     done = subprocess.run(
