@@ -25,6 +25,7 @@ from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, NearMiss
 from pcapaudit.model.words import Identification, Stage, Verdict
 
 BUSIEST = 10
+_WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstance(value, cached_property))
 DECLINE = 4
 LEFT_ALONE = frozenset({"LINK-8021X", "LINK-NOT-HEARD", "LINK-WRONG-VLAN", "ARP-GW-NO-REPLY", "ND-GW-NO-REPLY"})
 """Rules that say, when they are the cause, that a device has no network at all."""
@@ -106,7 +107,7 @@ def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis
 
 def _forget(facts: Facts) -> None:
     """Give up what was worked out of a device's packets; of hundreds in a capture one is judged at a time."""
-    for name in [n for n in vars(facts) if isinstance(getattr(type(facts), n, None), cached_property)]:
+    for name in _WORKED_OUT & vars(facts).keys():
         del vars(facts)[name]
 
 

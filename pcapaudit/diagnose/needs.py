@@ -334,6 +334,9 @@ RULE_RESULTS: dict[str, str] = {
     "NAT-IDLE-TIMEOUT": "lost_when_idle",
     "CONN-FLAP": "does_not_last",
     "TCP-RST-MIDSTREAM": "does_not_last",
+    "WS-DROP": "does_not_last",
+    "PATH-SWITCH": "does_not_last",
+    "SVC-NO-ATTEMPT": Result.NOT_ATTEMPTED,
 }
 """What a need's or endpoint's result is called when this rule explains it; no answer otherwise."""
 

@@ -184,7 +184,7 @@ def gateway_form(facts: Facts, fired: Fired) -> str:
     """Check the way to the gateway and beyond."""
     gateway = f" (gateway {ip_text(facts.gateway)})" if facts.gateway else ""
     return (
-        f"For {_device(facts)}{gateway}: {fired.summary}, from {readable(fired.first_ns)} "
+        f"For {_device(facts)}{_switch_words(facts)}{gateway}: {fired.summary}, from {readable(fired.first_ns)} "
         f"(frames {_frames(fired)}). "
         f"Please check gateway address, net mask, VLAN and the routing of this subnet."
     )

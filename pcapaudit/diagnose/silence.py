@@ -34,8 +34,8 @@ def first_answer_after(flow: Flow, since: Packet) -> Packet | None:
 def _first_beyond(flow: Flow, since: Packet) -> Packet | None:
     """The responder's first segment beyond what was acknowledged; its FIN takes a number of its own."""
     later = [p for p in flow.received if p.frame > since.frame and not p.flags & (RST | SYN)]
-    fin = next((p.frame for p in later if p.flags & FIN), flow.last_frame)
-    return next((p for p in later if distance(p.seq, since.ack) > (1 if p.frame > fin else 0)), None)
+    fin = 1 if any(p.flags & FIN for p in later) else 0
+    return next((p for p in later if distance(p.seq, since.ack) > fin), None)
 
 
 def _first_advance_after(flow: Flow, since: Packet) -> Packet | None:
@@ -44,7 +44,8 @@ def _first_advance_after(flow: Flow, since: Packet) -> Packet | None:
     for p in flow.sent:
         if p.frame <= since.frame or not p.flags & ACK or p.flags & (SYN | RST):
             continue
-        fin = 1 if any(f.frame < p.frame for f in closing) else 0
+        # Wherever the FIN stands in the capture: one number alone may be its own.
+        fin = 1 if closing else 0
         if distance(p.ack, since.ack) > fin:
             return p
     return None

@@ -42,6 +42,7 @@ UDP = 17
 DNS_PORT = 53
 MAX_HELD = 300_000
 """Packets of flows that are kept at one time (about 400 bytes each); what is asked for again is read again."""
+GRAINS_NS, MIN_STAMPS = (1_000_000_000, 10_000_000, 1_000_000), 50
 MAX_EVENTS = 50_000
 """Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
 
@@ -155,6 +156,18 @@ class Traffic:
             if b != a:
                 table[b].append(index)
         return table
+
+    @cached_property
+    def grain_ns(self) -> int:
+        """What coarse time stamps are multiples of (CAP-COARSE-TIME); 0 for fine ones.
+
+        A short capture, or one in which hardly two frames bear the same stamp, may have round times by chance.
+        """
+        times = self.result.rows["time_ns"]
+        shared = int((times[1:] == times[:-1]).sum())
+        if len(times) < MIN_STAMPS or self.notes.untimed_frames or shared < len(times) // 5:
+            return 0
+        return next((grain for grain in GRAINS_NS if not (times % grain).any()), 0)
 
     @cached_property
     def cut_flows(self) -> frozenset[int]:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pcapaudit.diagnose.resets import INJECTED, POSSIBLE, ResetVerdict, judge_reset
 from tests.support.judging import facts_of, product
+from tests.support.player import Frame
 
 # A server ten routers away: its own packets arrive with TTL 54, 30 ms after they were asked for.
 KNOWN = "0.0 dev:50000 > cloud:443 CONNECT\n0.5 dev > cloud EXCHANGE 9 9\n"
@@ -120,3 +123,20 @@ def test_a_reset_far_outside_the_window_is_none_of_the_servers() -> None:
 
     assert judge_last(talk + "6.0 cloud:4321 > dev:50001 RST seq=+900000").score == -40 + 25
     assert judge_last(talk + "6.0 cloud:4321 > dev:50001 RST").score == -40
+
+
+@pytest.mark.parametrize(("grain_ns", "score"), [(1_000_000, 70), (20_000_000, 40)])
+def test_coarse_time_stamps_make_no_reset_too_fast(grain_ns: int, score: int) -> None:
+    """A reset after 0 ms may have taken as long as the step of the time stamps (CAP-COARSE-TIME)."""
+    busy = "".join(f"{9 + n}.0 pc > gw PING\n{9 + n}.0 gw > pc PONG\n" for n in range(40))
+    script = KNOWN + SYN + "5.001 cloud:4321 > dev:50001 RST ttl=64\n" + busy
+
+    def coarse(frames: list[Frame]) -> list[Frame]:
+        return [replace(f, time_ns=f.time_ns - f.time_ns % grain_ns) for f in frames]
+
+    facts = facts_of(script, product(), coarse)
+    [flow] = [f for f in facts.outward_flows if f.resp[1] == 4321]
+    assert flow.first_rst is not None
+
+    assert facts.traffic.grain_ns in (1_000_000, 10_000_000)
+    assert judge_reset(facts, flow, flow.first_rst).score == score

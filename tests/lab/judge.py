@@ -14,9 +14,9 @@ from tests.lab.truth import DeviceTruth, Truth
 ASPECTS = ("verdict", "stage", "rule", "endpoint", "led")
 
 Outcome = Literal["kept", "undecided", "elsewhere", "turned"]
-"""Of a device in a worse capture: the same verdict and first failed stage; no verdict any more, or a milder
-one for the same reason; still failed, but at another stage, because the first one's evidence is
-not in the capture; or another verdict."""
+"""Of a device in a worse capture: the same verdict and first failed stage; no verdict any more, or a milder one for the
+same reason; failed elsewhere, because the evidence of the first cause is not in the capture (or that of being merely
+degraded); or another verdict."""
 
 _BAD = (Verdict.FAILED, Verdict.DEGRADED)
 
@@ -41,6 +41,8 @@ class Mark:
         said, stage = str(self.found.verdict), first_failed_stage(self.found)
         if said == self.wanted.verdict:
             return "kept" if stage == self.wanted.stage else "elsewhere"
+        if (self.wanted.verdict, said) == ("degraded", "failed"):
+            return "elsewhere"
         return "undecided" if self._is_milder(said) else "turned"
 
     def _is_milder(self, said: str) -> bool:
@@ -104,9 +106,7 @@ def _may_be_bad(device: DeviceReport, truth: Truth) -> bool:
     if device.mac is None:
         return any(known.signature == device.signature and known.verdict in _BAD for known in truth.devices)
     known = truth.of(device.mac)
-    if known is None or known.verdict not in _BAD:
-        return known is None and device.mac in truth.also_hurt
-    return known.verdict == "failed" or device.verdict is Verdict.DEGRADED
+    return device.mac in truth.also_hurt if known is None else known.verdict in _BAD
 
 
 def first_failed_stage(device: DeviceReport) -> str | None:

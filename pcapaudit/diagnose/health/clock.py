@@ -20,8 +20,7 @@ YEAR_1990_NS = 631_152_000 * NS
 YEAR_2005_NS = 1_104_537_600 * NS
 NEAR_ROWS = 50
 """Packets on either side of a step in which its proof is looked for."""
-ENOUGH_ROWS = 50
-GRAINS = ((NS, "a second"), (10_000_000, "10 ms"), (1_000_000, "a millisecond"))
+GRAINS = {NS: "a second", 10_000_000: "10 ms", 1_000_000: "a millisecond"}
 
 
 @health_check("CAP-TIME-DISORDER")
@@ -133,14 +132,12 @@ def coarse_time(view: View) -> Iterator[HealthItem]:
     """
     rows = view.traffic.result.rows
     times = rows["time_ns"]
-    if len(times) < ENOUGH_ROWS or view.traffic.notes.untimed_frames:
-        return
-    equal = np.flatnonzero(times[1:] == times[:-1])
-    grain = next((text for step, text in GRAINS if not (times % step).any()), None)
-    if grain is not None and len(equal) >= len(times) // 5:
+    if view.traffic.grain_ns:
+        equal = np.flatnonzero(times[1:] == times[:-1])
         yield remark(
             "CAP-COARSE-TIME",
-            f"time stamps are multiples of {grain}; {len(equal)} frames share that of the frame before",
+            f"time stamps are multiples of {GRAINS[view.traffic.grain_ns]}; "
+            f"{len(equal)} frames share that of the frame before",
             [int(f) for i in equal[:5] for f in (rows["frame"][i], rows["frame"][i + 1])],
             effect="signs that rest on round-trip times are off",
             advice="Capture with a tool that writes microseconds.",

@@ -42,6 +42,9 @@ def find_joints(traffic: Traffic) -> Joints:
     known: Joints | None = traffic.memo.get("joints")
     if known is None:
         flows = _connections(traffic)
+        if flows is None:
+            known = traffic.memo["joints"] = Joints(0, 0, ())
+            return known
         answers = [*_openings(flows), *_messages(traffic)]
         found = [*answers, *(joint for flow in flows for joint in _inside(flow))]
         broken = sorted(frame for frame, holds in found if not holds)
@@ -55,10 +58,14 @@ Joint = tuple[int, bool]
 """The frame behind the joint, and whether the joint holds."""
 
 
-def _connections(traffic: Traffic) -> list[Flow]:
-    """Some of the TCP connections of which both sides are in the capture."""
+def _connections(traffic: Traffic) -> list[Flow] | None:
+    """Some of the TCP connections of which both sides are in the capture; None when most look whole at first sight."""
     flows = traffic.result.flows
-    both = np.flatnonzero((flows["proto"] == TCP) & (flows["a_pkts"] > 0) & (flows["b_pkts"] > 0)).tolist()
+    is_both = (flows["proto"] == TCP) & (flows["a_pkts"] > 0) & (flows["b_pkts"] > 0)
+    is_odd = (flows["midstream"] > 0) | (flows["a_unseen_acks"] > 0) | (flows["b_unseen_acks"] > 0)
+    if int((is_both & is_odd).sum()) * 2 < int(is_both.sum()):
+        return None
+    both = np.flatnonzero(is_both).tolist()
     chosen = (traffic.flow(index) for index in both[:: len(both) // MAX_FLOWS + 1])
     return [flow for flow in chosen if not flow.left_out]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from pcapaudit.diagnose.confidence import CEILING, HealthCaps
 from pcapaudit.diagnose.facts import Facts
@@ -67,8 +68,13 @@ def all_checks() -> tuple[HealthCheck, ...]:
     """Every check, theme by theme, in each as it stands in the file; whoever was imported first."""
     from pcapaudit.diagnose.health import checks  # noqa: PLC0415 - registration happens on import
 
-    themes = [f"{__package__}.{theme}" for theme in checks.__all__]
-    return tuple(sorted(_CHECKS.values(), key=lambda c: (themes.index(c.check.__module__), _line_of(c.check))))
+    return _in_order_of(tuple(checks.__all__))
+
+
+@cache
+def _in_order_of(themes: tuple[str, ...]) -> tuple[HealthCheck, ...]:
+    places = {f"{__package__}.{theme}": at for at, theme in enumerate(themes)}
+    return tuple(sorted(_CHECKS.values(), key=lambda c: (places[c.check.__module__], _line_of(c.check))))
 
 
 def _line_of(check: Check) -> int:

@@ -251,7 +251,12 @@ def _is_in_use(facts: Facts, name: str, good: DnsQuery) -> bool:
     """Whether the device spoke to the service after the answer, or has a connection there that stands idle."""
     since = good.answers[0].at.time_ns
     flows = [a.flow for a in attempts_for(facts, [name])]
-    return any(f.last_ns >= since or (f.has_two_way_data and f.closed_at is None) for f in flows)
+    if any(f.last_ns >= since or (f.has_two_way_data and f.closed_at is None) for f in flows):
+        return True
+    # A connection of old may lead to an address that no answer in the capture names; its port is the service's.
+    ranges = [r for n in facts.needs if any(p.matches(name) for p in n.hosts) for e in n.endpoints for r in e.ports]
+    answered = (f for f in facts.outward_flows if f.received and f.last_ns >= since)
+    return any(r.low <= f.resp[1] <= r.high for f in answered for r in ranges)
 
 
 def _asked_again(lookups: Sequence[Lookup]) -> tuple[list[Packet], list[DnsMessage]]:

@@ -283,8 +283,12 @@ def all_ports_fail(facts: Facts) -> Iterator[Fired]:
             (a.answered_ns or a.flow.last_ns for a in facts.attempts_of(need) if not _is_dead(a)), default=None
         )
         dead = [a for a in attempts if _is_dead(a) and (last_ok is None or a.began_ns > last_ok)]
-        if dead:
-            yield from _all_members(facts, need, dead)
+        # Hosts that count one by one are no members of one another: what fails at each is its own port.
+        hosts = {a.host or a.address for a in dead} if need.hosts_group == "tried" else {None}
+        for host in sorted(hosts, key=str):
+            own = [a for a in dead if host is None or (a.host or a.address) == host]
+            if own:
+                yield from _all_members(facts, need, own)
 
 
 def _is_dead(attempt: Attempt) -> bool:

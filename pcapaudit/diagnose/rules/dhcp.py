@@ -12,7 +12,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.unserved import unoffered
 from pcapaudit.flows.exchanges import DhcpCycle
 from pcapaudit.flows.flow import Flow
-from pcapaudit.model.addresses import ip_text, is_inside, mac_text, network
+from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, mac_text, network
 from pcapaudit.model.events import DhcpMessage, Packet
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
@@ -196,6 +196,13 @@ def _has_taken(facts: Facts, address: bytes | None, since_ns: int) -> bool:
     return any(m.sender_ip == address and m.at.time_ns > since_ns for m in asked)
 
 
+def _lives_on(facts: Facts, since_ns: int) -> bool:
+    """Whether the device still speaks, or is spoken to, under an address of its own: it has a lease all the same."""
+    flows = {i for a in facts.addresses if not is_link_local(a) for i in facts.traffic.flows_by_address.get(a, ())}
+    ends = ((facts.traffic.ends(i), int(facts.traffic.result.flows[i]["last_ns"])) for i in flows)
+    return any(last > since_ns and not {a_port, b_port} & {67, 68} for (_, a_port, _, b_port, _), last in ends)
+
+
 @rule("DHCP-NAK", stage=Stage.DHCP, outcomes="F", evidence=Evidence.EXPLICIT)
 def nak(facts: Facts) -> Iterator[Fired]:
     """The DHCP server refuses the address.
@@ -209,10 +216,11 @@ def nak(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: remove the stale reservation; look for a second DHCP server.
     """
     naks = [m for c in facts.dhcp for m in c.naks]
-    # After one refusal a client begins anew; that takes a moment, and what it then gets may be seen by its use alone.
-    if not naks or (len(naks) < MIN_NAKS and not facts.has_waited(naks[-1].at.time_ns, facts.params.dhcp_wait)):
+    if not naks or _lives_on(facts, naks[-1].at.time_ns):
         return
-    if any(_has_taken(facts, address, naks[-1].at.time_ns) for address in facts.addresses):
+    # A client that is refused begins anew (RFC 2131, section 3.1, step 5): one that does not has another server's lease.
+    again = [m for c in facts.dhcp for m in (*c.discovers, *c.requests) if m.at.frame > naks[-1].at.frame]
+    if len(naks) < MIN_NAKS and not (again and facts.has_waited(again[0].at.time_ns, facts.params.dhcp_wait)):
         return
     servers = {m.server_id for m in naks if m.server_id is not None}
     who = f" by {', '.join(sorted(ip_text(s) for s in servers))}" if servers else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from pcapaudit.diagnose.encrypted import uses_encrypted_dns
@@ -12,6 +13,7 @@ from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import NOERROR, NXDOMAIN, REFUSED, SERVFAIL, A, DnsQuery, Lookup
+from pcapaudit.flows.flow import Flow
 from pcapaudit.model.addresses import ip_text, is_link_local, is_public
 from pcapaudit.model.events import DnsMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
@@ -37,11 +39,13 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: allow UDP and TCP 53 to this resolver, or give the device another one.
     """
     silent: dict[bytes, list[tuple[Lookup, DnsQuery]]] = {}
-    spoke = _last_answers(facts)
+    spoke, sequels = _last_answers(facts), _Sequels(facts)
     for lookup in relevant_lookups(facts):
+        if _is_cut_elsewhere(lookup):
+            continue
         for query in lookup.queries:
             is_open = query.sent and not query.answers and query.began_ns > spoke.get(query.resolver, 0)
-            if is_open and not _was_used(facts, query) and not _is_cut_elsewhere(lookup):
+            if is_open and not sequels.was_used(query):
                 silent.setdefault(query.resolver, []).append((lookup, query))
     newest = max((m.at.time_ns for q in facts.lookups for m in q.sent), default=0)
     for resolver, pairs in silent.items():
@@ -72,35 +76,40 @@ def _counted_per_name(facts: Facts, pairs: Sequence[tuple[Lookup, DnsQuery]], ne
     return [p for p in counted if facts.has_waited(p.time_ns, facts.params.dns_wait) or p.time_ns < newest]
 
 
-def _was_used(facts: Facts, query: DnsQuery) -> bool:
-    """Whether the device used an address right after asking: then the answer was only not seen."""
-    last = query.sent[-1].at.time_ns
-    # What the connection itself says (SNI, Host) names an address whose answer is not in the capture.
-    said = {a.flow.index: a.host for a in facts.attempts}
-    # A connection that begins without its SYN shows that frames are missing here: the answer may be among them.
-    holed = {
-        a.flow.index
-        for a in facts.attempts
-        if a.transport == "tcp" and not a.flow.syns and any(p.matches(query.name) for p in a.need.hosts)
-    }
-    for flow in facts.outward_flows:
-        if flow.resp[1] in (53, 123) or not 0 <= flow.first_ns - last <= ns(WENT_ON_S):
-            continue
-        is_named = query.name in facts.names.get(flow.resp[0], ()) or query.name == said.get(flow.index)
-        if is_named or flow.index in holed or (not facts.sees_inbound and is_public(flow.resp[0])):
+class _Sequels:
+    """What the device did after its questions; gathered once, for there may be thousands of them."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        flows = [f for f in facts.outward_flows if f.resp[1] not in (53, 123)]
+        self._flows = sorted(flows, key=lambda f: f.first_ns)
+        # What the connection itself says (SNI, Host) names an address whose answer is not in the capture.
+        self._bound = {a.flow.index: a for a in facts.attempts}
+        known = {facts.gateway, *(q.resolver for k in facts.lookups for q in k.queries), *facts.addresses}
+        asked = (m for q in facts.arps if q.target not in known for m in q.requests)
+        self._sought_ns = sorted(m.at.time_ns for m in asked)
+
+    def was_used(self, query: DnsQuery) -> bool:
+        """Whether the device used an address right after asking: then the answer was only not seen."""
+        last = query.sent[-1].at.time_ns
+        until = last + ns(WENT_ON_S)
+        low = bisect_left(self._flows, last, key=lambda f: f.first_ns)
+        high = bisect_right(self._flows, until, key=lambda f: f.first_ns)
+        if any(self._is_sequel(query, self._flows[place]) for place in range(low, high)):
             return True
-    return not facts.sees_inbound and _looked_for_peer(facts, last)
+        # In a capture of its direction alone: it looked on the link for somebody else than gateway and resolver.
+        place = bisect_left(self._sought_ns, last)
+        return not self._facts.sees_inbound and place < len(self._sought_ns) and self._sought_ns[place] <= until
 
-
-def _looked_for_peer(facts: Facts, since_ns: int) -> bool:
-    """Whether the device then looked on the link for somebody else than its gateway and resolver."""
-    known = {facts.gateway, *(q.resolver for k in facts.lookups for q in k.queries), *facts.addresses}
-    return any(
-        0 <= m.at.time_ns - since_ns <= ns(WENT_ON_S)
-        for question in facts.arps
-        if question.target not in known
-        for m in question.requests
-    )
+    def _is_sequel(self, query: DnsQuery, flow: Flow) -> bool:
+        attempt = self._bound.get(flow.index)
+        if query.name in self._facts.names.get(flow.resp[0], ()) or (attempt and attempt.host == query.name):
+            return True
+        # A connection that begins without its SYN shows that frames are missing: the answer may be among them.
+        is_holed = attempt is not None and attempt.transport == "tcp" and not flow.syns
+        if attempt is not None and is_holed and any(p.matches(query.name) for p in attempt.need.hosts):
+            return True
+        return not self._facts.sees_inbound and is_public(flow.resp[0])
 
 
 def _is_cut_elsewhere(lookup: Lookup) -> bool:

@@ -357,7 +357,7 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
     """Nothing at all comes back from beyond the gateway.
 
     **Seen**: the gateway answers ARP; every attempt beyond it (three destinations or more, two protocols
-    or more) stays without any packet in return, while frames to the device are visible.
+    or more, DNS or ping among them) stays without any packet in return, while frames to the device are visible.
 
     **Means**: the uplink is down, or this device is blocked from everything.
 
@@ -377,7 +377,8 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
     destinations = {f.resp[0] for f in outward} | {p.request.at.dst for p in pings}
     kinds = _silent_kinds(facts, outward)
     waited = facts.has_waited(outward[0].first_ns, facts.params.udp_wait)
-    if len(destinations) < 3 or len(kinds) < 2 or not waited:
+    # Services of several ports may be filtered; that names and pings die as well is the uplink's sign.
+    if len(destinations) < 3 or len(kinds) < 2 or kinds.isdisjoint({"dns", "ping"}) or not waited:
         return
     yield facts.finding(
         "GW-BLACKHOLE",

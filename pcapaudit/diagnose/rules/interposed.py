@@ -212,7 +212,8 @@ def _too_soon(facts: Facts, address: bytes, port: int) -> tuple[str, list[int]] 
     if own is None or not others:
         return None
     fastest = min(others)
-    if own[0] >= facts.params.rtt_factor * fastest[0] or fastest[0] < ns(NOISE_S):
+    longest = own[0] + facts.traffic.grain_ns
+    if longest >= facts.params.rtt_factor * fastest[0] or fastest[0] < ns(NOISE_S):
         return None
     text = (
         f"the SYN-ACK comes after {own[0] / 1e6:.1f} ms, other answers of that address take {fastest[0] / 1e6:.1f} ms"

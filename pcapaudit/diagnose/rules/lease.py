@@ -28,6 +28,9 @@ By time alone: RFC 2131's gaps put four tries into it, udhcpc's put ten into spa
 """
 OWN_CHECK_S = 5.0
 """A server pings an address before it offers it (RFC 2131, section 3.1) and takes up to 3 s; that is no late port."""
+MAX_RELAYS = 8
+"""Relays, and servers behind each, that are looked at for one client; a site has one or two."""
+OTHERS = 2
 ALIKE = 0.25
 SAME_TERM = 0.4
 """Share of the lease: renewals nearer to each other are tries of one renewal, which is due at half of the lease."""
@@ -228,22 +231,32 @@ def relay_unanswered(facts: Facts) -> Iterator[Fired]:
     if facts.mac is None:
         return
     messages = facts.traffic.dhcp_by_client.get(facts.mac, [])
-    relayed = [m for m in messages if m.op != REPLY and m.giaddr != NOT_SET and m.kind in (DISCOVER, REQUEST)]
-    for giaddr in dict.fromkeys(m.giaddr for m in relayed):
-        yield from _silent_servers(facts, giaddr, [m for m in relayed if m.giaddr == giaddr], messages)
+    for giaddr, relayed in _by_relay(messages).items():
+        yield from _silent_servers(facts, giaddr, relayed, messages)
+
+
+def _by_relay(messages: Sequence[DhcpMessage]) -> dict[bytes, list[DhcpMessage]]:
+    """Requests that relays passed on, by the relay's address; of more than eight relays the first ones."""
+    table: dict[bytes, list[DhcpMessage]] = {}
+    for m in messages:
+        is_relayed = m.op != REPLY and m.giaddr != NOT_SET and m.kind in (DISCOVER, REQUEST)
+        if is_relayed and (m.giaddr in table or len(table) < MAX_RELAYS):
+            table.setdefault(m.giaddr, []).append(m)
+    return table
 
 
 def _silent_servers(
     facts: Facts, giaddr: bytes, relayed: Sequence[DhcpMessage], messages: Sequence[DhcpMessage]
 ) -> Iterator[Fired]:
-    answers = [m for m in messages if m.op == REPLY and m.xid in {r.xid for r in relayed}]
+    asked = {r.xid for r in relayed}
+    answers = [m for m in messages if m.op == REPLY and m.xid in asked]
+    spoke = {address for m in answers for address in (m.at.src, m.server_id)}
     newest = max(m.at.time_ns for m in messages)
-    for server in dict.fromkeys(m.at.dst for m in relayed):
-        tries = _asked_in_vain([m for m in relayed if m.at.dst == server], messages)
-        if any(server in (a.at.src, a.server_id) for a in answers):
-            continue
-        counted = facts.counted([m.at for m in tries], facts.params.dhcp_wait, last_activity_ns=newest)
-        if len(counted) < facts.params.dhcp_min_tries:
+    in_vain = _asked_in_vain(relayed, messages)
+    for server in list(dict.fromkeys(m.at.dst for m in in_vain))[:MAX_RELAYS]:
+        tries = [m.at for m in in_vain if m.at.dst == server]
+        counted = facts.counted(tries, facts.params.dhcp_wait, last_activity_ns=newest)
+        if server in spoke or len(counted) < facts.params.dhcp_min_tries:
             continue
         contrast = _served_by(facts, server)
         yield facts.finding(
@@ -271,14 +284,21 @@ def _asked_in_vain(relayed: Sequence[DhcpMessage], messages: Sequence[DhcpMessag
 
 def _served_by(facts: Facts, server: bytes) -> DhcpMessage | None:
     """An OFFER or ACK of the same server for another client."""
-    return next(
-        (
-            m
-            for m in facts.traffic.dhcp
-            if m.kind in (2, ACK) and m.chaddr != facts.mac and server in (m.at.src, m.server_id)
-        ),
-        None,
-    )
+    known: dict[bytes | None, list[DhcpMessage]] | None = facts.traffic.memo.get("dhcp_served")
+    if known is None:
+        known = facts.traffic.memo["dhcp_served"] = _first_answers(facts.traffic.dhcp)
+    return next((m for m in known.get(server, ()) if m.chaddr != facts.mac), None)
+
+
+def _first_answers(messages: Sequence[DhcpMessage]) -> dict[bytes | None, list[DhcpMessage]]:
+    """Server -> its first OFFER or ACK for each of the first two clients: one of them is another one."""
+    table: dict[bytes | None, list[DhcpMessage]] = {}
+    for m in messages:
+        for server in {m.at.src, m.server_id} if m.kind in (2, ACK) else ():
+            own = table.setdefault(server, [])
+            if len(own) < OTHERS and all(x.chaddr != m.chaddr for x in own):
+                own.append(m)
+    return table
 
 
 def _relay_cause(giaddr: bytes, served: DhcpMessage | None) -> Cause:

@@ -87,7 +87,8 @@ def port_authentication(facts: Facts) -> Iterator[Fired]:
     if not failures and not is_ignored:
         return
     evidence = failures or asked
-    waiting = [m.at for c in facts.dhcp if c.ack is None for m in c.discovers]
+    # Who asks for what a server offered was heard: the port is open, whether the ACK is in the capture or not.
+    waiting = [m.at for c in facts.dhcp if c.ack is None and not c.requests for m in c.discovers]
     is_in = _got_in(facts, evidence[-1].at)
     if not is_in and not failures and not _is_final(facts, asked, waiting):
         return

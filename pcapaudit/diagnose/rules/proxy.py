@@ -14,7 +14,8 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.http import as_address
 from pcapaudit.diagnose.silence import end_by, first_answer_after
-from pcapaudit.flows.flow import TCP, Endpoint, Flow
+from pcapaudit.flows.flow import ACK, FIN, TCP, Endpoint, Flow
+from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
@@ -95,7 +96,13 @@ def _hung_up(flow: Flow, since: Packet) -> Packet | None:
     closed, given_up = end_by(flow, since, device=False), end_by(flow, since, device=True)
     if closed is None or first_answer_after(flow, since) is not None:
         return None
-    return closed if given_up is None or closed.frame < given_up.frame else None
+    return closed if given_up is None or closed.frame < given_up.frame or _has_seen_end(given_up, closed) else None
+
+
+def _has_seen_end(given_up: Packet, closed: Packet) -> bool:
+    """Whether the device's close acknowledges the other's FIN: that came first, however they were captured."""
+    end = (closed.seq + closed.payload_len + 1) % (1 << 32)
+    return bool(closed.flags & FIN and given_up.flags & ACK) and distance(given_up.ack, end) >= 0
 
 
 def _asks_again(tunnel: Tunnel, asked: Sequence[Tunnel]) -> bool:

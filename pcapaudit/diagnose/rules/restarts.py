@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from statistics import median
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
@@ -27,6 +28,8 @@ LOST_BEFORE_S, LOST_AFTER_S = 60.0, 3.0
 """Where a connection that outlives a lost link shows the loss: TCP repeats what it sent meanwhile (RFC 6298)."""
 CHANGE_S = 5.0
 """A switch tells of a port that comes or goes within its next hellos (IEEE 802.1D, 2 s)."""
+PAUSE_S, PAUSE_FACTOR, MIN_DATA = 2.0, 3, 10
+"""Silence that a lost link makes: as long as a port needs to come up again (IEEE 802.3, 28.3), and unlike the usual."""
 REST_S = 30.0
 
 
@@ -77,8 +80,8 @@ def link_flap(facts: Facts) -> Iterator[Fired]:
     """The link comes and goes while the device runs on.
 
     **Seen**: three or more starts on the link (announcement, request for the old address, EAPOL-Start, LLDP
-    after silence) under TCP connections that live on across them, and packets lost around each: repeats, or
-    a spanning tree that changes at the same time.
+    after silence) under TCP connections that live on across them, and packets lost around each: repeats, data that
+    stays away for much longer than usual, or a spanning tree that changes at the same time.
 
     **Means**: cable, connector, speed or duplex, energy-efficient Ethernet, power budget of the port.
 
@@ -124,7 +127,21 @@ def _loss_at(start: Start, flows: Sequence[Flow], changes: Sequence[int]) -> lis
     if bisect_left(changes, began - ns(CHANGE_S)) < bisect_right(changes, began + ns(CHANGE_S)):
         return []
     near = [p for f in flows for side in (f.sent, f.received) for p in f.retransmissions(_near(side, began))]
-    return near[:2] or None
+    return near[:2] or next((gap for f in flows for gap in (_pause_at(f, began),) if gap), None)
+
+
+def _pause_at(flow: Flow, began_ns: int) -> list[Packet] | None:
+    """The device's data before and after a start, if it kept much longer silent than it does; None otherwise.
+
+    A stack that sees its link go down may hold its data back: then nothing is repeated, it is only missing.
+    """
+    data = flow.sent_data
+    at = bisect_left(data, began_ns, key=lambda p: p.time_ns)
+    if not 0 < at < len(data) or len(data) < MIN_DATA:
+        return None
+    pause = data[at].time_ns - data[at - 1].time_ns
+    usual = median(b.time_ns - a.time_ns for a, b in pairwise(data))
+    return [data[at - 1], data[at]] if pause >= max(ns(PAUSE_S), PAUSE_FACTOR * usual) else None
 
 
 def _near(packets: Sequence[Packet], began_ns: int) -> list[Packet]:

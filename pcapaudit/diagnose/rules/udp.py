@@ -29,6 +29,8 @@ from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage, Vantage
 
 MIN_SERVERS = 2
+MAX_PATIENCE = 4
+"""Datagrams of one attempt in silence, assumed: beyond that the device goes on because it is answered."""
 REST_S, REST_FACTOR = 5.0, 2
 """A pause between two exchanges: no shorter than an idle time (catalogue, idle_gap), and twice what follows it."""
 MAX_STRAYS, MAX_PACKETS = 500, 20
@@ -132,10 +134,11 @@ def _walk(facts: Facts, need: Need) -> list[Attempt]:
 def _stays(facts: Facts, run: Sequence[Attempt]) -> bool:
     """Whether replies are not in the capture, and the device stays with one server longer than with another.
 
-    It has the same patience with each one that is silent (TEK-04); the last may have been cut short. Nor does it
+    It has the same patience with each one that is silent (TEK-04), and not much: a new attempt takes a new port
+    (TEK-13); the last may have been cut short. Nor does it
     slow down first: who rests on one port and then asks again at a quicker pace had an answer before the rest.
     """
-    patience = min((len(a.tries) for a in run[:-1]), default=1)
+    patience = min([MAX_PATIENCE, *(len(a.tries) for a in run[:-1])]) if run[:-1] else 1
     return not facts.visibility.sees_inbound and any(len(a.tries) > patience or _rests(a) for a in run)
 
 
