@@ -16,6 +16,7 @@ from pcapaudit.model.events import ArpMessage, DhcpMessage, Packet
 
 DISCOVER, REQUEST = 1, 3
 EAPOL_START = 1
+ASKING = frozenset({"discover", "reboot"})
 GROUP_S = 10.0
 """Signs this near to each other belong to one start: RFC 5227 spreads probes and announcements over 7 s."""
 LLDP_SILENCE_S = 60.0
@@ -27,8 +28,11 @@ GATEWAY_S, WORK_S = 5.0, 60.0
 MIN_PAIR = 2
 MAX_CROSSING = 50
 """Connections of one device that are held against its starts; one that goes on is enough."""
-SLEEPER_OPTIONS = frozenset({108, 114, 119, 252})
-"""Options that phones and computers ask for, and small boxes do not; such hosts sleep and wake without starting."""
+SLEEPER_OPTIONS = frozenset({108, 114, 249, 252})
+"""Options that phones and computers ask for (IPv6-only preferred, captive portal, Microsoft's routes, WPAD).
+
+Small boxes do not; dhclient and dhcpcd ask for 119 and 121 on them, too. Such hosts sleep and wake without starting.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,16 @@ class Start:
 
 
 def starts_of(facts: Facts, kinds: frozenset[str]) -> list[Start]:
-    """The starts of a device, by signs of these kinds; a sign within 10 s of the one before belongs to its start."""
+    """The starts of a device, by signs of these kinds; a sign within 10 s of the one before belongs to its start.
+
+    But who asks for an address after it has announced one has started anew: the announcement comes last.
+    """
     found = sorted((s for s in _signs(facts) if s.kind in kinds), key=lambda s: s.at.frame)
     groups: list[list[Sign]] = []
     for sign in found:
-        if groups and sign.at.time_ns - groups[-1][-1].at.time_ns <= ns(GROUP_S):
+        before = groups[-1][-1] if groups else None
+        is_next = before is not None and before.kind == "announcement" and sign.kind in ASKING
+        if before is not None and sign.at.time_ns - before.at.time_ns <= ns(GROUP_S) and not is_next:
             groups[-1].append(sign)
         else:
             groups.append([sign])
@@ -110,7 +119,7 @@ def reboots_of(facts: Facts) -> list[Start]:
 
 
 def _starts_by_dhcp(facts: Facts) -> list[Start]:
-    return starts_of(facts, frozenset({"discover"}) if _is_sleeper(facts) else frozenset({"discover", "reboot"}))
+    return starts_of(facts, frozenset({"discover"}) if is_sleeper(facts) else frozenset({"discover", "reboot"}))
 
 
 def _is_any_between(used: Sequence[int], start: Start, following: Start) -> bool:
@@ -118,7 +127,8 @@ def _is_any_between(used: Sequence[int], start: Start, following: Start) -> bool
     return bisect_right(used, start.at.time_ns) < bisect_left(used, following.at.time_ns)
 
 
-def _is_sleeper(facts: Facts) -> bool:
+def is_sleeper(facts: Facts) -> bool:
+    """Whether the host asks for what phones and computers ask for: it sleeps and wakes without starting."""
     return any(not SLEEPER_OPTIONS.isdisjoint(m.asked_options) for c in facts.dhcp for m in c.messages)
 
 

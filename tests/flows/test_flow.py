@@ -264,3 +264,42 @@ def test_numbers_go_on_around_the_end_of_the_sequence_space() -> None:
 
     assert flow.is_established
     assert flow.answered_bytes == 20
+
+
+# --- who waited in vain ---------------------------------------------------------------------------
+
+REQUEST = HANDSHAKE + "1.0 dev > cloud DATA 120\n1.1 cloud > dev ACK\n"
+GIVING_UP = {
+    "a device that closes after ten seconds without an answer": (
+        REQUEST + "11.0 dev > cloud FIN\n20.0 cloud > dev DATA 40",
+        6,
+    ),
+    "nobody, where the device closes its half right behind the request": (
+        REQUEST + "1.2 dev > cloud FIN\n20.0 cloud > dev DATA 40",
+        None,
+    ),
+    "nobody, where the answer came first": (
+        REQUEST + "2.0 cloud > dev DATA 40\n2.1 dev > cloud ACK\n11.0 dev > cloud FIN",
+        None,
+    ),
+    "nobody, where the device acknowledges an answer that is not in the capture": (
+        REQUEST + "2.0 cloud > dev DATA 40 unseen\n2.1 dev > cloud ACK\n11.0 dev > cloud FIN",
+        None,
+    ),
+    "nobody, while the connection stands": (REQUEST, None),
+}
+
+
+@pytest.mark.parametrize(("script", "frame"), GIVING_UP.values(), ids=GIVING_UP)
+def test_who_gave_up_is(script: str, frame: int | None) -> None:
+    end = only_flow(script).gave_up
+    assert (end.frame if end is not None else None) == frame
+
+
+def test_the_first_number_of_a_server_whose_syn_ack_alone_is_missing_follows_from_the_acknowledgment() -> None:
+    opening = "0.0 dev:50000 > cloud:4321 SYN\n0.1 cloud > dev SYN-ACK{}\n0.2 dev > cloud ACK\n"
+    talk = "0.3 dev > cloud DATA 8\n0.4 cloud > dev DATA 1"
+
+    whole, holed = only_flow(opening.format("") + talk), only_flow(opening.format(" unseen") + talk)
+
+    assert holed.resp_isn == whole.resp_isn is not None

@@ -218,7 +218,7 @@ def nak(facts: Facts) -> Iterator[Fired]:
     naks = [m for c in facts.dhcp for m in c.naks]
     if not naks or _lives_on(facts, naks[-1].at.time_ns):
         return
-    # A client that is refused begins anew (RFC 2131, section 3.1, step 5): one that does not has another server's lease.
+    # Who is refused begins anew (RFC 2131, section 3.1, step 5); a client that does not has another server's lease.
     again = [m for c in facts.dhcp for m in (*c.discovers, *c.requests) if m.at.frame > naks[-1].at.frame]
     if len(naks) < MIN_NAKS and not (again and facts.has_waited(again[0].at.time_ns, facts.params.dhcp_wait)):
         return

@@ -11,7 +11,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
-from pcapaudit.diagnose.starts import Start, crossing, reboots_of, starts_of
+from pcapaudit.diagnose.starts import Start, crossing, is_sleeper, reboots_of, starts_of
 from pcapaudit.flows.flow import Flow
 from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
@@ -24,6 +24,8 @@ LEASE_SHARE = 0.45
 """A client that asks anew at half of its lease or later is no reboot, only a poor client."""
 ALIKE = 0.25
 LINK_SIGNS = frozenset({"discover", "reboot", "announcement", "eapol", "lldp"})
+WAKING_SIGNS = frozenset({"eapol", "lldp"})
+"""What does not come with waking up: a phone or computer asks for its address again and is silent before."""
 LOST_BEFORE_S, LOST_AFTER_S = 60.0, 3.0
 """Where a connection that outlives a lost link shows the loss: TCP repeats what it sent meanwhile (RFC 6298)."""
 CHANGE_S = 5.0
@@ -86,11 +88,11 @@ def link_flap(facts: Facts) -> Iterator[Fired]:
     **Means**: cable, connector, speed or duplex, energy-efficient Ethernet, power budget of the port.
 
     **Not this rule**: every connection is new after each start (DEV-REBOOT-LOOP); a host that roams between
-    radio cells or renews its announcements loses nothing; silence alone.
+    radio cells or renews its announcements loses nothing; a phone or computer that wakes up; silence alone.
 
     **Ask the network team**: error and link counters of the port, another cable.
     """
-    starts = starts_of(facts, LINK_SIGNS)[:MAX_STARTS]
+    starts = starts_of(facts, WAKING_SIGNS if is_sleeper(facts) else LINK_SIGNS)[:MAX_STARTS]
     crossed = [(s, flows) for s, flows in crossing(facts, starts) if flows] if len(starts) >= MIN_STARTS else []
     if len(crossed) < MIN_STARTS:
         return
