@@ -28,6 +28,8 @@ COMMON_PORTS = frozenset({21, 22, 23, 25, 53, 67, 80, 110, 123, 143, 443, 445, 8
 WORDED_APPS = frozenset({"tls", "http", "ftp", "postgres", "websocket"})
 WORDED_PORTS = frozenset({21, 80, 443, 5432})
 LATE_NS = 1_000_000_000
+LATE_SHARE = 0.8
+"""Replies over one slow line take about the same time."""
 MAX_BESIDE = 500
 """Connections of one server that are looked at for a transfer beside its control connection."""
 SPECIAL_APPS = frozenset({"dns", "ntp"})
@@ -175,11 +177,7 @@ class Binder:
         found = (self._attempt(index, addresses) for index in flows)
         ordered = sorted((a for a in found if a is not None), key=lambda a: (a.began_ns, a.flow.index))
         if self._signature.walks_servers:
-            closed = self._closed_ports(addresses)
-            datagrams = [a for a in ordered if a.transport == "udp"]
-            for attempt, following in zip_longest(datagrams, datagrams[1:]):
-                if _has_left_before_reply(attempt, following) or _refuses_every_reply(attempt, closed):
-                    attempt.proofs, attempt.is_late = {}, True
+            _mark_late([a for a in ordered if a.transport == "udp"], self._closed_ports(addresses))
         return ordered
 
     def _closed_ports(self, addresses: frozenset[bytes]) -> Counter[tuple[bytes, int]]:
@@ -298,6 +296,29 @@ class Binder:
         told = self._told.get(flow.resp[0], [])
         place = bisect(told, flow.first_ns, key=lambda t: t[0])
         return [told[place - 1][1]] if place else []
+
+
+def _mark_late(datagrams: Sequence[Attempt], closed: Mapping[tuple[bytes, int], int]) -> None:
+    """Note the attempts whose replies came when the device had given up: they prove nothing.
+
+    Where the capture misses what the device did next, a reply that took as long as others that came too late,
+    and after which nothing more was asked on that port, came too late as well.
+    """
+    late = {
+        a
+        for a, following in zip_longest(datagrams, datagrams[1:])
+        if _has_left_before_reply(a, following) or _refuses_every_reply(a, closed)
+    }
+    shortest = min((_waited_ns(a) for a in late), default=None)
+    for attempt in datagrams:
+        received = attempt.flow.received
+        is_left = bool(received) and attempt.last_try_ns < received[0].time_ns
+        if attempt in late or (is_left and shortest is not None and _waited_ns(attempt) >= LATE_SHARE * shortest):
+            attempt.proofs, attempt.is_late = {}, True
+
+
+def _waited_ns(attempt: Attempt) -> int:
+    return attempt.flow.received[0].time_ns - attempt.last_try_ns
 
 
 def _has_left_before_reply(attempt: Attempt, following: Attempt | None) -> bool:

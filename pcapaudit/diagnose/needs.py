@@ -148,13 +148,13 @@ def _goes_round(attempts: Sequence[Attempt], failing: Sequence[Attempt]) -> bool
     before: set[bytes] = set()
     run = longest = 0
     for a in attempts:
-        if a in failing:
+        if a is failing[0]:
             break
         run = run + 1 if _has_failed(a) else 0
         longest = max(longest, run)
         before |= {a.address} if _has_failed(a) else set()
     last = {a.address for a in failing}
-    return last <= before - good and len(failing) <= longest and {a.host for a in failing} <= names
+    return last <= before - good and len(failing) <= longest and {a.host for a in failing if a.host} <= names
 
 
 def _is_under_way(attempt: Attempt) -> bool:

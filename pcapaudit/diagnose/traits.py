@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pcapaudit.diagnose.attempts import proxied_to
-from pcapaudit.diagnose.domains import registered_domain
+from pcapaudit.diagnose.domains import is_public_name, registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
 from pcapaudit.flows.flow import TCP, UDP
@@ -44,7 +44,8 @@ def traits_of(facts: Facts) -> Traits:
         http_hosts=words.hosts,
         contacts=tuple(_contacts(facts, outward, words)),
         inbound=tuple(_contacts(facts, inward, _Words())),
-        registered_domains=len({registered_domain(n) for n in queried}),
+        # Names that nobody can register, such as wpad or those of a search list, tell nothing of a browser.
+        registered_domains=len({registered_domain(n) for n in queried if is_public_name(n)}),
         user_agents=tuple(words.agents),
         answers_dns=not facts.addresses.isdisjoint(facts.traffic.dns_answerers),
         is_proxy=_is_proxy(facts, inward),

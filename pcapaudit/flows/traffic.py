@@ -40,7 +40,7 @@ from pcapaudit.scan.result import ScanResult
 
 UDP = 17
 DNS_PORT = 53
-MAX_HELD = 300_000
+MAX_HELD = 200_000
 """Packets of flows that are kept at one time (about 400 bytes each); what is asked for again is read again."""
 GRAINS_NS, MIN_STAMPS = (1_000_000_000, 10_000_000, 1_000_000), 50
 MAX_EVENTS = 50_000

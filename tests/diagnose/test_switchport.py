@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pcapaudit.diagnose.switchport import port_of, switch_ports
-from tests.support.scene import traffic_of
+from tests.support.scene import read_capture, traffic_of
 from tests.support.services import facts_of
 
 TOLD = "0.0 switch > * LLDP port=Gi1/0/7 name=sw1 port_vlan=20 bridge\n"
@@ -61,3 +63,13 @@ def test_the_port_is_the_devices_own_where_the_mirror_shows_that_port_alone(rest
     found = port_of(facts_of(TOLD + TALK + rest))
 
     assert (found.port if found is not None else None) == port
+
+
+def test_the_switches_of_a_foreign_capture_are_those_that_tshark_names(shared_captures: Path) -> None:
+    (file,) = shared_captures.rglob("pcapplusplus__VlanPackets.pcap")
+
+    told = {(p.name, p.port, p.vlan, p.frames[0]) for p in switch_ports(read_capture(file))}
+
+    # tshark -Y cdp -T fields -e cdp.deviceid -e cdp.portid -e cdp.native_vlan -e frame.number
+    assert {("S2", "FastEthernet0/13", 1, 23), ("S1", "FastEthernet0/13", 1, 24)} <= told
+    assert {name for name, _, _, _ in told} == {"R1", "R2", "R3", "R4", "S1", "S2"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import dpkt
 import pytest
 
@@ -76,3 +78,32 @@ def test_an_unknown_label_names_those_that_exist(frames: list[Frame]) -> None:
 def test_a_text_that_hits_no_line_is_an_error(frames: list[Frame]) -> None:
     with pytest.raises(ValueError, match="no line contains 'FIN'"):
         transforms.drop_matching(frames, ["FIN"])
+
+
+def test_a_translated_copy_bears_the_outer_address_and_right_checksums(frames: list[Frame]) -> None:
+    world = World({"cloud": "54.229.203.190", "wan": {"ip": "198.51.100.9", "mac": "02:00:00:00:00:fe"}})
+    cloud, wan = bytes([54, 229, 203, 190]), bytes([198, 51, 100, 9])
+
+    added = [f for f in transforms.copy_translated(frames, world, world.find("wan")) if f not in frames]
+
+    packets = [dpkt.ethernet.Ethernet(f.data).data for f in added]
+    assert [(p.src, p.dst, p.ttl) for p in packets] == [(wan, cloud, 63), (cloud, wan, 55), (wan, cloud, 63)]
+    for packet in packets:
+        stated = packet.data.sum
+        packet.data.sum = packet.sum = 0
+        assert dpkt.ip.IP(bytes(packet)).data.sum == stated
+
+
+def test_a_checksum_left_for_the_card_is_the_sum_of_the_pseudo_header(frames: list[Frame]) -> None:
+    left = transforms.leave_sums(frames, DEV)
+
+    assert [f.data == g.data for f, g in zip(frames, left, strict=True)] == [False, True, False, True]
+    packet = dpkt.ethernet.Ethernet(left[0].data).data
+    pseudo = packet.src + packet.dst + struct.pack(">HH", packet.p, len(packet.data))
+    assert packet.data.sum == sum(struct.unpack(">6H", pseudo)) % 0xFFFF
+
+
+def test_a_clock_that_is_set_dates_all_later_frames_anew(frames: list[Frame]) -> None:
+    stepped = transforms.step_clock(frames, ["2", "-3600"], START_NS)
+
+    assert [(g.time_ns - f.time_ns) // 10**9 for f, g in zip(frames, stepped, strict=True)] == [0, 0, -3600, -3600]

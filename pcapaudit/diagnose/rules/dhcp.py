@@ -132,14 +132,15 @@ def offer_ignored(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: the port and VLAN towards the device; add missing options to the scope.
     """
     for cycle in facts.dhcp:
-        later = [m for m in cycle.discovers if cycle.offers and m.at.frame > cycle.offers[0].at.frame]
-        if len(cycle.offers) < 2 or cycle.requests or cycle.ack is not None or not later:
+        offers = cycle.offers
+        later = [m for m in cycle.discovers if offers and m.at.frame > offers[0].at.frame]
+        if len(offers) < 2 or cycle.requests or cycle.ack is not None or not later:
             continue
         yield facts.finding(
             "DHCP-OFFER-IGNORED",
             Stage.DHCP,
-            f"{len(cycle.offers)} OFFERs, yet the device sends {len(later)} more DISCOVERs and no REQUEST",
-            _packets([*cycle.discovers, *cycle.offers]),
+            f"{len(offers)} OFFERs, yet the device sends {len(later)} more DISCOVERs and no REQUEST",
+            _packets([*cycle.discovers, *offers]),
             began_ns=later[-1].at.time_ns,
             independent=len(later),
             causes=[_ignored_cause(cycle)],

@@ -58,6 +58,12 @@ def is_upgrade(request: HttpRequest | None) -> bool:
     return request is not None and "websocket" in (request.upgrade or "").lower()
 
 
+def wants_upgrade(facts: Facts, answer: Answer) -> bool:
+    """Whether an answer belongs to a websocket's request: that says so, or is cut or lost where only such are sent."""
+    is_unread = answer.request is None or answer.attempt.flow.index in facts.traffic.cut_flows
+    return is_upgrade(answer.request) or (is_unread and answer.attempt.endpoint.app == "websocket")
+
+
 def is_page(response: HttpResponse) -> bool:
     """Whether the answer is a page for people, not data for a device."""
     return "html" in (response.content_type or "").lower() or response.body_prefix.lstrip()[:1] == b"<"
@@ -276,7 +282,7 @@ def block_page(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: allow this host, or its category, in the web filter for the device.
     """
-    blocked = [f for f in _all_answers(facts) if not is_upgrade(f.request) and _is_blocked(facts, f)]
+    blocked = [f for f in _all_answers(facts) if not wants_upgrade(facts, f) and _is_blocked(facts, f)]
     for answers in _groups(blocked):
         attempts, last = _attempts(answers), answers[-1].response
         near = is_near(facts, attempts[-1].flow, last.at) or ""
@@ -368,7 +374,7 @@ def _goes_on_unread(answer: Answer) -> bool:
 
 def _belongs_elsewhere(facts: Facts, answer: Answer) -> bool:
     """Whether another rule speaks of this answer: websocket (but for its login), portal, block page."""
-    if is_upgrade(answer.request) and answer.response.status != 401:
+    if wants_upgrade(facts, answer) and answer.response.status != 401:
         return True
     return answer.response.status == LOGIN_NEEDED or _is_blocked(facts, answer)
 

@@ -125,10 +125,10 @@ def _is_early(repeat: Packet, ack: Packet, sender_ns: int, receiver_ns: int) -> 
 def _round_trips(flow: Flow, *, from_device: bool) -> tuple[int, int] | None:
     """From the mirror to the sender and back, and to the receiver and back, in ns.
 
-    Read from the handshake; None where that was not seen or repeated.
+    Read from the handshake; None where that was not seen or its SYN was repeated.
     """
     done = flow.established_at
-    if len(flow.syns) != 1 or len(flow.syn_acks) != 1 or done is None:
+    if len(flow.syns) != 1 or not flow.syn_acks or done is None:
         return None
     answer = flow.syn_acks[0].time_ns
     device, server = done.time_ns - answer, answer - flow.syns[0].time_ns

@@ -15,7 +15,7 @@ from pcapaudit.diagnose.makers import is_near, named_proxy
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
-from pcapaudit.diagnose.rules.http import Answer, answers_of, is_page, is_upgrade
+from pcapaudit.diagnose.rules.http import Answer, answers_of, is_page, is_upgrade, wants_upgrade
 from pcapaudit.diagnose.rules.persist import is_even
 from pcapaudit.diagnose.silence import by_service
 from pcapaudit.model.addresses import is_public
@@ -61,7 +61,7 @@ def _upgrades(facts: Facts) -> list[Answer]:
     """The last answer to an upgrade request on each connection of the device."""
     found = []
     for attempt in facts.attempts:
-        asked = [f for f in answers_of(attempt) if is_upgrade(f.request)]
+        asked = [f for f in answers_of(attempt) if wants_upgrade(facts, f)]
         if asked and attempt.need.direction == "out":
             found.append(asked[-1])
     return found

@@ -220,6 +220,8 @@ DECLINED_ONCE = Scenario(
         Check(message(GATEWAY, 5), at_least=2),
         Check(f"tcp.len > 0 && tcp.srcport == 4321 && eth.dst == {GATEWAY.mac}", at_least=2),
     ),
+    # The address that it declines is the fault; with the next lease it is over.
+    changes_s=(4.0, 30.0),
 )
 
 _LONELY_NEXUS, _LONELY_IPAD = replace(NEXUS, is_isolated=True), replace(IPAD, is_isolated=True)
