@@ -97,8 +97,12 @@ class _Part:
 def _groups(need: Need, attempts: list[Attempt]) -> list[list[Attempt]]:
     """Attempts that stand for each other form one group; groups stand side by side."""
     if need.hosts_group in ("tried", "all"):
-        keys = dict.fromkeys((a.host or a.address) for a in attempts)
-        return [[a for a in attempts if (a.host or a.address) == key] for key in keys]
+        # An attempt that shows no name (its lookup is not in the capture) is at the host that others name there.
+        named = {a.address: a.host for a in reversed(attempts) if a.host}
+        table: dict[str | bytes, list[Attempt]] = {}
+        for a in attempts:
+            table.setdefault(a.host or named.get(a.address) or a.address, []).append(a)
+        return list(table.values())
     if need.group == "all" and len(need.endpoints) > 1:
         return [[a for a in attempts if a.member == m] for m in range(len(need.endpoints))]
     return [attempts] if attempts else []
