@@ -215,7 +215,8 @@ def _answer(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Packet |
     if any(isinstance(e, TlsClientHello | TlsServerHello | TlsRecords) for e in events):
         return _both_ways(events) if flow.received else _went_on(flow, events)
     if not flow.has_two_way_data:
-        return None
+        # Where the server's side alone was captured: that a transfer is done is its word, and needs no other.
+        return transfer_done(events)
     if is_worded(events) or endpoint.app == "ftp":
         good = _good_word(events, endpoint)
         return good[1] if good is not None else None

@@ -97,14 +97,15 @@ def test_a_product_cites_its_own_paper_and_decisions_alone(product: str, prefix:
 # --- needs ----------------------------------------------------------------------------------------------
 
 REQUIRED = {
-    "alsoenergy/kiosk": {"ALS-44": {("tcp", 80, 80), ("tcp", 443, 443)}},
-    "alsoenergy/logger": {"ALS-02": {("tcp", 80, 80), ("tcp", 443, 443)}},
+    "alsoenergy/kiosk": {"ALS-44": {("tcp", 80, 80), ("tcp", 443, 443)}, "ALS-48": {("udp", 123, 123)}},
+    "alsoenergy/logger": {"ALS-02": {("tcp", 80, 80), ("tcp", 443, 443)}, "ALS-08": {("udp", 123, 123)}},
     "alsoenergy/smaftp": {"ALS-20": {("tcp", 21, 21)}},
     "sensorist/gateway": {"SEN-05": {("tcp", 443, 443), ("tcp", 4321, 4321)}},
     "skala/ipad": {"SKA-01": {("tcp", 443, 443)}, "SKA-10": {("tcp", 9001, 9001)}},
     "skala/nexus": {
         "SKA-01": {("tcp", 443, 443)},
         "SKA-03": {("tcp", 443, 443)},
+        "SKA-09": {("udp", 123, 123)},
         "SKA-10": {("tcp", 9001, 9001)},
         "SKA-11": {("tcp", 443, 443)},
     },
@@ -119,7 +120,7 @@ REQUIRED = {
         "WSC-06": {("udp", 53, 53)},
     },
 }
-"""Vendor facts, sections 1 to 5 and 6.2: what each product cannot do without, and its ports."""
+"""Vendor facts, sections 1 to 5 and 6.2: what each product cannot do without, and its ports; time is soft."""
 
 
 @pytest.mark.parametrize("product", sorted(REQUIRED))

@@ -33,7 +33,7 @@ def test_the_page_of_a_capture_holds_the_report_and_its_doors(client: TestClient
     capture = audited(client)
     page = client.get(f"/captures/{capture}").text
 
-    assert "No answer from gk.sensorist.com on TCP 443 or 4321" in page
+    assert "No answer from gk.sensorist.com, gk.sensorist.net on TCP 443 or 4321" in page
     assert "To the firewall team" in page
     for address in re.findall(r'href="(/api/[^"]+)"', page):
         assert client.get(address.replace("&amp;", "&")).status_code == 200, address

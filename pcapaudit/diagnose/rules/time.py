@@ -15,7 +15,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import NtpPoll
 from pcapaudit.flows.flow import UDP
-from pcapaudit.model.addresses import ip_text, is_unicast
+from pcapaudit.model.addresses import ip_text, is_public, is_unicast
 from pcapaudit.model.events import NtpMessage, Packet, TlsAlert
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
@@ -81,7 +81,7 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     polls = _asked(facts)
     silent = _silent_polls(polls)
     counted = facts.counted([p.query.at for p in silent], facts.params.ntp_wait)
-    if len(counted) < MIN_POLLS or not facts.sees_inbound or may_be_lost(facts, len(counted)):
+    if len(counted) < MIN_POLLS or not _would_be_seen(facts, silent) or may_be_lost(facts, len(counted)):
         return
     servers = list(dict.fromkeys(p.server for p in silent))
     contrast = next((c for s in servers for c in [facts.reached_by_others(s, "udp", NTP_PORT)] if c is not None), None)
@@ -97,6 +97,17 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
         target=Target(None, servers[0], "udp", NTP_PORT),
         causes=_silence_causes(facts, counted, servers, contrast.frame if contrast is not None else None),
     )
+
+
+def _would_be_seen(facts: Facts, polls: Sequence[NtpPoll]) -> bool:
+    """Whether answers to these polls would be in the capture.
+
+    A mirror that shows what the site's own hosts say, and nothing that comes in from outside, shows no far server's.
+    """
+    if not facts.sees_inbound:
+        return False
+    comes_in = any(is_public(address) for _, address, _ in facts.traffic.answered_flows)
+    return comes_in or not all(is_public(p.server) for p in polls)
 
 
 def _silent_polls(polls: Sequence[NtpPoll]) -> list[NtpPoll]:
