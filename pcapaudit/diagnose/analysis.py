@@ -198,8 +198,10 @@ def _may_be(c: _Candidate, request: Request) -> bool:
 
 
 def _may_be_listed(facts: Facts, c: _Candidate, request: Request) -> bool:
-    """Whether a diagnosis is worth its time; for the thousands of servers behind a router it is not."""
-    return facts.signature is not None or facts.mac is not None or c.is_named or request.all_devices
+    """Whether a diagnosis is worth its time; for the servers behind a router, which only answer, it is not."""
+    if facts.signature is not None or facts.mac is not None or c.is_named:
+        return True
+    return request.all_devices and bool(facts.outward_flows)
 
 
 def _is_listed(d: Diagnosis, c: _Candidate, request: Request) -> bool:

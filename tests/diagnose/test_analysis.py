@@ -82,6 +82,7 @@ def test_all_devices_lists_every_host_but_routers() -> None:
 
     assert {"10.0.0.5", "10.0.0.9"} <= found
     assert "10.0.0.1" not in found
+    assert not [address for address in found if not address.startswith("10.")]
 
 
 SHY = """
