@@ -238,10 +238,12 @@ def _solicitations(facts: Facts) -> _Unheard | None:
     said = [m for m in facts.traffic.icmp if m.family == 6]
     own = [m.at for m in said if m.type == ROUTER_SOLICITATION and m.at.smac == facts.mac]
     told = [m.at.time_ns for m in said if m.type == ROUTER_ADVERTISEMENT]
-    counted = facts.counted(own, ROUTER_WAIT_S)
+    prompt = [p for p in own if bisect_left(told, p.time_ns) < bisect_right(told, p.time_ns + PROMPT_NS)]
+    counted = facts.counted([p for p in own if p not in prompt], ROUTER_WAIT_S)
     served = _served_router(facts, said)
-    answered = any(bisect_left(told, p.time_ns) < bisect_right(told, p.time_ns + PROMPT_NS) for p in own)
-    if not counted or served is None or answered:
+    # Routers advertise at times of their own, too: one advertisement soon after a solicitation may be such a one.
+    is_answered = 2 * len(prompt) >= len(own)
+    if not counted or served is None or is_answered:
         return None
     return _Unheard(f"{len(counted)} router solicitations", tuple(counted), served)
 
