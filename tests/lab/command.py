@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests/lab/run.py", description="Make captures with real network stacks.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios to run (default: all)")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "lab", help="folder for captures and truths")
-    parser.add_argument("--jobs", type=int, default=32, help="scenarios at the same time (default: 32; they mostly wait)")
+    parser.add_argument("--jobs", type=int, default=32, help="scenarios at the same time (default: 32)")
     return parser
 
 
