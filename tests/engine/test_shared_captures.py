@@ -79,6 +79,10 @@ LOOKED_AT: dict[tuple[str, str], str] = {
         "iot-boot/testrun__dns__captures__dns_no_dns__monitor.pcap",
         "DHCP-NO-OFFER",
     ): "this MAC gets no OFFER in four minutes, another client of the same server gets its lease (frame 111)",
+    (
+        "iot-boot/testrun__dns__captures__dns_no_dns__monitor.pcap",
+        "LINK-NOT-HEARD",
+    ): "twelve DHCP messages and nine router solicitations of that MAC, not one frame back; others are told (frame 105)",
 }
 """(file, rule) -> why a finding of severity error on it is right, after a look at the frames."""
 
