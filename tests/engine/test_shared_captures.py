@@ -82,7 +82,7 @@ LOOKED_AT: dict[tuple[str, str], str] = {
     (
         "iot-boot/testrun__dns__captures__dns_no_dns__monitor.pcap",
         "LINK-NOT-HEARD",
-    ): "twelve DHCP messages and nine router solicitations of that MAC, not one frame back; others are told (frame 105)",
+    ): "twelve DHCP messages and nine router solicitations of that MAC, no frame back; others are told (frame 105)",
 }
 """(file, rule) -> why a finding of severity error on it is right, after a look at the frames."""
 
