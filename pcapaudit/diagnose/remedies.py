@@ -112,7 +112,7 @@ def ftp_active_form(facts: Facts, fired: Fired) -> str:
 def proxy_form(facts: Facts, fired: Fired) -> str:
     """Let the device through the proxy, or past it, without a login."""
     return (
-        f"{_device(facts)} cannot log in at a proxy. {fired.summary[:1].upper()}{fired.summary[1:]}, from "
+        f"{_device(facts)} cannot log in at a proxy. {_sentence(fired)}, from "
         f"{_window(fired)} (frames {_frames(fired)}). Please let the proxy pass {_destination(fired)} for this device "
         f"without a login, or let the device out directly."
     )
@@ -121,7 +121,7 @@ def proxy_form(facts: Facts, fired: Fired) -> str:
 def portal_form(facts: Facts, fired: Fired) -> str:
     """Let the device out without anybody logging in."""
     return (
-        f"{_device(facts)} cannot log in at a portal. {fired.summary[:1].upper()}{fired.summary[1:]}, from "
+        f"{_device(facts)} cannot log in at a portal. {_sentence(fired)}, from "
         f"{_window(fired)} (frames {_frames(fired)}). Please exempt the device's MAC address from the portal."
     )
 
@@ -129,7 +129,7 @@ def portal_form(facts: Facts, fired: Fired) -> str:
 def upgrade_form(facts: Facts, fired: Fired) -> str:
     """Hand the websocket's request on as it is."""
     return (
-        f"{fired.summary[:1].upper()}{fired.summary[1:]}, from {_window(fired)} (frames {_frames(fired)}). Please let "
+        f"{_sentence(fired)}, from {_window(fired)} (frames {_frames(fired)}). Please let "
         f"the proxy hand the headers Upgrade and Connection on for {_device(facts)} to {_destination(fired)}, or "
         f"exempt this connection from it."
     )
@@ -237,6 +237,11 @@ def vendor_form(facts: Facts, fired: Fired) -> str:
 
 
 # --- the fields ---------------------------------------------------------------------------------
+
+
+def _sentence(fired: Fired) -> str:
+    """The evidence as the begin of a sentence."""
+    return f"{fired.summary[:1].upper()}{fired.summary[1:]}"
 
 
 def _device(facts: Facts) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pcapaudit.capture import read_ring
 from pcapaudit.capture.writer import Frame, Target, write_pcapng
+from pcapaudit.diagnose.analysis import analyse
 from pcapaudit.engine.auditor import Auditor
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.run import find_captures, make_request
@@ -47,13 +48,15 @@ def write_evidence(sources: Sequence[str], options: AuditOptions, target: Target
     """
     ring = _one_capture(sources, options)
     _spare_sources(ring, target)
-    auditor = Auditor(make_request(options), CaptureNotes(), since_ns=options.since_ns, until_ns=options.until_ns)
+    request = make_request(options)
+    auditor = Auditor(request, CaptureNotes(), since_ns=options.since_ns, until_ns=options.until_ns)
     for batch in read_ring(ring, CaptureNotes()):
         auditor.feed(batch)
-    comments = cite_frames(auditor.snapshot().devices)
+    traffic = auditor.traffic()
+    comments = cite_frames(analyse(traffic, request, 0).devices)
     if not comments:
         raise UsageError("no finding cites a frame of this capture: there is nothing to prove")
-    wanted = _with_flows(auditor.traffic(), comments)
+    wanted = _with_flows(traffic, comments)
     links = {number: batch.link[at] for number, (batch, at) in enumerate(_find(ring, wanted), start=1)}
     notes = {number: comments[frame] for number, frame in enumerate(wanted, start=1) if frame in comments}
     frames = write_pcapng(target, _take(ring, wanted), link=links[1], links=links, comments=notes)
@@ -61,7 +64,7 @@ def write_evidence(sources: Sequence[str], options: AuditOptions, target: Target
 
 
 def cite_frames(devices: Iterable[DeviceReport]) -> dict[int, str]:
-    """Frame number -> what it proves, one line a finding, worst device and first finding first."""
+    """Frame number -> what it proves, one line a finding, in the order of the report."""
     comments: dict[int, list[str]] = {}
     for device in devices:
         name = device.mac or ", ".join(device.addresses[:1])
@@ -90,11 +93,11 @@ def _spare_sources(ring: Sequence[str], target: Target) -> None:
 def _with_flows(traffic: Traffic, cited: Mapping[int, str]) -> list[int]:
     """The cited frames and those of their flows, ascending."""
     rows = traffic.result.rows
-    frames, flows = np.asarray(rows["frame"]), np.asarray(rows["flow"])
-    chosen = np.unique(flows[np.isin(frames, np.fromiter(cited, dtype=np.int64))])
+    frames, flows, own = np.asarray(rows["frame"]), np.asarray(rows["flow"]), np.fromiter(cited, dtype=np.int64)
+    chosen = np.unique(flows[np.isin(frames, own)])
     chosen = chosen[chosen != NO_FLOW]
     around = frames[np.isin(flows, chosen)][:MAX_FRAMES]
-    return [int(frame) for frame in np.union1d(around, np.fromiter(cited, dtype=np.int64))]
+    return [int(frame) for frame in np.union1d(around, own)]
 
 
 def _take(ring: Sequence[str], wanted: Sequence[int]) -> Iterator[Frame]:
