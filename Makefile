@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 FILE   ?= samples/sensorist-blinking-red.pcapng
 
 # A changed source of a compiled module must be built again, or the old machine code would win at import.
-BUILT_FROM := setup.cfg pyproject.toml setup.py $(wildcard pcapaudit/scan/*.py pcapaudit/scan/*.pxd pcapaudit/capture/walk.py)
+BUILT_FROM := setup.cfg pyproject.toml setup.py $(wildcard pcapaudit/scan/*.py pcapaudit/scan/*.pxd pcapaudit/capture/walk.py) \
+	$(wildcard pcapaudit/flows/*.pxd pcapaudit/flows/digest.py pcapaudit/flows/logged.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help audit test lab bench gate lint format types imports mirror sizes signatures clean

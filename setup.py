@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -12,7 +13,12 @@ except ImportError:
     cythonize = None
 
 SCAN = ("link", "packet", "ledger", "connections", "core")
-COMPILED = (*(f"pcapaudit/scan/{name}.py" for name in SCAN), "pcapaudit/capture/walk.py")
+COMPILED = (
+    *(f"pcapaudit/scan/{name}.py" for name in SCAN),
+    "pcapaudit/capture/walk.py",
+    "pcapaudit/flows/logged.py",
+    "pcapaudit/flows/digest.py",
+)
 """Pure Python modules that Cython makes fast; each also runs as it is."""
 
 
@@ -25,7 +31,8 @@ def list_extensions() -> list[Extension]:
     for extension in extensions:
         # cythonize copies an Extension without this attribute, so it is set on the results:
         # a machine without a compiler keeps the Python file and the installation goes on.
-        extension.optional = True
+        # A wheel that is given away must not come out slow without a word: who builds one sets the variable.
+        extension.optional = not os.environ.get("PCAPAUDIT_MUST_COMPILE")
     return extensions
 
 

@@ -7,6 +7,6 @@ compressed captures are imported in this room alone.
 from __future__ import annotations
 
 from pcapaudit.capture.reader import BATCH_BYTES, STDIN, open_capture, read_ring
-from pcapaudit.capture.sources import expand, group
+from pcapaudit.capture.sources import RingWatch, expand, group
 
-__all__ = ["BATCH_BYTES", "STDIN", "expand", "group", "open_capture", "read_ring"]
+__all__ = ["BATCH_BYTES", "STDIN", "RingWatch", "expand", "group", "open_capture", "read_ring"]

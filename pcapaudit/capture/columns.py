@@ -1,13 +1,16 @@
-"""Room for the frames of one batch, filled by the walk and given away as a ``FrameBatch``."""
+"""Room for the frames of one batch, filled by the walk and shown as a ``FrameBatch``."""
 
 from __future__ import annotations
 
 from array import array
-from typing import Literal
+from typing import TypeAlias
 
 from pcapaudit.model.frames import FrameBatch
 
-ROOM = 1 << 16
+Octets: TypeAlias = bytes | bytearray
+"""Bytes of a file, in a buffer that may be longer than what is meant."""
+
+ROOM = 1 << 14
 """Most frames in one batch."""
 
 TIME_MIN = -(1 << 63)
@@ -47,21 +50,17 @@ class Columns:
         self.link[at] = link
         self.count = at + 1
 
-    def give_batch(self, data: bytes) -> FrameBatch:
-        """Give the frames found in ``data`` as a batch of their own memory, and start the next one."""
+    def give_batch(self, data: Octets) -> FrameBatch:
+        """Give the frames found in ``data`` as a batch, which looks at this memory, and start the next one."""
         batch = FrameBatch(
             data=memoryview(data),
             first_frame=self.next_frame,
-            offset=_freeze(self.offset, self.count, "q"),
-            captured=_freeze(self.captured, self.count, "I"),
-            wire=_freeze(self.wire, self.count, "I"),
-            time_ns=_freeze(self.time_ns, self.count, "q"),
-            link=_freeze(self.link, self.count, "H"),
+            offset=memoryview(self.offset)[: self.count],
+            captured=memoryview(self.captured)[: self.count],
+            wire=memoryview(self.wire)[: self.count],
+            time_ns=memoryview(self.time_ns)[: self.count],
+            link=memoryview(self.link)[: self.count],
         )
         self.next_frame += self.count
         self.count = 0
         return batch
-
-
-def _freeze(column: array[int], count: int, code: Literal["q", "I", "H"]) -> memoryview:
-    return memoryview(column[:count].tobytes()).cast(code)

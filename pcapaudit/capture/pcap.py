@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from pcapaudit.capture.columns import Columns
+from pcapaudit.capture.columns import Columns, Octets
 from pcapaudit.capture.step import Step, note_interface
 from pcapaudit.capture.walk import ODD, RecordForm, walk_records
 from pcapaudit.model.frames import CaptureNotes
+from pcapaudit.model.records import dataclass
 
 LONGEST_FRAME = 1 << 18
 """Snap length that capture programs do not exceed; a longer record is damage."""
@@ -65,18 +65,18 @@ class PcapReader:
         self._notes = notes
         self._form: RecordForm | None = None
 
-    def advance(self, data: bytes, at: int, columns: Columns) -> Step:
-        """Take whole records of ``data`` from ``at`` on; the first call starts at the file's header."""
+    def advance(self, data: Octets, at: int, end: int, columns: Columns) -> Step:
+        """Take whole records of ``data`` from ``at`` to ``end``; the first call starts at the file's header."""
         if self._form is None:
-            return self._open_file(data, at)
-        at, stop = walk_records(data, at, self._form, columns)
+            return self._open_file(data, at, end)
+        at, stop = walk_records(data, at, end, self._form, columns)
         if stop == ODD:
             return Step(at, fault=f"a record claims more than {self._form.limit} bytes")
         return Step(at, need=stop)
 
-    def _open_file(self, data: bytes, at: int) -> Step:
+    def _open_file(self, data: Octets, at: int, end: int) -> Step:
         order, variant = self._order, self._variant
-        if len(data) - at < variant.file_header:
+        if end - at < variant.file_header:
             return Step(at, need=variant.file_header)
         major, minor, _zone, _digits, snaplen, network = struct.unpack_from(f"{order}HHiIII", data, at + 4)
         if major not in {2, _DG_UX}:

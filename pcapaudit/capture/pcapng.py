@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from pcapaudit.capture.columns import Columns
+from pcapaudit.capture.columns import Columns, Octets
 from pcapaudit.capture.options import COMMENT, OVERRUN, read_count, read_options, read_text
 from pcapaudit.capture.section import MOST_INTERFACES, Interface, Section, read_resolution
 from pcapaudit.capture.step import Step, note_interface
@@ -56,35 +56,35 @@ class PcapngReader:
             6: self._take_packet,
         }
 
-    def advance(self, data: bytes, at: int, columns: Columns) -> Step:
-        """Take whole blocks of ``data`` from ``at`` on."""
+    def advance(self, data: Octets, at: int, end: int, columns: Columns) -> Step:
+        """Take whole blocks of ``data`` from ``at`` to ``end``."""
         while True:
             if self._section is not None:
-                at, stop = walk_blocks(data, at, self._section.table, columns)
+                at, stop = walk_blocks(data, at, end, self._section.table, columns)
                 if stop != ODD:
                     return Step(at, need=stop)
-            step = self._take_block(data, at, columns)
+            step = self._take_block(data, at, end, columns)
             if step.need or step.fault:
                 return step
             at = step.at
 
-    def _take_block(self, data: bytes, at: int, columns: Columns) -> Step:
+    def _take_block(self, data: Octets, at: int, end: int, columns: Columns) -> Step:
         """Take one block of any kind; the step's need is 0 if that went well."""
-        if len(data) - at < SHORTEST_BLOCK:
+        if end - at < SHORTEST_BLOCK:
             return Step(at, need=SHORTEST_BLOCK)
         is_section = data.startswith(_MAGIC, at)
-        order = _ORDERS.get(data[at + 8 : at + 12]) if is_section else self._order
+        order = _ORDERS.get(bytes(data[at + 8 : at + 12])) if is_section else self._order
         if order is None:
             return Step(at, fault="a section header without its byte-order magic")
         kind, total = struct.unpack_from(f"{order}II", data, at)
         if not SHORTEST_BLOCK <= total <= LONGEST_BLOCK:
             return Step(at, fault=f"a block claims to be {total} bytes long")
-        if len(data) - at < total:
+        if end - at < total:
             return Step(at, need=total)
         (again,) = struct.unpack_from(f"{order}I", data, at + total - 4)
         if again != total:
             return Step(at, fault=f"a block's two lengths differ ({total} and {again})")
-        body = data[at + 8 : at + total - 4]
+        body = bytes(memoryview(data)[at + 8 : at + total - 4])
         fault = self._open_section(order, body) if is_section else self._dispatch(kind, body, at + 8, columns)
         return Step(at, fault=fault) if fault else Step(at + total)
 

@@ -12,13 +12,13 @@ from pcapaudit.capture.columns import Columns
 from pcapaudit.capture.foreign import LOOK, describe_foreign
 from pcapaudit.capture.pcap import open_pcap
 from pcapaudit.capture.pcapng import open_pcapng
-from pcapaudit.capture.step import FormatReader, Step
+from pcapaudit.capture.step import FormatReader
 from pcapaudit.capture.stream import ByteStream
 from pcapaudit.model.errors import CaptureError
 from pcapaudit.model.frames import CaptureNotes, FileNote, FrameBatch
 
-BATCH_BYTES = 4 << 20
-"""Bytes of a file that one batch holds, about."""
+BATCH_BYTES = 1 << 20
+"""Bytes of a file that one batch holds, about: few enough to stay in the processor's cache."""
 
 STDIN = "-"
 
@@ -49,7 +49,8 @@ def open_capture(
         progress: Told the bytes taken from the source so far, compressed if they are.
 
     Yields:
-        Batches with at least one frame. Damage behind the file's header ends them; the file's note says where and why.
+        Batches with at least one frame, each good until the next is asked for. Damage behind the file's header ends
+        them; the file's note says where and why.
 
     Raises:
         CaptureError: The source cannot be opened, or is no capture.
@@ -145,24 +146,22 @@ def _choose_reader(stream: ByteStream, called: str, notes: CaptureNotes) -> Form
 def _read_batches(stream: ByteStream, reader: FormatReader, note: FileNote) -> Iterator[FrameBatch]:
     columns = Columns(first_frame=note.first_frame)
     before = 0
-    data = stream.fill(b"", 1)
-    step = Step(0)
+    stream.fill(1)
     while True:
-        step = reader.advance(data, step.at, columns)
+        step = reader.advance(stream.buffer, stream.at, stream.end, columns)
         note.frames += columns.count
         if columns.count:
-            yield columns.give_batch(data)
+            yield columns.give_batch(stream.buffer)
         if step.fault is not None:
             _end_badly(note, before + step.at, step.fault)
             return
-        if step.need <= len(data) - step.at:
+        stream.at = step.at
+        if step.need <= stream.end - step.at:
             continue
-        rest, before = data[step.at :], before + step.at
-        data = stream.fill(rest, step.need)
-        if len(data) < step.need:
-            _end_file(stream, note, before, len(data), step.need)
+        before += step.at
+        if stream.fill(step.need) < step.need:
+            _end_file(stream, note, before, stream.end, step.need)
             return
-        step = Step(0)
 
 
 def _end_file(stream: ByteStream, note: FileNote, at: int, left: int, need: int) -> None:

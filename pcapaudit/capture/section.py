@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from pcapaudit.capture.columns import TIME_MAX, TIME_MIN
 from pcapaudit.capture.walk import InterfaceTable
+from pcapaudit.model.records import dataclass
 
 SECOND_NS = 1_000_000_000
 

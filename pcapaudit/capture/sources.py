@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from pcapaudit.capture.pcap import open_pcap
 from pcapaudit.capture.pcapng import open_pcapng
-from pcapaudit.capture.reader import STDIN, open_capture
+from pcapaudit.capture.reader import BATCH_BYTES, STDIN, open_capture
 from pcapaudit.capture.stream import ByteStream
 from pcapaudit.model.errors import CaptureError, UsageError
-from pcapaudit.model.frames import CaptureNotes
+from pcapaudit.model.frames import CaptureNotes, FileNote, FrameBatch
+from pcapaudit.model.records import dataclass
 
 OVERLAP_NS = 1_000_000_000
 """How much the times of two files of one ring may overlap."""
+
+_GUESS_BYTES = 1 << 16
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
@@ -68,16 +73,17 @@ def is_capture(path: Path) -> bool:
     return bool(open_pcap(start, notes) or open_pcapng(start, notes))
 
 
-def group(sources: Sequence[str], *, separate: bool) -> list[list[str]]:
+def group(sources: Sequence[str], *, separate: bool, is_guess: bool = False) -> list[list[str]]:
     """Say which files are one capture, written one after another (a ring), and in which order.
 
     Files of equal link types whose times do not overlap by more than a second are one capture. If any two of the same
     link types do overlap, nobody can say which file continues which, and each of them is a capture of its own. So is
-    what cannot be looked at twice or cannot be read. Every file is read once for this.
+    what cannot be looked at twice or cannot be read. Every file is read once for this, unless a guess will do.
 
     Args:
         sources: As ``expand`` gives them.
         separate: Every file is a capture of its own.
+        is_guess: Go by the first frames of each file alone. ``RingWatch`` tells whether the guess was right.
 
     Returns:
         Groups in the order of their first member in ``sources``; a ring's files by their first time stamp.
@@ -86,7 +92,7 @@ def group(sources: Sequence[str], *, separate: bool) -> list[list[str]]:
         return [[source] for source in sources]
     alone, classes = [], dict[tuple[int, ...], list[_Look]]()
     for place, source in enumerate(sources):
-        look = _look_at(place, source)
+        look = _look_at(place, source, most=1 if is_guess else None)
         if look is None:
             alone.append([(place, source)])
         else:
@@ -106,18 +112,42 @@ class _Look:
     """Times of the earliest and the latest frame; None if there is no frame."""
 
 
-def _look_at(place: int, source: str) -> _Look | None:
-    """Read one file through; None if that cannot be done, or cannot be done twice."""
+class RingWatch:
+    """Tells while files are read one after another whether they are one ring, as it was guessed."""
+
+    def __init__(self) -> None:
+        self._file: FileNote | None = None
+        self._before_ns: int | None = None
+        self._latest_ns: int | None = None
+
+    def holds(self, file: FileNote, batch: FrameBatch) -> bool:
+        """Whether it can still be a ring with this batch of this file."""
+        earliest, latest = _span(batch)
+        if file is not self._file:
+            self._file, self._before_ns = file, self._latest_ns
+        self._latest_ns = latest if self._latest_ns is None else max(self._latest_ns, latest)
+        return self._before_ns is None or earliest >= self._before_ns - OVERLAP_NS
+
+
+def _look_at(place: int, source: str, most: int | None) -> _Look | None:
+    """Read one file through, or so many batches; None if that cannot be done, or cannot be done twice."""
     if source == STDIN or not Path(source).is_file():
         return None
     notes = CaptureNotes()
     times: list[int] = []
     try:
-        for batch in open_capture(source, notes=notes):
-            times += (min(batch.time_ns), max(batch.time_ns))
+        batch_bytes = BATCH_BYTES if most is None else _GUESS_BYTES
+        for batch in islice(open_capture(source, notes=notes, batch_bytes=batch_bytes), most):
+            times += _span(batch)
     except CaptureError:
         return None
     return _Look(place, source, tuple(sorted(notes.link_types)), (min(times), max(times)) if times else None)
+
+
+def _span(batch: FrameBatch) -> tuple[int, int]:
+    """Times of the earliest and the latest frame of a batch."""
+    times = np.frombuffer(batch.time_ns, np.int64)
+    return int(times.min()), int(times.max())
 
 
 def _join(looks: Iterable[_Look]) -> list[list[_Look]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from pcapaudit.capture.columns import Columns
+from pcapaudit.capture.columns import Columns, Octets
 from pcapaudit.model.frames import CaptureNotes
+from pcapaudit.model.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class FormatReader(Protocol):
     name: str
     """Format as the report prints it."""
 
-    def advance(self, data: bytes, at: int, columns: Columns) -> Step:
-        """Take whole records of ``data`` from ``at`` on into ``columns``."""
+    def advance(self, data: Octets, at: int, end: int, columns: Columns) -> Step:
+        """Take whole records of ``data``, which holds bytes up to ``end``, from ``at`` on into ``columns``."""
 
 
 def note_interface(notes: CaptureNotes, link: int, snaplen: int) -> None:

@@ -1,37 +1,42 @@
 """The bytes of a capture in order, from a file, a pipe or any binary stream, with the compression undone.
 
-Nothing seeks: what was looked at is kept and given again.
+Nothing seeks: what was looked at is kept and given again. All bytes pass through one buffer, which stays where it is in
+the processor's cache; fresh memory for every piece would cost more than all that is done with the bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pcapaudit.capture.codecs import MAGIC_LENGTH, PIECE, Unpacker, detect_codec
 
 
 class ByteStream:
-    """Bytes of a capture, read forward once."""
+    """Bytes of a capture, read forward once; those at hand are ``buffer[at:end]``."""
 
     def __init__(self, raw: BinaryIO, *, batch_bytes: int, progress: Callable[[int], None] | None = None) -> None:
         """Look at the first bytes of ``raw`` and find out the codec.
 
         ``progress`` is told how many bytes were taken from ``raw`` so far, compressed if it is.
         """
+        self.buffer = bytearray(max(1, batch_bytes))
+        """Overwritten by ``fill``, and replaced where it is too small."""
+        self.at = 0
+        """The first byte that was not used yet; whoever uses some moves it on."""
+        self.end = 0
         self.taken = 0
         """Bytes taken from the source, compressed if it is."""
         self._raw = raw
-        self._batch_bytes = max(1, batch_bytes)
         self._progress = progress
         self._fault: str | None = None
-        self._held = b""
         self._is_slow = False
         self._unpacker: Unpacker | None = None
+        self._unpacked = memoryview(b"")
         self._packed = b""
         codec = detect_codec(self.peek(MAGIC_LENGTH))
         if codec is not None:
-            self._packed, self._held = self._held, b""
+            self._packed, self.end = bytes(self.buffer[: self.end]), 0
             self._unpacker = Unpacker(codec, self._take_packed)
 
     @property
@@ -48,53 +53,77 @@ class ByteStream:
 
     def peek(self, wanted: int) -> bytes:
         """Give the next ``wanted`` bytes, or all there are, and keep them."""
-        self._held = self._gather(self._held, wanted, wanted)
-        return self._held[:wanted]
+        if self.end - self.at < wanted:
+            self.fill(wanted)
+        return bytes(self.buffer[self.at : min(self.end, self.at + wanted)])
 
-    def fill(self, rest: bytes, need: int) -> bytes:
-        """Give ``rest`` and what follows it: about a batch, at least ``need`` bytes, fewer only at the end."""
-        rest, self._held = rest + self._held, b""
-        return self._gather(rest, need, len(rest) + self._batch_bytes)
+    def fill(self, need: int) -> int:
+        """Have at least ``need`` bytes at hand, fewer only at the end, more if they come without waiting.
 
-    def _gather(self, first: bytes, need: int, wanted: int) -> bytes:
-        pieces, size = [first], len(first)
-        # A live source gives less than it is asked for: what it gave is passed on, not held until a batch is full.
-        while size < need or (size < wanted and not self._is_slow):
-            piece = self._unpacker.read() if self._unpacker else self._take(wanted - size)
-            if not piece:
+        Bytes before ``at`` are given up. Gives the number of bytes at hand.
+        """
+        self._make_room(need)
+        # A live source gives less than it is asked for: what it gave is passed on, not held until the buffer is full.
+        while self.end < need or (self.end < len(self.buffer) and not self._is_slow):
+            taken = self._unpack() if self._unpacker else self._take(memoryview(self.buffer)[self.end :])
+            if not taken:
                 break
-            pieces.append(piece)
-            size += len(piece)
-        return b"".join(pieces) if len(pieces) > 1 else first
+            self.end += taken
+        return self.end
+
+    def _make_room(self, need: int) -> None:
+        """Move the bytes at hand to the front of a buffer that can hold ``need``."""
+        rest = self.buffer[self.at : self.end]
+        if need > len(self.buffer):
+            self.buffer = bytearray(need)
+        self.buffer[: len(rest)] = rest
+        self.at, self.end = 0, len(rest)
+
+    def _unpack(self) -> int:
+        if not self._unpacked and self._unpacker is not None:
+            self._unpacked = memoryview(self._unpacker.read())
+        size = min(len(self._unpacked), len(self.buffer) - self.end)
+        self.buffer[self.end : self.end + size] = self._unpacked[:size]
+        self._unpacked = self._unpacked[size:]
+        return size
 
     def _take_packed(self) -> bytes:
         looked_at, self._packed = self._packed, b""
-        return looked_at or self._take(PIECE)
+        if looked_at:
+            return looked_at
+        piece = bytearray(PIECE)
+        return bytes(memoryview(piece)[: self._take(memoryview(piece))])
 
-    def _take(self, wanted: int) -> bytes:
-        """Read once from the source; empty at its end or at a fault."""
+    def _take(self, room: memoryview) -> int:
+        """Read once from the source into ``room``; 0 at its end or at a fault."""
         if self._fault is not None:
-            return b""
+            return 0
         try:
-            data = _read_once(self._raw, max(1, wanted))
+            size = _read_once(self._raw, room)
         except (OSError, ValueError) as error:
             self._fault = f"reading failed ({getattr(error, 'strerror', None) or error})"
-            return b""
-        self._is_slow = len(data) < wanted
-        self.taken += len(data)
-        if data and self._progress is not None:
+            return 0
+        self._is_slow = size < len(room)
+        self.taken += size
+        if size and self._progress is not None:
             self._progress(self.taken)
-        return data
+        return size
 
 
-def _read_once(raw: BinaryIO, wanted: int) -> bytes:
-    """Read what is there, at most ``wanted`` bytes; a buffered stream is not asked to wait for all of them.
+def _read_once(raw: BinaryIO, room: memoryview) -> int:
+    """Read what is there into ``room``; a buffered stream is not asked to wait for more.
 
     Raises:
         ValueError: The stream is closed, gives text, or would have to be asked again later (non-blocking).
     """
-    read = getattr(raw, "read1", raw.read)
-    data = read(wanted)
+    read_into: Callable[[memoryview], int | None] | None = getattr(raw, "readinto1", getattr(raw, "readinto", None))
+    if read_into is not None:
+        size = read_into(room)
+        if size is None:
+            raise ValueError("it gives nothing yet")
+        return size
+    data: Any = raw.read(len(room))
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ValueError(f"it gives {type(data).__name__}, not bytes")  # noqa: TRY004 - one kind of fault for callers
-    return bytes(data)
+    room[: len(data)] = data
+    return len(data)

@@ -15,7 +15,7 @@ import struct
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from pcapaudit.capture.columns import Columns
+from pcapaudit.capture.columns import Columns, Octets
 
 if TYPE_CHECKING:
     from pcapaudit.model import cython_stub as cython
@@ -87,8 +87,10 @@ class RecordForm:
         self.swap = swap
 
 
-def walk_records(data: bytes, start: cython.longlong, form: RecordForm, columns: Columns) -> tuple[int, int]:
-    """Take the records of a pcap file from ``start`` on; place and reason of the stop.
+def walk_records(
+    data: Octets, start: cython.longlong, end: cython.longlong, form: RecordForm, columns: Columns
+) -> tuple[int, int]:
+    """Take the records of a pcap file from ``start`` to ``end``; place and reason of the stop.
 
     Source: draft-ietf-opsawg-pcap, section 5. Microseconds above 999999 keep their arithmetic value.
     """
@@ -103,8 +105,8 @@ def walk_records(data: bytes, start: cython.longlong, form: RecordForm, columns:
     captured: cython.longlong
     wire: cython.longlong
     at: cython.longlong = start
-    end: cython.longlong = len(data)
     count: cython.longlong = columns.count
+    end = min(end, len(data))
     room: cython.longlong = columns.room
     is_big: cython.int = form.is_big
     header: cython.longlong = form.header
@@ -169,8 +171,10 @@ class InterfaceTable:
         return len(self.link)
 
 
-def walk_blocks(data: bytes, start: cython.longlong, table: InterfaceTable, columns: Columns) -> tuple[int, int]:
-    """Take the run of enhanced packet blocks from ``start`` on; place and reason of the stop.
+def walk_blocks(
+    data: Octets, start: cython.longlong, end: cython.longlong, table: InterfaceTable, columns: Columns
+) -> tuple[int, int]:
+    """Take the run of enhanced packet blocks from ``start`` to ``end``; place and reason of the stop.
 
     ``ODD`` means any block that this walk does not read: of another type, damaged, with a comment, of an interface
     that is not declared or counts time in units that are no whole nanoseconds.
@@ -197,8 +201,8 @@ def walk_blocks(data: bytes, start: cython.longlong, table: InterfaceTable, colu
     wire: cython.longlong
     option: cython.longlong
     at: cython.longlong = start
-    end: cython.longlong = len(data)
     count: cython.longlong = columns.count
+    end = min(end, len(data))
     room: cython.longlong = columns.room
     interfaces: cython.longlong = len(table)
     is_big: cython.int = table.is_big

@@ -7,10 +7,12 @@ Anchors, aliases and tags are refused: a signature needs none, and a few lines o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol, TypeAlias
 
 import yaml
+
+from pcapaudit.model.records import dataclass
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24

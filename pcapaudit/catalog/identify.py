@@ -7,10 +7,11 @@ gateway fails, often only by the names that it keeps asking for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 
-from pcapaudit.catalog.schema import HostPattern, Sign, Signature
-from pcapaudit.catalog.signs import Evidence, find_evidence, first_names, matches_any
+from pcapaudit.catalog.schema import Signature
+from pcapaudit.catalog.signs import Evidence, NameTest, Probe, Subject
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import NearMiss
 from pcapaudit.model.traits import Traits
 from pcapaudit.model.words import Identification
@@ -74,20 +75,33 @@ class _Match:
         return (_RANK[self.kind], min(self.points, STRONG + WEAK), len({e.name for e in self.evidence if e.name}))
 
 
-def identify(traits: Traits, signatures: Sequence[Signature]) -> Identified:
-    """Say which product a host is.
+class Identifier:
+    """Says which product a host is; what can be worked out of the signatures alone is worked out once.
 
     Args:
-        traits: What the host did.
         signatures: All products that are known.
-
-    Returns:
-        One product, several equal candidates, or none; never an error. Routers, proxies and hosts that answer
-        DNS for others are no devices.
     """
-    if traits.answers_dns or traits.is_proxy or (traits.is_router and not traits.is_shared):
-        return Identified()
-    matches = [match for signature in signatures if (match := _hold_against(signature, traits)) is not None]
+
+    def __init__(self, signatures: Sequence[Signature]) -> None:
+        self._products = [_Product(signature) for signature in signatures]
+
+    def identify(self, traits: Traits) -> Identified:
+        """Say which product a host is.
+
+        Args:
+            traits: What the host did.
+
+        Returns:
+            One product, several equal candidates, or none; never an error. Routers, proxies and hosts that answer
+            DNS for others are no devices.
+        """
+        if traits.answers_dns or traits.is_proxy or (traits.is_router and not traits.is_shared):
+            return Identified()
+        subject = Subject(traits)
+        return _choose([match for product in self._products if (match := product.match(subject)) is not None])
+
+
+def _choose(matches: Sequence[_Match]) -> Identified:
     good = [match for match in matches if match.objection is None]
     missed = tuple(_near_misses([match for match in matches if match.objection is not None]))
     if not good:
@@ -100,17 +114,64 @@ def identify(traits: Traits, signatures: Sequence[Signature]) -> Identified:
     return Identified(ids[0], best[0].kind, best[0].by, (), missed)
 
 
-def _hold_against(signature: Signature, traits: Traits) -> _Match | None:
-    """None when not a single sign of the product is there."""
-    known = tuple(signature.host_patterns())
-    strong = list(_evidence(signature.identify.strong, traits, known))
-    weak = list(_evidence(signature.identify.weak, traits, known))
-    evidence = (*strong, *weak)
-    if not evidence:
+class _Product:
+    """One signature, ready to be held against many hosts."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+        self._known = NameTest(signature.host_patterns())
+        self._strong = [Probe(sign) for sign in signature.identify.strong]
+        self._weak = [Probe(sign) for sign in signature.identify.weak]
+        self._never = [Probe(sign) for sign in signature.identify.never]
+
+    def match(self, subject: Subject) -> _Match | None:
+        """None when not a single sign of the product is there."""
+        strong = list(self._evidence(self._strong, subject))
+        weak = list(self._evidence(self._weak, subject))
+        evidence = (*strong, *weak)
+        if not evidence:
+            return None
+        points = _count_points(strong, weak)
+        objection = self._object(subject) or self._find_gap(subject, evidence, points)
+        return _Match(self._signature, evidence, points, objection)
+
+    def _evidence(self, probes: Sequence[Probe], subject: Subject) -> Iterator[Evidence]:
+        return (found for probe in probes if (found := probe.find(subject, self._known)) is not None)
+
+    def _object(self, subject: Subject) -> str | None:
+        """What speaks against the product; nothing does where several boxes share an address."""
+        if subject.traits.is_shared:
+            return None
+        for forbid in self._signature.forbids:
+            if _opens(subject.traits, forbid.transport):
+                return f"it opens {forbid.transport.upper()} conversations, which this product never does"
+        for probe in self._never:
+            found = probe.find(subject, _NO_NAMES)
+            if found is not None:
+                return f"{', '.join(found.by.values())} speaks against it"
+        others = count_other_domains(subject, self._known)
+        if others >= BROWSER_DOMAINS and not self._signature.identify.among_others:
+            return f"it asks for {others} unrelated domains as well, as a browser does"
         return None
-    points = _count_points(strong, weak)
-    objection = _object(signature, traits, known) or _find_gap(signature, traits, evidence, points)
-    return _Match(signature, evidence, points, objection)
+
+    def _find_gap(self, subject: Subject, evidence: Sequence[Evidence], points: int) -> str | None:
+        """What is missing for a recognition; None when the signs are enough."""
+        if points >= ENOUGH:
+            return None
+        if any(e.is_complete or (e.is_said and self._is_devoted(subject, e)) for e in evidence):
+            return None
+        return "one sign more"
+
+    def _is_devoted(self, subject: Subject, evidence: Evidence) -> bool:
+        """Whether the host does little else than using this name of the vendor, or insists on it."""
+        others = count_other_domains(subject, self._known)
+        if others <= FEW_DOMAINS:
+            return True
+        may_insist = others < BROWSER_DOMAINS or self._signature.identify.among_others
+        return may_insist and subject.traits.query_counts.get(evidence.name or "", 0) >= REPEATED
+
+
+_NO_NAMES = NameTest(())
 
 
 def _count_points(strong: Sequence[Evidence], weak: Sequence[Evidence]) -> int:
@@ -121,67 +182,25 @@ def _count_points(strong: Sequence[Evidence], weak: Sequence[Evidence]) -> int:
     return STRONG * len(strong) + WEAK * (len(named) + nameless)
 
 
-def _evidence(signs: Sequence[Sign], traits: Traits, known: tuple[HostPattern, ...]) -> Iterator[Evidence]:
-    for sign in signs:
-        found = find_evidence(sign, traits, known)
-        if found is not None:
-            yield found
-
-
-def _object(signature: Signature, traits: Traits, known: tuple[HostPattern, ...]) -> str | None:
-    """What speaks against the product; nothing does where several boxes share an address."""
-    if traits.is_shared:
-        return None
-    for forbid in signature.forbids:
-        if _opens(traits, forbid.transport):
-            return f"it opens {forbid.transport.upper()} conversations, which this product never does"
-    for sign in signature.identify.never:
-        found = find_evidence(sign, traits)
-        if found is not None:
-            return f"{', '.join(found.by.values())} speaks against it"
-    others = count_other_domains(traits, known)
-    if others >= BROWSER_DOMAINS and not signature.identify.among_others:
-        return f"it asks for {others} unrelated domains as well, as a browser does"
-    return None
-
-
 def _opens(traits: Traits, transport: str) -> bool:
     if transport == "tcp" and traits.sent_tcp:
         return True
-    return any(contact.transport == transport for contact in traits.contacts)
+    return any(over == transport for over, _ in traits.contacts.services)
 
 
-def _find_gap(signature: Signature, traits: Traits, evidence: Sequence[Evidence], points: int) -> str | None:
-    """What is missing for a recognition; None when the signs are enough."""
-    if points >= ENOUGH:
-        return None
-    if any(e.is_complete or (e.is_said and _is_devoted(signature, traits, e)) for e in evidence):
-        return None
-    return "one sign more"
-
-
-def _is_devoted(signature: Signature, traits: Traits, evidence: Evidence) -> bool:
-    """Whether the host does little else than using this name of the vendor, or insists on it."""
-    others = count_other_domains(traits, tuple(signature.host_patterns()))
-    if others <= FEW_DOMAINS:
-        return True
-    may_insist = others < BROWSER_DOMAINS or signature.identify.among_others
-    return may_insist and traits.query_counts.get(evidence.name or "", 0) >= REPEATED
-
-
-def count_other_domains(traits: Traits, known: Sequence[HostPattern]) -> int:
+def count_other_domains(subject: Subject, known: NameTest) -> int:
     """Registered domains that a host asked for, or named in SNI or Host, beside those of a product.
 
     The product's own are told apart by the last two labels, so a vendor below a suffix like ``co.uk``
     counts as one domain more; that errs on the side of calling a host a browser.
     """
-    own = {_last_labels(name) for name in first_names(traits.queried) if matches_any(known, name)}
-    by_query = max(0, traits.registered_domains - len(own))
-    named = first_names((*traits.sni, *traits.http_hosts))
-    said = {_last_labels(name) for name in named if not matches_any(known, name)}
+    own = {_last_labels(name) for name in subject.queried if known.fits(name)}
+    by_query = max(0, subject.traits.registered_domains - len(own))
+    said = {_last_labels(name) for name in subject.said if not known.fits(name)}
     return max(by_query, len(said))
 
 
+@lru_cache(maxsize=20_000)
 def _last_labels(name: str) -> str:
     return ".".join(name.lower().rstrip(".").split(".")[-2:])
 

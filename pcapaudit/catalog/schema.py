@@ -6,10 +6,11 @@ How a signature file must look is the business of ``catalog.form``; what leaves 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal, TypeAlias
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Direction, Group, IndicatorKind, State, When
 
 Address: TypeAlias = IPv4Address | IPv6Address

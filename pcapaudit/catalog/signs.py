@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from ipaddress import ip_address
 from itertools import islice
 
-from pcapaudit.catalog.schema import HostPattern, Range, Sign
+from pcapaudit.catalog.schema import HostPattern, Network, Range, Sign
 from pcapaudit.model.addresses import ip_text, is_private
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.traits import Contact, Traits
 from pcapaudit.model.words import Identification
 
 MAX_NAMES = 2000
 """Names of one host that are held against patterns; a host with more is no device of this kind."""
+MAX_KNOWN = 20_000
+"""Names whose answer one test remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,103 +38,148 @@ class Evidence:
     is_said: bool = False
 
 
-def find_evidence(sign: Sign, traits: Traits, known: Iterable[HostPattern] = ()) -> Evidence | None:
-    """Look for a sign in what a host did.
+class NameTest:
+    """Whether names belong to one of some patterns; each name is judged once, however many hosts use it."""
 
-    Args:
-        sign: The sign.
-        traits: The host.
-        known: Patterns of the product's names. Where the far side of a contact has names and none of them
-            fits these, an address says nothing: the host went there for somebody else.
+    def __init__(self, patterns: Iterable[HostPattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._known: dict[str, bool] = {}
 
-    Returns:
-        The earliest evidence, or None when the sign does not hold.
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
+    def fits(self, name: str) -> bool:
+        """Whether a name belongs to one of the patterns."""
+        known = self._known.get(name)
+        if known is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[name] = any(pattern.matches(name) for pattern in self._patterns)
+        return known
+
+
+class Subject:
+    """A host that signs are looked for in, with what many of them ask worked out once.
+
+    Of names the first ``MAX_NAMES`` are looked at, so that a host that asks for millions costs no more.
     """
-    if sign.hosts:
-        return _find_visit(sign, traits)
-    said = (
-        (sign.dns_query, traits.queried, "dns"),
-        (sign.after_lease, _after_lease(traits), "dns after lease"),
-        (sign.sni, traits.sni, "sni"),
-        (sign.http_host, traits.http_hosts, "http host"),
-    )
-    for patterns, names, word in said:
-        if patterns:
-            return _find_name(patterns, names, word)
-    return _find_contact(sign, traits, tuple(known))
+
+    def __init__(self, traits: Traits) -> None:
+        self.traits = traits
+
+    @cached_property
+    def queried(self) -> Mapping[str, int]:
+        """Names that it asked DNS for."""
+        return _first(self.traits.queried)
+
+    @cached_property
+    def asked_after_lease(self) -> Mapping[str, int]:
+        """Those of them that it asked for soon after its lease."""
+        return _first({name: self.traits.queried.get(name, 0) for name in self.traits.asked_after_lease})
+
+    @cached_property
+    def sni(self) -> Mapping[str, int]:
+        """Names that it said in TLS."""
+        return _first(self.traits.sni)
+
+    @cached_property
+    def http_hosts(self) -> Mapping[str, int]:
+        """Names that it said in HTTP."""
+        return _first(self.traits.http_hosts)
+
+    @cached_property
+    def said(self) -> list[str]:
+        """Names that it said in TLS or HTTP."""
+        return list(_first({**self.traits.sni, **self.traits.http_hosts}))
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """All names that are its own words, in lower case; other hosts' lookups name addresses, too."""
+        traits = self.traits
+        return frozenset(n.lower() for names in (traits.queried, traits.sni, traits.http_hosts) for n in names)
 
 
-def matches_any(patterns: Iterable[HostPattern], name: str) -> bool:
-    """Whether a name belongs to one of the patterns."""
-    return any(pattern.matches(name) for pattern in patterns)
+def _first(names: Mapping[str, int]) -> Mapping[str, int]:
+    return names if len(names) <= MAX_NAMES else dict(islice(names.items(), MAX_NAMES))
 
 
-def first_names(names: Iterable[str]) -> list[str]:
-    """Names that are looked at: the first ``MAX_NAMES``, so that a host that asks for millions costs no more."""
-    return list(islice(names, MAX_NAMES))
+class Probe:
+    """One sign, ready to be looked for in many hosts."""
 
+    def __init__(self, sign: Sign) -> None:
+        self._sign = sign
+        self._hosts = NameTest(sign.hosts)
+        self._names = NameTest((*sign.dns_query, *sign.after_lease, *sign.sni, *sign.http_host))
+        self._ports = tuple((ports.low, ports.high) for ports in sign.ports)
+        self._is_hinted = lru_cache(maxsize=4096)(partial(_lies_in, sign.addresses))
+        self._has_shape = sign.payload is not None or sign.source_ports is not None
 
-def _after_lease(traits: Traits) -> Mapping[str, int]:
-    return {name: traits.queried.get(name, 0) for name in traits.asked_after_lease}
+    def find(self, subject: Subject, known: NameTest) -> Evidence | None:
+        """Look for the sign in what a host did.
 
+        Args:
+            subject: The host.
+            known: The product's names. Where the far side of a contact has names and none of them is among
+                these, an address says nothing: the host went there for somebody else.
 
-def _find_name(patterns: tuple[HostPattern, ...], names: Mapping[str, int], word: str) -> Evidence | None:
-    found = [(names[name], name) for name in first_names(names) if matches_any(patterns, name)]
-    if not found:
+        Returns:
+            The earliest evidence, or None when the sign does not hold.
+        """
+        sign = self._sign
+        if sign.hosts:
+            return self._find_visit(subject)
+        if sign.dns_query:
+            return self._find_name(subject.queried, "dns")
+        if sign.after_lease:
+            return self._find_name(subject.asked_after_lease, "dns after lease")
+        if sign.sni:
+            return self._find_name(subject.sni, "sni")
+        if sign.http_host:
+            return self._find_name(subject.http_hosts, "http host")
+        return self._find_contact(subject, known)
+
+    def _find_name(self, names: Mapping[str, int], word: str) -> Evidence | None:
+        found = [(frame, name) for name, frame in names.items() if self._names.fits(name)]
+        if not found:
+            return None
+        frame, name = min(found)
+        return Evidence(Identification.NAME, {frame: f"{word} {name}{_at(frame)}"}, name=name, is_said=True)
+
+    def _find_visit(self, subject: Subject) -> Evidence | None:
+        """It asked for the name itself, or said it, and then went to a fitting port of that name's address."""
+        if len(subject.used) <= MAX_NAMES and not any(map(self._hosts.fits, subject.used)):
+            return None
+        queried = subject.traits.queried
+        for contact in self._contacts(subject):
+            for name in contact.names:
+                if self._hosts.fits(name) and name.lower() in subject.used:
+                    went = contact.first_frame
+                    by = {went: f"{contact.transport} {contact.port} to {name}{_at(went)}"}
+                    if name in queried:
+                        by = {queried[name]: f"dns {name}{_at(queried[name])}", **by}
+                    return Evidence(Identification.NAME, by, name=name)
         return None
-    frame, name = min(found)
-    return Evidence(Identification.NAME, {frame: f"{word} {name}{_at(frame)}"}, name=name, is_said=True)
 
+    def _find_contact(self, subject: Subject, known: NameTest) -> Evidence | None:
+        sign = self._sign
+        for contact in self._contacts(subject):
+            if not (self._has_shape or sign.is_inbound) and _is_foreign(contact, known):
+                continue
+            if sign.addresses and not self._is_hinted(contact.address):
+                continue
+            kind = Identification.SHAPE if self._has_shape else Identification.ADDRESS
+            is_complete = bool(sign.addresses and sign.ports)
+            return Evidence(kind, {contact.first_frame: _describe(sign, contact)}, is_complete)
+        return None
 
-def _find_visit(sign: Sign, traits: Traits) -> Evidence | None:
-    """It asked for the name itself, or said it, and then went to a fitting port of that name's address."""
-    for contact in _contacts(sign, traits):
-        for name in contact.names:
-            if matches_any(sign.hosts, name) and _used_name(name, traits):
-                went = contact.first_frame
-                by = {went: f"{contact.transport} {contact.port} to {name}{_at(went)}"}
-                if name in traits.queried:
-                    asked = traits.queried[name]
-                    by = {asked: f"dns {name}{_at(asked)}", **by}
-                return Evidence(Identification.NAME, by, name=name)
-    return None
-
-
-def _used_name(name: str, traits: Traits) -> bool:
-    """Other hosts' lookups name addresses, too; only the host's own words count."""
-    wanted = name.lower()
-    return any(
-        wanted in names or any(wanted == n.lower() for n in names)
-        for names in (traits.queried, traits.sni, traits.http_hosts)
-    )
-
-
-def _find_contact(sign: Sign, traits: Traits, known: tuple[HostPattern, ...]) -> Evidence | None:
-    has_shape = sign.payload is not None or sign.source_ports is not None
-    for contact in _contacts(sign, traits):
-        if not (has_shape or sign.is_inbound) and _is_foreign(contact, known):
-            continue
-        if sign.addresses and not _is_hinted(sign, contact):
-            continue
-        kind = Identification.SHAPE if has_shape else Identification.ADDRESS
-        is_complete = bool(sign.addresses and sign.ports)
-        return Evidence(kind, {contact.first_frame: _describe(sign, contact)}, is_complete)
-    return None
-
-
-def _contacts(sign: Sign, traits: Traits) -> Iterator[Contact]:
-    """Contacts whose port, sizes and own ports fit, in order of the first frame."""
-    contacts = traits.inbound if sign.is_inbound else traits.contacts
-    for contact in sorted(contacts, key=lambda c: (c.first_frame, c.port)):
-        if _fits(sign, contact):
-            yield contact
+    def _contacts(self, subject: Subject) -> Iterator[Contact]:
+        """Contacts whose port, sizes and own ports fit, in order of the first frame."""
+        contacts = subject.traits.inbound if self._sign.is_inbound else subject.traits.contacts
+        return (c for c in contacts.on(self._sign.transport, self._ports) if _fits(self._sign, c))
 
 
 def _fits(sign: Sign, contact: Contact) -> bool:
-    if sign.transport is not None and contact.transport != sign.transport:
-        return False
-    if sign.ports and not any(ports.low <= contact.port <= ports.high for ports in sign.ports):
-        return False
+    """Whether sizes, own ports and address fit."""
     if sign.payload is not None and not sign.payload.covers(contact.payload_low, contact.payload_high):
         return False
     if sign.source_ports is not None and not sign.source_ports.covers(contact.source_low, contact.source_high):
@@ -140,17 +187,14 @@ def _fits(sign: Sign, contact: Contact) -> bool:
     return not sign.is_private or is_private(contact.address)
 
 
-def _is_foreign(contact: Contact, known: tuple[HostPattern, ...]) -> bool:
+def _is_foreign(contact: Contact, known: NameTest) -> bool:
     """Whether the far side has names and none of them is the product's: the host went there for somebody else."""
-    return bool(known and contact.names) and not any(matches_any(known, name) for name in contact.names)
+    return bool(known and contact.names) and not any(map(known.fits, contact.names))
 
 
-def _is_hinted(sign: Sign, contact: Contact) -> bool:
-    address = _parsed(contact.address)
-    return any(address in network for network in sign.addresses)
-
-
-_parsed = lru_cache(maxsize=4096)(ip_address)
+def _lies_in(networks: tuple[Network, ...], packed: bytes) -> bool:
+    address = ip_address(packed)
+    return any(address in network for network in networks)
 
 
 def _describe(sign: Sign, contact: Contact) -> str:

@@ -9,7 +9,8 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.params import NS
 from pcapaudit.diagnose.verdict import Diagnosis, Weighed
 from pcapaudit.diagnose.witness import Asked, Considered
-from pcapaudit.flows.exchanges import ArpQuestion, DhcpCycle, Lookup, NtpPoll, Ping
+from pcapaudit.flows.arps import ArpQuestion
+from pcapaudit.flows.exchanges import DhcpCycle, Lookup, NtpPoll, Ping
 from pcapaudit.flows.flow import Flow
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DhcpMessage
@@ -144,7 +145,7 @@ def _say_lookups(lookups: Sequence[Lookup]) -> str:
 
 
 def _say_arps(questions: Sequence[ArpQuestion]) -> str:
-    answered = sum(bool(q.replies) for q in questions)
+    answered = sum(q.is_answered for q in questions)
     return _amount(len(questions), "ARP question", "ARP questions") + (f", {answered} answered" if questions else "")
 
 
@@ -186,6 +187,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "attempts_of": _say_attempts,
     "series": lambda found: _say_attempts([a for s in found for a in s.attempts]),
     "outward_flows": _say_flows,
+    "flows_beyond": _say_flows,
     "icmp_errors": _counted("ICMP error about its packets", "ICMP errors about its packets"),
     "errors_about": _counted("ICMP error about the attempt", "ICMP errors about the attempt"),
     "gateway": lambda address: f"gateway {'not known' if address is None else ip_text(address)}",

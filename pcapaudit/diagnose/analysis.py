@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from functools import cached_property
+from typing import TypeAlias
 
-from pcapaudit.catalog.identify import Identified, identify
+from pcapaudit.catalog.identify import Identified, Identifier
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.diagnose.capture_info import capture_info
 from pcapaudit.diagnose.document import device_report
@@ -21,8 +22,11 @@ from pcapaudit.flows.hosts import Host, find_hosts
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, mac_text, parse_ip, parse_mac
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, NearMiss, Said
 from pcapaudit.model.words import Identification, Stage, Verdict
+
+GoOn: TypeAlias = Callable[[int, int], bool]
 
 BUSIEST = 10
 _WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstance(value, cached_property))
@@ -72,19 +76,21 @@ class _Candidate:
     """The engineer named this very host."""
 
 
-def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis:
+def analyse(traffic: Traffic, request: Request, capture: int, go_on: GoOn | None = None) -> CaptureAnalysis:
     """Judge every device of a capture.
 
     Args:
         traffic: The capture.
         request: What is asked.
         capture: Index of the capture in the report.
+        go_on: Asked before each device, with the numbers judged and to judge; False ends it with those judged.
     """
     hosts = find_hosts(traffic)[:MAX_HOSTS]
-    candidates = [_candidate(traffic, host, hosts, request) for host in hosts]
+    identifier = Identifier(request.signatures)
+    candidates = [_candidate(traffic, host, hosts, request, identifier) for host in hosts]
     traffic.memo["service_hosts"] = _service_hosts(candidates)
     traffic.memo["hosts_by_vendor"] = _hosts_by_vendor(candidates)
-    chosen = [(_facts_for(c, hosts, request), c) for c in _choose(candidates, request)]
+    chosen = [(_facts_for(c, request), c) for c in _choose(candidates, request)]
     chosen = [(f, c) for f, c in chosen if _may_be_listed(f, c, request)]
     for c in candidates:
         _forget(c.facts)
@@ -93,7 +99,9 @@ def analyse(traffic: Traffic, request: Request, capture: int) -> CaptureAnalysis
     shared = tuple(items)
     devices: list[DeviceReport] = []
     macs: set[str] = set()
-    for facts, c in chosen:
+    for number, (facts, c) in enumerate(chosen):
+        if go_on is not None and not go_on(number, len(chosen)):
+            break
         own = examine_device(view, facts)
         items += own
         judged = diagnose_device(facts, caps_for(facts, [*shared, *own]), is_witnessed=request.why)
@@ -111,9 +119,11 @@ def _forget(facts: Facts) -> None:
         del vars(facts)[name]
 
 
-def _candidate(traffic: Traffic, host: Host, hosts: Sequence[Host], request: Request) -> _Candidate:
+def _candidate(
+    traffic: Traffic, host: Host, hosts: Sequence[Host], request: Request, identifier: Identifier
+) -> _Candidate:
     facts = Facts(traffic, host, hosts, None, None, request.params, request.values)
-    return _Candidate(facts, identify(traits_of(facts), request.signatures), _is_named(host, request.device))
+    return _Candidate(facts, identifier.identify(traits_of(facts)), _is_named(host, request.device))
 
 
 def _is_named(host: Host, device: str | None) -> bool:
@@ -171,13 +181,10 @@ def _resemblance(facts: Facts) -> int:
 
 def _with_signature(candidate: _Candidate, request: Request) -> Facts:
     signature = next(s for s in request.signatures if s.id == request.signature)
-    facts = candidate.facts
-    return Facts(
-        facts.traffic, facts.host, facts.hosts, signature, Identification.ENGINEER, request.params, request.values
-    )
+    return candidate.facts.taken_for(signature, Identification.ENGINEER, request.params)
 
 
-def _facts_for(c: _Candidate, hosts: Sequence[Host], request: Request) -> Facts:
+def _facts_for(c: _Candidate, request: Request) -> Facts:
     """Facts under the signature that the engineer named or the packets show."""
     said = request.signature if (c.is_named or c.identified.signature in (None, request.signature)) else None
     wanted = said if said is not None and _may_be(c, request) else c.identified.signature
@@ -189,7 +196,7 @@ def _facts_for(c: _Candidate, hosts: Sequence[Host], request: Request) -> Facts:
     if signature is not None and kind is None:
         kind = Identification.ENGINEER
     own = {n: v for n, v in (signature.thresholds if signature else {}).items() if n not in request.overrides}
-    return Facts(c.facts.traffic, c.facts.host, hosts, signature, kind, request.params.changed(own), request.values)
+    return c.facts.taken_for(signature, kind, request.params.changed(own))
 
 
 def _may_be(c: _Candidate, request: Request) -> bool:

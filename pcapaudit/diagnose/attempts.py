@@ -11,14 +11,16 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from itertools import zip_longest
 
-from pcapaudit.catalog.schema import Endpoint, Need, Signature
+import numpy as np
+import numpy.typing as npt
+
+from pcapaudit.catalog.schema import Endpoint, Need, Range, Signature
 from pcapaudit.diagnose.proof import Proof, prove
 from pcapaudit.flows.flow import RST, TCP, UDP, Flow
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.addresses import translated
+from pcapaudit.model.addresses import is_inside, translated
 from pcapaudit.model.events import Event, HttpRequest, HttpResponse, Packet, TlsClientHello
 from pcapaudit.model.words import Stage, State
 
@@ -170,11 +172,17 @@ class Binder:
         self._names = names
         self._params = params
         self._is_certain = is_certain
+        self._endpoints = [
+            (need, member, endpoint)
+            for need in signature.needs
+            for member, endpoint in enumerate(need.endpoints)
+            if endpoint.app not in SPECIAL_APPS
+        ]
         self._told = {a: sorted((p.time_ns, name) for name, p in found) for a, found in (told or {}).items()}
 
     def attempts(self, flows: Sequence[int], addresses: frozenset[bytes]) -> list[Attempt]:
         """The attempts among these flows, in order of their beginning."""
-        found = (self._attempt(index, addresses) for index in flows)
+        found = (self._attempt(index, addresses) for index in self._likely(flows))
         ordered = sorted((a for a in found if a is not None), key=lambda a: (a.began_ns, a.flow.index))
         if self._signature.walks_servers:
             _mark_late([a for a in ordered if a.transport == "udp"], self._closed_ports(addresses))
@@ -185,12 +193,34 @@ class Binder:
         refused = (m.quoted for m in self._traffic.icmp_of(addresses) if m.at.src in addresses and m.quoted is not None)
         return Counter((q.src, q.dport) for q in refused if q.proto == UDP and q.dport is not None)
 
+    def _likely(self, flows: Sequence[int]) -> list[int]:
+        """Flows on a port of a need, and those in which somebody may be asked to go there."""
+        places = np.asarray(flows, np.int64)
+        table = self._traffic.result.flows
+        protocols, fits = table["proto"][places], self._traffic.spoken.http[places]
+        for protocol, transport in TRANSPORTS.items():
+            on_port = self._ports_of(transport)
+            is_there = on_port[table["a_port"][places]] | on_port[table["b_port"][places]]
+            fits = fits | ((protocols == protocol) & is_there)
+        likely: list[int] = places[fits].tolist()
+        return likely
+
+    def _ports_of(self, transport: str) -> npt.NDArray[np.bool_]:
+        """Which of all ports are those of some need."""
+        found = np.zeros(1 << 16, np.bool_)
+        for _, _, endpoint in self._endpoints:
+            if endpoint.transport == transport:
+                for ports in self._ranges_of(endpoint):
+                    found[ports.low : ports.high + 1] = True
+        return found
+
+    def _ranges_of(self, endpoint: Endpoint) -> Sequence[Range]:
+        """Ports of an endpoint; the engineer's value goes before the signature's."""
+        value = self._params.get(endpoint.param) if endpoint.param is not None else None
+        return endpoint.ports if value is None else (Range(value, value),)
+
     def _attempt(self, index: int, addresses: frozenset[bytes]) -> Attempt | None:
-        _, a_port, _, b_port, proto = self._traffic.ends(index)
-        if proto not in TRANSPORTS:
-            return None
-        if not self._may_match(a_port, b_port, TRANSPORTS[proto]) and not self._is_proxied(index, proto):
-            return None
+        proto = self._traffic.ends(index)[4]
         flow = self._traffic.flow(index)
         is_known = flow.has_opening or bool(flow.syn_acks)
         if not is_known or (proto == UDP and not flow.sent):
@@ -227,40 +257,22 @@ class Binder:
                     return True
         return False
 
-    def _is_proxied(self, index: int, proto: int) -> bool:
-        return proto == TCP and proxied_to(self._traffic.conversation(index)) is not None
-
-    def _may_match(self, a_port: int, b_port: int, transport: str) -> bool:
-        return any(
-            self._port_fits(endpoint, transport, port)
-            for need in self._signature.needs
-            for endpoint in need.endpoints
-            for port in (a_port, b_port)
-        )
-
-    def _port_fits(self, endpoint: Endpoint, transport: str, port: int) -> bool:
-        if endpoint.transport != transport or endpoint.app in SPECIAL_APPS:
-            return False
-        if endpoint.param is not None and endpoint.param in self._params:
-            return port == self._params[endpoint.param]
-        return any(r.low <= port <= r.high for r in endpoint.ports)
-
     def _bind(self, flow: Flow, events: Sequence[Event], direction: str) -> tuple[Need, int, str | None] | None:
         names = self._names_of(flow, events)
         tunnel = proxied_to(events)
         port = flow.resp[1] if tunnel is None else tunnel[1]
         best: tuple[int, Need, int, str | None] | None = None
-        for need in self._signature.needs:
-            if need.direction != direction:
+        for need, member, endpoint in self._endpoints:
+            if need.direction != direction or not self._port_fits(endpoint, TRANSPORTS[flow.proto], port):
                 continue
-            for member, endpoint in enumerate(need.endpoints):
-                if not self._port_fits(endpoint, TRANSPORTS[flow.proto], port):
-                    continue
-                score, host = self._fit(need, flow, names)
-                score += 1 if need.required else 0
-                if host is not False and score > (best[0] if best else 0):
-                    best = (score, need, member, host if isinstance(host, str) else None)
+            score, host = self._fit(need, flow, names)
+            score += 1 if need.required else 0
+            if host is not False and score > (best[0] if best else 0):
+                best = (score, need, member, host if isinstance(host, str) else None)
         return None if best is None else best[1:]
+
+    def _port_fits(self, endpoint: Endpoint, transport: str, port: int) -> bool:
+        return endpoint.transport == transport and any(r.low <= port <= r.high for r in self._ranges_of(endpoint))
 
     def _fit(self, need: Need, flow: Flow, names: Sequence[str]) -> tuple[int, str | bool | None]:
         """How well a flow on a fitting port belongs to a need; False as host when it does not."""
@@ -271,7 +283,7 @@ class Binder:
             patterns = [p for p in need.hosts if p.matches(name)]
             if patterns:
                 return (9 if any("*" not in p.text for p in patterns) else 7), name
-        hinted = any(ip_address(translated(far) or far) in net for net in need.addresses)
+        hinted = any(is_inside(translated(far) or far, net) for net in need.addresses)
         if not need.hosts:
             return (5 if hinted or not need.addresses else 3), (names[0] if names else None)
         if names:

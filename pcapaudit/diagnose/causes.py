@@ -6,8 +6,10 @@ Source: catalogue, section 7.2. Weights order the causes; they never change a st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
+
+import numpy as np
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
@@ -15,7 +17,9 @@ from pcapaudit.diagnose.fired import Cause
 from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_private, is_public
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Vantage
 
 WEB_PORTS = frozenset({80, 443})
@@ -119,11 +123,11 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
     seen: set[str] = set()
     since = _since(facts, attempts)
     for flow in facts.outward_flows:
-        if flow.proto != TCP or not flow.is_established or not flow.has_opening or flow.resp in targets:
-            continue
-        if _lasts_until(flow) < since:
-            continue
         address, port = flow.resp
+        if flow.proto != TCP or (address not in addresses and port not in ports) or flow.resp in targets:
+            continue
+        if not flow.is_established or not flow.has_opening or _lasts_until(flow) < since:
+            continue
         if address in addresses and "port" not in seen:
             seen.add("port")
             text = f"the device reaches {ip_text(address)} on port {port} (frame {flow.first_frame})"
@@ -140,9 +144,9 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
 
 def _everything_fails(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """No host of the file gets anything back from beyond the gateway."""
-    inbound = any(_came_from_outside(facts, index) for index in range(min(len(facts.traffic.result.flows), MAX_FLOWS)))
-    others_try = any(is_public(f.resp[0]) for h in facts.others for f in _opened_by(facts, h.addresses))
-    if not inbound and others_try:
+    if _hears_outside(facts.traffic):
+        return
+    if any(is_public(f.resp[0]) for h in facts.others for f in _opened_by(facts, h.addresses)):
         yield (
             Cause(
                 "the uplink or the gateway is down", 40, "no host gets anything back from beyond the gateway", "uplink"
@@ -152,10 +156,15 @@ def _everything_fails(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tup
         )
 
 
-def _came_from_outside(facts: Facts, index: int) -> bool:
-    a, _, b, _, _ = facts.traffic.ends(index)
-    row = facts.traffic.result.flows[index]
-    return bool((a and is_public(a) and row["a_pkts"]) or (b and is_public(b) and row["b_pkts"]))
+def _hears_outside(traffic: Traffic) -> bool:
+    """Whether any packet of a public address is in the capture's first flows; found once per capture."""
+    known: bool | None = traffic.memo.get("hears_outside")
+    if known is None:
+        flows = traffic.result.flows[:MAX_FLOWS]
+        senders = ((i, side) for side in (0, 1) for i in np.flatnonzero(flows[f"{'ab'[side]}_pkts"]).tolist())
+        addresses = (traffic.ends(i)[2 * side] for i, side in senders)
+        known = traffic.memo["hears_outside"] = any(is_public(a) for a in addresses if a)
+    return known
 
 
 def _opened_by(facts: Facts, addresses: Iterable[bytes]) -> Iterable[Flow]:
@@ -247,11 +256,13 @@ def _came_back(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Caus
     """The service fails and then works again, for this device and for the others that call it at the same time."""
     began, ended = attempts[0].began_ns, max(a.last_try_ns for a in attempts)
     own = next((a for a in facts.attempts_of(attempts[0].need) if a.began_ns > ended and a.answered_ns), None)
+    if own is None:
+        return
     targets = {(a.address, a.port) for a in attempts}
     foreign = [f for a in {a.address for a in attempts} for f in _foreign_flows(facts, a) if f.resp in targets]
     meanwhile = [f for f in foreign if f.proto == TCP and f.syns and began <= f.first_ns <= ended]
     later = next((f for f in foreign if f.first_ns > ended and f.is_established), None)
-    if own is None or later is None or not meanwhile or any(f.is_established for f in meanwhile):
+    if later is None or not meanwhile or any(f.is_established for f in meanwhile):
         return
     text = f"it fails for {len({f.orig[0] for f in meanwhile}) + 1} hosts and works for them again later"
     yield Cause("maintenance or an outage at the server", 30, text, "server"), [later.first_frame], False

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import registered_domain
@@ -27,6 +26,7 @@ from pcapaudit.model.events import (
     TlsClientHello,
     TlsRecords,
 )
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import readable
 
 MAX_FLOWS = 2000

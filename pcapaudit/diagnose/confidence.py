@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.proof import Proof
 from pcapaudit.diagnose.registry import Evidence, lookup
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import STAGES, Identification, Stage, State
 
 FLOOR, CEILING = 5, 100

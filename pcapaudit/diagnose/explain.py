@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from pcapaudit.diagnose.health.registry import HealthCheck, all_checks
 from pcapaudit.diagnose.registry import Rule, all_rules
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

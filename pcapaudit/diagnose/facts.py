@@ -8,28 +8,27 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TypedDict, Unpack
+from heapq import nlargest
+from typing import Unpack
 
 from pcapaudit.catalog.schema import Need, Signature
 from pcapaudit.diagnose.attempts import Attempt, Binder, Series, series_of
-from pcapaudit.diagnose.fired import Cause, Fired, Target, choose_frames
+from pcapaudit.diagnose.fired import Details, Fired, Target, choose_frames, display_filter
 from pcapaudit.diagnose.params import Params, ns
 from pcapaudit.diagnose.twins import twins_of
+from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.discovery import discovery_of, is_on_link
 from pcapaudit.flows.exchanges import (
     AAAA,
     OVERTAKING_NS,
     A,
-    ArpQuestion,
     DhcpCycle,
     Lookup,
     NtpPoll,
     Ping,
     dhcp_cycles,
     names_by_address,
-    pair_arp,
     pair_dns,
     pair_ntp,
     pair_pings,
@@ -39,20 +38,23 @@ from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.flows.visibility import Visibility, hears_unseen, judge_visibility
 from pcapaudit.model.addresses import (
-    ip_text,
     is_inside,
     is_link_local,
     is_private,
     is_public,
     is_unicast,
-    mac_text,
     network,
 )
 from pcapaudit.model.events import DhcpMessage, IcmpMessage, Packet, QuotedPacket
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Identification, Outcome, Stage
 
 ICMP_ERRORS = {4: frozenset({3, 11}), 6: frozenset({1, 2, 3})}
 """ICMP types that quote the packet they complain about: RFC 792, RFC 4443."""
+
+
+_OF_THE_HOST = frozenset({"addresses", "flows"})
+"""Facts that are the same whatever a device is taken for, and small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +73,6 @@ class Contrast:
     target: bytes
     port: int
     frame: int
-
-
-class Details(TypedDict, total=False):
-    """What a rule may add to a finding; attributes of ``Fired``.
-
-    ``attempts`` also give target, need, times and counts. ``decisive`` frames are among the
-    ten cited. ``packets`` alone give times and counts where nothing else is said.
-    """
-
-    outcome: Outcome
-    decisive: Sequence[int]
-    attempts: Sequence[Attempt]
-    target: Target | None
-    lookups: Sequence[str]
-    began_ns: int
-    tries: int
-    independent: int
-    causes: Sequence[Cause]
-    has_contrast: bool
-    is_agreed: bool
-    is_optional: bool
-    need: Need | None
-    facts: Mapping[str, object]
-    adjust: int
-    detail: str | None
 
 
 class Facts:
@@ -132,6 +109,12 @@ class Facts:
         """Set by capture health (CAP-LOSS, CAP-IFACE-DROPS)."""
         self.is_duplicated = False
         """Set by capture health: duplicates that could not be told from repeats (CAP-DUP)."""
+
+    def taken_for(self, signature: Signature | None, identification: Identification | None, params: Params) -> Facts:
+        """The same device under a signature; what does not depend on that is not worked out again."""
+        other = Facts(self.traffic, self.host, self.hosts, signature, identification, params, self.values)
+        vars(other).update({name: value for name, value in vars(self).items() if name in _OF_THE_HOST})
+        return other
 
     # --- who and when ---------------------------------------------------------------------------
 
@@ -186,19 +169,11 @@ class Facts:
     @cached_property
     def flows(self) -> list[int]:
         """Flows of the device, by address and (where both are known) by MAC."""
-        found: set[int] = set()
-        for address in self.addresses:
-            for index in self.traffic.flows_by_address.get(address, ()):
-                if self._is_own(index, address):
-                    found.add(index)
-        return sorted(found)
-
-    def _is_own(self, index: int, address: bytes) -> bool:
-        """False when another MAC sent from this address (address conflict, reused lease)."""
         if self.mac is None:
-            return True
-        mac = self.traffic.flow_macs[index][0 if self.traffic.ends(index)[0] == address else 1]
-        return mac in (0, int.from_bytes(self.mac, "big"))
+            return sorted({i for a in self.addresses for i in self.traffic.flows_by_address.get(a, ())})
+        # From another MAC the same address is another host's: an address conflict, a reused lease.
+        owners = ((address, mac) for address in self.addresses for mac in (0, int.from_bytes(self.mac, "big")))
+        return sorted({i for owner in owners for i in self.traffic.flows_by_owner.get(owner, ())})
 
     @cached_property
     def lookups(self) -> list[Lookup]:
@@ -236,7 +211,7 @@ class Facts:
     @cached_property
     def arps(self) -> list[ArpQuestion]:
         """What the device asked by ARP."""
-        return pair_arp(self.traffic.arps_about(self.mac), self.mac) if self.mac is not None else []
+        return self.traffic.arp_questions(self.mac) if self.mac is not None else []
 
     @cached_property
     def polls(self) -> list[NtpPoll]:
@@ -295,7 +270,7 @@ class Facts:
         mac = self.gateway_mac
         if mac is None:
             return None
-        said = (m.sender_ip for m in self.traffic.arps_by_mac.get(mac, ()) if m.sender_ip != bytes(4))
+        said = (address for address, _ in self.traffic.arp_uses(mac))
         # A stack checks a neighbour that it knows by a request to its MAC alone (RFC 1122, 2.3.2.1).
         asked = (q.target for q in self.arps if any(m.at.dmac == mac for m in q.requests))
         return next(said, None) or next(asked, None) or discovery_of(self.traffic).routers.get(mac)
@@ -316,8 +291,23 @@ class Facts:
         flows = (self.traffic.flow(i) for i in self.flows if self.traffic.ends(i)[4] in (TCP, UDP))
         return [f for f in flows if f.orig[0] in self.addresses and f.resp[1] not in (67, 68) and is_unicast(f.resp[0])]
 
+    @cached_property
+    def flows_beyond(self) -> list[Flow]:
+        """Those of the outward flows that lead beyond the gateway."""
+        return [f for f in self.outward_flows if self.is_off_link(f.resp[0])]
+
     def is_off_link(self, address: bytes) -> bool:
         """Whether an address lies beyond the gateway: outside the lease's subnet, or public when no lease is known."""
+        known = self._off_link.get(address)
+        if known is None:
+            known = self._off_link[address] = self._lies_beyond(address)
+        return known
+
+    @cached_property
+    def _off_link(self) -> dict[bytes, bool]:
+        return {}
+
+    def _lies_beyond(self, address: bytes) -> bool:
         if self.lease is not None and self.lease.mask is not None and len(address) == 4:
             return not is_inside(address, network(self.lease.yiaddr, self.lease.mask))
         if len(address) == 16 and is_on_link(self.traffic, self.addresses, address):
@@ -328,6 +318,14 @@ class Facts:
     def others(self) -> list[Host]:
         """Other hosts of the LAN (routers left out)."""
         return [h for h in self.hosts if h is not self.host and not h.is_router and h.mac is not None]
+
+    @cached_property
+    def others_last_ns(self) -> int:
+        """When another host was last seen."""
+        latest: list[Host] | None = self.traffic.memo.get("latest_hosts")
+        if latest is None:
+            latest = self.traffic.memo["latest_hosts"] = nlargest(2, self.hosts, key=lambda h: h.last_ns)
+        return next((h.last_ns for h in latest if h is not self.host), 0)
 
     def reached_by_others(self, address: bytes, transport: str, port: int, *, since_ns: int = 0) -> Contrast | None:
         """Another host's two-way flow to the same server and port that was answered then or later, if there is one."""
@@ -471,24 +469,9 @@ class Facts:
             causes=list(details.get("causes", ())),
             facts=dict(details.get("facts", {})),
             detail=details.get("detail"),
-            filter=self._filter(target, attempts),
+            filter=display_filter(self.address, self.mac, target, {a.port for a in attempts}),
             adjust=details.get("adjust", 0),
         )
-
-    def _filter(self, target: Target, attempts: Sequence[Attempt]) -> str:
-        """Display filter for the device and the far side: addresses and ports, never a stream index."""
-        parts = []
-        if self.address is not None:
-            parts.append(f"{'ip' if len(self.address) == 4 else 'ipv6'}.addr == {ip_text(self.address)}")
-        elif self.mac is not None:
-            parts.append(f"eth.addr == {mac_text(self.mac)}")
-        if target.address is not None:
-            parts.append(f"{'ip' if len(target.address) == 4 else 'ipv6'}.addr == {ip_text(target.address)}")
-        ports = sorted({a.port for a in attempts} or {target.port or 0} - {0})
-        if ports and target.transport in ("tcp", "udp"):
-            wanted = f"== {ports[0]}" if len(ports) == 1 else f"in {{{', '.join(map(str, ports))}}}"
-            parts.append(f"{target.transport}.port {wanted}")
-        return " && ".join(parts)
 
 
 def is_local_address(address: bytes) -> bool:

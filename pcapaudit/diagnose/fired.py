@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import field
+from typing import TYPE_CHECKING, TypedDict
 
 from pcapaudit.catalog.schema import Need
+from pcapaudit.model.addresses import ip_text, mac_text
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 if TYPE_CHECKING:
@@ -82,6 +84,31 @@ class Fired:
     """Change of the confidence that the rule's own row of the catalogue states."""
 
 
+class Details(TypedDict, total=False):
+    """What a rule may add to a finding; attributes of ``Fired``.
+
+    ``attempts`` also give target, need, times and counts. ``decisive`` frames are among the
+    ten cited. ``packets`` alone give times and counts where nothing else is said.
+    """
+
+    outcome: Outcome
+    decisive: Sequence[int]
+    attempts: Sequence[Attempt]
+    target: Target | None
+    lookups: Sequence[str]
+    began_ns: int
+    tries: int
+    independent: int
+    causes: Sequence[Cause]
+    has_contrast: bool
+    is_agreed: bool
+    is_optional: bool
+    need: Need | None
+    facts: Mapping[str, object]
+    adjust: int
+    detail: str | None
+
+
 def choose_frames(packets: Iterable[Packet | int], *, decisive: Sequence[int] = ()) -> list[int]:
     """At most ten frame numbers: the first, the last, the decisive ones, then those between."""
     frames = sorted({p if isinstance(p, int) else p.frame for p in packets} | set(decisive))
@@ -92,3 +119,30 @@ def choose_frames(packets: Iterable[Packet | int], *, decisive: Sequence[int] = 
     room = MAX_FRAMES - len(must)
     step = len(rest) / room if room > 0 else 1
     return sorted({*must, *(rest[int(i * step)] for i in range(room))})
+
+
+def display_filter(address: bytes | None, mac: bytes | None, target: Target, ports: Collection[int]) -> str:
+    """Display filter for a device and the far side: addresses and ports, never a stream index.
+
+    Args:
+        address: The device's.
+        mac: The device's, for one without address.
+        target: The far side.
+        ports: Ports of the attempts that a finding explains; without any that of the target counts.
+    """
+    parts = []
+    if address is not None:
+        parts.append(_by_address(address))
+    elif mac is not None:
+        parts.append(f"eth.addr == {mac_text(mac)}")
+    if target.address is not None:
+        parts.append(_by_address(target.address))
+    wanted = sorted(ports or {target.port or 0} - {0})
+    if wanted and target.transport in ("tcp", "udp"):
+        among = f"== {wanted[0]}" if len(wanted) == 1 else f"in {{{', '.join(map(str, wanted))}}}"
+        parts.append(f"{target.transport}.port {among}")
+    return " && ".join(parts)
+
+
+def _by_address(address: bytes) -> str:
+    return f"{'ip' if len(address) == 4 else 'ipv6'}.addr == {ip_text(address)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from pcapaudit.catalog.schema import Need
@@ -11,6 +10,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Stage
 
 RECONNECT_S = 120.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.proof import Proof
@@ -19,6 +18,7 @@ from pcapaudit.flows.outline import Outline
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ANY_V4, ip_text, is_link_local, is_public, is_unicast
 from pcapaudit.model.events import IcmpMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import State
 from pcapaudit.scan.columns import NO_VLAN
 
@@ -79,7 +79,7 @@ def neighbour_with_ipv6_alone(facts: Facts) -> Talker | None:
     """
     if facts.end_ns - facts.start_ns < QUIET_NS:
         return None
-    if any(m.sender_mac != facts.mac and is_same_vlan(facts, m.at) for m in facts.traffic.arp):
+    if any(mac != facts.mac and _may_share(facts, vlan) for mac, vlan in facts.traffic.arp_senders):
         return None
     near = [h for h in facts.hosts if h is not facts.host and h.mac is not None and _may_share(facts, h.vlan)]
     if any(len(a) == V4 and a != ANY_V4 for h in near for a in h.addresses):

@@ -60,7 +60,8 @@ def repaired_ns(finding: Fired, facts: Facts, needs: Sequence[NeedJudgement]) ->
     times = [proof.time_ns] if proof is not None and proof.state is State.OK else []
     if finding.stage is not Stage.TIME:
         times += [n.answered_ns for n in needs if n.answered_ns is not None]
-        times += [back[1] for flow in facts.outward_flows if (back := _answer_from_beyond(facts, flow)) is not None]
+        later = (f for f in facts.flows_beyond if f.last_ns > finding.began_ns)
+        times += [back[1] for flow in later if (back := _last_from(flow)) is not None]
     if finding.stage is Stage.DNS:
         times = [n.answered_ns for n in needs if n.answered_ns is not None]
     return min((t for t in times if t > finding.began_ns), default=None)
@@ -112,24 +113,20 @@ def _dhcp(facts: Facts) -> Proof | None:
 def _gateway(facts: Facts) -> Proof | None:
     if facts.is_outside_view:
         return Proof(State.NOT_APPLICABLE, "", reason="outside view")
-    for flow in reversed(facts.outward_flows):
-        back = _answer_from_beyond(facts, flow)
+    for flow in reversed(facts.flows_beyond):
+        back = _last_from(flow)
         if back is not None:
             return Proof(State.OK, "traffic passes the gateway both ways", (flow.first_frame, back[0]), back[1])
     for question in facts.arps:
-        if question.target == facts.gateway and question.replies:
+        if question.target == facts.gateway and question.is_answered:
             first, reply = question.requests[0].at, question.replies[-1].at
             return Proof(State.OK, f"{ip_text(question.target)} answers ARP", (first.frame, reply.frame), reply.time_ns)
     return ipv6.router_answer(facts)
 
 
-def _answer_from_beyond(facts: Facts, flow: Flow) -> tuple[int, int] | None:
-    """Frame and time of the last packet that came back from beyond the gateway."""
-    if not facts.is_off_link(flow.resp[0]):
-        return None
-    if flow.received:
-        return flow.received[-1].frame, flow.received[-1].time_ns
-    last = flow.last_answer
+def _last_from(flow: Flow) -> tuple[int, int] | None:
+    """Frame and time of the last packet that came back from the far side."""
+    last = flow.received[-1] if flow.received else flow.last_answer
     return (last.frame, last.time_ns) if last is not None else None
 
 

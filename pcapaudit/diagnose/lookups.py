@@ -8,8 +8,8 @@ from typing import Unpack
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import is_public_name
-from pcapaudit.diagnose.facts import Details, Facts
-from pcapaudit.diagnose.fired import Fired, Target
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.fired import Details, Fired, Target
 from pcapaudit.flows.exchanges import Lookup
 from pcapaudit.model.events import DnsMessage
 from pcapaudit.model.words import Stage

@@ -21,7 +21,12 @@ PROXIES = (
 
 def hops_of(packet: Packet) -> int:
     """Routers that a packet has passed, if its sender began with 64, 128 or 255 as all common stacks do."""
-    return min((t - packet.ttl for t in INITIAL_TTLS if t >= packet.ttl), default=255)
+    return hops_behind(packet.ttl)
+
+
+def hops_behind(ttl: int) -> int:
+    """Routers that a packet with this TTL or hop limit has passed (see ``hops_of``)."""
+    return min((initial - ttl for initial in INITIAL_TTLS if initial >= ttl), default=255)
 
 
 def is_near(facts: Facts, flow: Flow, answer: Packet) -> str | None:

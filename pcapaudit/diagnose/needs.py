@@ -457,7 +457,7 @@ def first_answer_after(judged: NeedJudgement, finding: Fired) -> int | None:
     """
     members = {a.member for a in finding.attempts} or {a.member for a in judged.attempts}
     answered = [a for a in judged.attempts if a.member in members and a.answered_ns is not None]
-    moments = [p.time_ns for a in answered for p in a.flow.received_data]
+    moments = [p.time_ns for a in answered if a.flow.last_ns > finding.began_ns for p in a.flow.received_data]
     moments += [a.answered_ns for a in answered if a.answered_ns is not None]
     return min((t for t in moments if t > finding.began_ns), default=None)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.records import dataclass
 
 NS = 1_000_000_000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pcapaudit.catalog.schema import Endpoint
 from pcapaudit.diagnose.fired import choose_frames
@@ -22,6 +21,7 @@ from pcapaudit.model.events import (
     TlsRecords,
     TlsServerHello,
 )
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Stage, State
 
 TLS13 = 0x0304

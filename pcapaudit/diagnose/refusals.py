@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts, IcmpError
@@ -11,6 +10,7 @@ from pcapaudit.flows.exchanges import OVERTAKING_NS
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import IcmpMessage
+from pcapaudit.model.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

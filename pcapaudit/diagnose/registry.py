@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import STAGES, Outcome, Stage
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def rule(rule_id: str, *, stage: Stage, outcomes: str, evidence: Evidence) -> Ca
     return register
 
 
+@cache
 def all_rules() -> tuple[Rule, ...]:
     """Every device rule, along the ladder, then by id."""
     _load()
@@ -90,6 +92,7 @@ def lookup(rule_id: str) -> Rule:
     return _RULES[rule_id]
 
 
+@cache
 def _load() -> None:
     """Import the rule modules, each of which registers its rules."""
     from pcapaudit.diagnose import rules  # noqa: F401, PLC0415 - registration happens on import; a cycle otherwise

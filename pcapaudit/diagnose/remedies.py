@@ -6,12 +6,12 @@ Unknown fields are left out, never guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.switchport import port_of, switch_ports
 from pcapaudit.model.addresses import ip_text, mac_text
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import Remedy
 from pcapaudit.model.times import readable
 from pcapaudit.model.words import Addressee, Stage

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
+
+import numpy as np
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
 from pcapaudit.flows.flow import ACK, RST, Flow
+from pcapaudit.flows.rows import opening_times, rows_from, rows_received
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_public
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 
 INJECTED, POSSIBLE = 50, 25
 """Scores from which a reset counts as injected, and as possibly so."""
@@ -27,6 +31,7 @@ WINDOW = 65_535
 FITS = "it fits the server's own packets"
 MAX_FLOWS = 200
 """Flows of one address that are read for its normal TTL and round-trip time."""
+MAX_GATEWAY_FLOWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +98,15 @@ def _usual_of(traffic: Traffic, address: bytes) -> _Usual:
 
 
 def _read_usual(traffic: Traffic, address: bytes) -> _Usual:
-    ttls = bytearray()
-    frame = None
-    times = []
-    for index in traffic.flows_by_address.get(address, [])[:MAX_FLOWS]:
-        flow = traffic.flow(index)
-        for p in flow.packets:
-            if p.src == address and not p.flags & RST:
-                frame = p.frame if frame is None else frame
-                ttls.append(p.ttl)
-        if flow.resp[0] == address and len(flow.syns) == 1 and flow.syn_acks:
-            times.append(flow.syn_acks[0].time_ns - flow.syns[0].time_ns)
-    return _Usual(bytes(sorted(ttls)), frame, min((t for t in times if t > 0), default=None))
+    flows = traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
+    said = rows_from(traffic, address, flows)
+    said = said[(said["flags"] & RST) == 0]
+    times = opening_times(traffic, address, flows)
+    return _Usual(
+        np.sort(said["ttl"]).tobytes(),
+        int(said["frame"][0]) if len(said) else None,
+        min(times[times > 0].tolist(), default=None),
+    )
 
 
 def _ttl(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
@@ -173,13 +175,17 @@ def _like_gateway(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign
     gateway = facts.gateway
     if gateway is None or flow.resp[0] == gateway or not is_public(flow.resp[0]):
         return None
-    ttls = {
-        p.ttl
-        for i in facts.traffic.flows_by_address.get(gateway, [])[:50]
-        for p in facts.traffic.flow(i).packets
-        if p.src == gateway
-    }
-    return _Sign(30, "its TTL is that of the gateway's own packets") if reset.ttl in ttls else None
+    is_alike = reset.ttl in _gateway_ttls(facts.traffic, gateway)
+    return _Sign(30, "its TTL is that of the gateway's own packets") if is_alike else None
+
+
+def _gateway_ttls(traffic: Traffic, gateway: bytes) -> frozenset[int]:
+    """TTLs of a gateway's own packets; found once per capture."""
+    known: dict[bytes, frozenset[int]] = traffic.memo.setdefault("gateway_ttls", {})
+    if gateway not in known:
+        flows = traffic.flows_by_address.get(gateway, [])[:MAX_GATEWAY_FLOWS]
+        known[gateway] = frozenset(rows_from(traffic, gateway, flows)["ttl"].tolist())
+    return known[gateway]
 
 
 def _content(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
@@ -188,8 +194,11 @@ def _content(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | No
     if trigger is None or not trigger.payload_len or trigger not in flow.sent_data[:FIRST_WORDS] or flow.received_data:
         return None
     for index in facts.traffic.flows_by_address.get(flow.resp[0], [])[:MAX_FLOWS]:
+        outline = facts.traffic.outline(index)
+        if outline.resp != flow.resp or not outline.sent.payload_high or not outline.received.payload_high:
+            continue
         other = facts.traffic.flow(index)
-        if other.resp == flow.resp and other.received_data and other.sent_data:
+        if other.received_data and other.sent_data:
             frame = other.received_data[0].frame
             return _Sign(25, f"it answers the first words, and others to that address pass (frame {frame})", frame)
     return None
@@ -218,9 +227,11 @@ def _both_ends(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | 
 
 def _all_servers(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     """Resets alike come "from" three or more unrelated addresses, at a distance that no far server shares."""
+    if not is_public(flow.resp[0]):
+        return None
     styles, distances = _reset_styles(facts)
     alike = styles.get(_style(reset), {})
-    if len(alike) < MIN_SERVERS or reset.ttl in distances or not is_public(flow.resp[0]):
+    if len(alike) < MIN_SERVERS or reset.ttl in distances:
         return None
     frame = next(f for network, f in alike.items() if network != _network(flow.resp[0]))
     return _Sign(30, f"resets alike come from {len(alike)} unrelated addresses (frame {frame})", frame)
@@ -231,18 +242,20 @@ def _reset_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]]
     key = f"reset_styles {id(facts.host)}"
     known: tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]] | None = facts.traffic.memo.get(key)
     if known is None:
-        styles: dict[tuple[int, ...], dict[bytes, int]] = {}
-        distances: set[int] = set()
-        for flow in facts.outward_flows[:MAX_FLOWS]:
-            if not is_public(flow.resp[0]):
-                continue
-            for p in flow.received[:MAX_READ]:
-                if p.flags & RST:
-                    styles.setdefault(_style(p), {}).setdefault(_network(p.src), p.frame)
-                else:
-                    distances.add(p.ttl)
-        known = facts.traffic.memo[key] = styles, frozenset(distances)
+        known = facts.traffic.memo[key] = _read_styles(facts)
     return known
+
+
+def _read_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]]:
+    far = [f for f in facts.outward_flows[:MAX_FLOWS] if is_public(f.resp[0])]
+    reset = [f for f in far if f.resp_side.flags & RST]
+    if len({_network(f.resp[0]) for f in reset}) < MIN_SERVERS:
+        return {}, frozenset()
+    styles: dict[tuple[int, ...], dict[bytes, int]] = {}
+    for p in (p for f in reset for p in f.received[:MAX_READ] if p.flags & RST):
+        styles.setdefault(_style(p), {}).setdefault(_network(p.src), p.frame)
+    heard = [rows_received(facts.traffic, f)[:MAX_READ] for f in far]
+    return styles, frozenset(ttl for t in heard for ttl in t["ttl"][(t["flags"] & RST) == 0].tolist())
 
 
 def _style(reset: Packet) -> tuple[int, ...]:

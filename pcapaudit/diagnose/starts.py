@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
@@ -12,7 +11,8 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.flows.exchanges import DhcpCycle
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.addresses import ANY_V4, BROADCAST_MAC, is_link_local
-from pcapaudit.model.events import ArpMessage, DhcpMessage, Packet
+from pcapaudit.model.events import DhcpMessage, Packet
+from pcapaudit.model.records import dataclass
 
 DISCOVER, REQUEST = 1, 3
 EAPOL_START = 1
@@ -85,7 +85,7 @@ def _signs(facts: Facts) -> Iterator[Sign]:
             yield Sign(message.at, "reboot")
     if facts.mac is None:
         return
-    for m in announcements(facts.traffic.arps_by_mac.get(facts.mac, ()), facts.mac):
+    for m in facts.traffic.arp_announcements(facts.mac):
         if not is_link_local(m.sender_ip):
             yield Sign(m.at, "announcement")
     yield from (Sign(e.at, "eapol") for e in facts.traffic.eapol if _is_own_start(facts, e.at, e.packet_type))
@@ -144,8 +144,8 @@ def _address_uses(facts: Facts) -> list[int]:
     """Times at which the device sent something from an address of its own; a self-assigned one does not count."""
     times = [q.began_ns for k in facts.lookups for q in k.queries]
     times += [f.first_ns for f in facts.outward_flows if not is_link_local(f.orig[0])]
-    own = facts.traffic.arps_by_mac.get(facts.mac, ()) if facts.mac is not None else ()
-    times += [m.at.time_ns for m in own if m.sender_ip != ANY_V4 and not is_link_local(m.sender_ip)]
+    own = facts.traffic.arp_uses(facts.mac) if facts.mac is not None else ()
+    times += [time_ns for address, time_ns in own if not is_link_local(address)]
     return sorted(times)
 
 
@@ -154,7 +154,7 @@ def _announced_boots(facts: Facts) -> list[Start]:
     starts = starts_of(facts, frozenset({"announcement"}))
     if len(starts) < MIN_PAIR:
         return []
-    own = facts.traffic.arps_by_mac.get(facts.mac, ()) if facts.mac is not None else ()
+    own = facts.traffic.arps_of(facts.mac) if facts.mac is not None else ()
     asks = sorted(m.at.time_ns for m in own if m.op == 1 and m.target_ip != m.sender_ip and m.at.dmac == BROADCAST_MAC)
     work = sorted([q.began_ns for k in facts.lookups for q in k.queries] + [f.first_ns for f in facts.outward_flows])
     return [
@@ -176,8 +176,3 @@ def crossing(facts: Facts, starts: Iterable[Start]) -> list[tuple[Start, list[Fl
         (s, [f for f in flows if f.first_ns < s.at.time_ns and f.sent[-1].time_ns > s.at.time_ns + ns(ACROSS_S)])
         for s in starts
     ]
-
-
-def announcements(messages: Iterable[ArpMessage], mac: bytes) -> list[ArpMessage]:
-    """Gratuitous ARP of a host: it announces its own address (RFC 5227, section 1.1)."""
-    return [m for m in messages if m.sender_mac == mac and m.sender_ip == m.target_ip and m.sender_ip != bytes(4)]

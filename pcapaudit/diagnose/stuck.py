@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
@@ -20,6 +18,7 @@ from pcapaudit.model.events import (
     TlsRecords,
     TlsServerHello,
 )
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Stage
 
 WRAP = 1 << 32
@@ -60,6 +59,13 @@ def stuck_segment(flow: Flow) -> Stuck | None:
         if p.seq == first.seq and p.time_ns - sends[-1].time_ns >= REPEAT_NS:
             sends.append(p)
     return Stuck(first, tuple(sends))
+
+
+def repeated_segment(flow: Flow) -> Stuck | None:
+    """The stuck segment of a flow, when it was sent more than once."""
+    # Most flows repeat nothing, as the scan has counted: then there is no need to read them.
+    found = stuck_segment(flow) if flow.orig_side.retransmissions else None
+    return found if found is not None and found.repeats else None
 
 
 def is_first_data(flow: Flow, segment: Packet) -> bool:
@@ -121,20 +127,19 @@ def size_limit(facts: Facts, need: Need) -> tuple[int, list[tuple[Attempt, Stuck
     Large segments must be stuck three times or more while every acknowledged one was smaller, with
     "don't fragment" set. One flow alone must show that smaller ones still pass after it.
     """
-    stuck: list[tuple[Attempt, Stuck]] = []
-    passed: list[int] = []
-    for attempt in tcp_attempts(facts, need):
-        if any(p.ip_len > SMALL for p in attempt.flow.packets):
-            return None
-        found = stuck_segment(attempt.flow)
-        passed += [p.payload_len for p in _acked(attempt.flow)]
-        if found is not None and found.repeats and found.first.ip_len >= LARGE and found.first.dont_fragment:
-            stuck.append((attempt, found))
-    if not stuck or not passed:
+    attempts = tcp_attempts(facts, need)
+    stuck = [(a, s) for a in attempts for s in (repeated_segment(a.flow),) if s is not None and _is_large(s.first)]
+    if not stuck or any(p.ip_len > SMALL for a in attempts for p in a.flow.packets):
         return None
+    passed = [p.payload_len for a in attempts for p in _acked(a.flow)]
     smallest = min(s.first.payload_len for _, s in stuck)
-    enough = sum(s.repeats for _, s in stuck) >= MIN_REPEATS and max(passed) < smallest
+    enough = sum(s.repeats for _, s in stuck) >= MIN_REPEATS and max(passed, default=smallest) < smallest
     return (smallest, stuck) if enough and (len(stuck) > 1 or _passes_later(*stuck[0])) else None
+
+
+def _is_large(segment: Packet) -> bool:
+    """Whether a segment may be too large for some path, and no router may cut it."""
+    return segment.ip_len >= LARGE and segment.dont_fragment
 
 
 def _acked(flow: Flow) -> list[Packet]:

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pcapaudit.diagnose.attempts import Attempt, Series
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.verdict import Diagnosis
-from pcapaudit.flows.exchanges import A, ArpQuestion, DhcpCycle, Lookup, NtpPoll
+from pcapaudit.flows.arps import ArpQuestion
+from pcapaudit.flows.exchanges import A, DhcpCycle, Lookup, NtpPoll
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DhcpMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import TimelineLane, TimelineMark
 from pcapaudit.model.times import rfc3339
 from pcapaudit.model.words import STAGES, MarkKind, Stage
@@ -31,18 +33,31 @@ def timeline_of(d: Diagnosis) -> tuple[TimelineLane, ...]:
     if d.facts.signature is None:
         return ()
     lanes = [lane for lane in _lanes(d.facts) if lane.marks]
-    return tuple(sorted(lanes, key=lambda lane: (STAGES.index(lane.stage), lane.marks[0].frame))[:MAX_LANES])
+    shown = sorted(lanes, key=lambda lane: (STAGES.index(lane.stage), lane.marks[0][0].frame))[:MAX_LANES]
+    return tuple(lane.written() for lane in shown)
 
 
-def _lanes(facts: Facts) -> Iterator[TimelineLane]:
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """A lane before it is written down: its marks by frame."""
+
+    stage: Stage
+    what: str
+    marks: Sequence[_Mark]
+
+    def written(self) -> TimelineLane:
+        """The lane as the report has it."""
+        shown = _thinned(self.marks)
+        marks = tuple(TimelineMark(rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown)
+        return TimelineLane(self.stage, self.what, marks, len(self.marks) - len(shown))
+
+
+def _lanes(facts: Facts) -> Iterator[_Lane]:
     yield _lane(Stage.DHCP, "DHCP", (m for c in facts.dhcp for m in _dhcp_marks(c)))
     for question in facts.arps:
         is_gateway = question.target == facts.gateway
-        yield _lane(
-            Stage.GATEWAY,
-            f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}",
-            _arp_marks(question),
-        )
+        what = f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}"
+        yield _lane(Stage.GATEWAY, what, _arp_marks(question))
     for lookup in _telling(facts.needed_lookups):
         yield _lane(Stage.DNS, f"{lookup.name} by DNS", _dns_marks(lookup))
     yield _lane(Stage.TIME, "NTP", (m for p in facts.polls for m in _ntp_marks(p)))
@@ -50,21 +65,14 @@ def _lanes(facts: Facts) -> Iterator[TimelineLane]:
         yield _lane(Stage.CONNECT, _far_side(series), (m for a in series.attempts for m in _attempt_marks(a)))
 
 
+def _lane(stage: Stage, what: str, marks: Iterable[_Mark]) -> _Lane:
+    return _Lane(stage, what, sorted(marks, key=lambda mark: mark[0].frame))
+
+
 def _telling(lookups: Sequence[Lookup]) -> list[Lookup]:
     """Without questions for an IPv6 address that a name does not have: the same name has another one."""
     found = {k.name for k in lookups if k.resolved}
     return [k for k in lookups if k.kind == A or k.resolved or k.name not in found]
-
-
-def _lane(stage: Stage, what: str, marks: Iterable[_Mark]) -> TimelineLane:
-    ordered = sorted(marks, key=lambda mark: mark[0].frame)
-    shown = _thinned(ordered)
-    return TimelineLane(
-        stage,
-        what,
-        tuple(TimelineMark(rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown),
-        len(ordered) - len(shown),
-    )
 
 
 def _thinned(marks: Sequence[_Mark]) -> Sequence[_Mark]:
@@ -98,7 +106,7 @@ def _comes_back(message: DhcpMessage) -> bool:
 
 
 def _arp_marks(question: ArpQuestion) -> Iterator[_Mark]:
-    yield from ((m.at, _asked(bool(question.replies))) for m in question.requests)
+    yield from ((m.at, _asked(question.is_answered)) for m in question.requests)
     yield from ((m.at, MarkKind.ANSWERED) for m in question.replies)
 
 
@@ -118,8 +126,8 @@ def _ntp_marks(poll: NtpPoll) -> Iterator[_Mark]:
 def _attempt_marks(attempt: Attempt) -> Iterator[_Mark]:
     """Its tries; the last answer of a service that served, else the first word of one that did not."""
     yield from ((p, _asked(not attempt.is_unanswered)) for p in attempt.tries)
-    received = attempt.flow.received
-    if attempt.answered_ns is not None and attempt.flow.last_answer is not None:
-        yield attempt.flow.last_answer, MarkKind.ANSWERED
-    elif received:
-        yield received[-1], MarkKind.REFUSED if attempt.failed_at is not None else MarkKind.ANSWERED
+    answer = attempt.flow.last_answer if attempt.answered_ns is not None else None
+    if answer is not None:
+        yield answer, MarkKind.ANSWERED
+    elif attempt.flow.received:
+        yield attempt.flow.received[-1], MarkKind.REFUSED if attempt.failed_at is not None else MarkKind.ANSWERED

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.diagnose.params import ns
+from pcapaudit.flows import layout
 from pcapaudit.flows.flow import RST, SYN, TCP, UDP, Flow
 from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 
 MAX_GROUPS = 1000
 """Groups of like flows that are compared."""
@@ -26,8 +29,12 @@ MAX_REPEATS = 50
 """Equal packets of one connection among which the one that was forwarded is looked for."""
 SHORT_TALKS = frozenset({53, 67, 123, 137, 5353})
 """Services with a conversation per question: they have an identifier of their own, and there are too many."""
+MIXER = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number without pattern: products with it differ where their factors do."""
 MIN_DATAGRAMS, MIN_AGREEING = 2, 3
 """Datagrams that must agree: unlike TCP they have no number that only one connection bears."""
+
+_Numbers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +89,27 @@ def tcp_twins(traffic: Traffic) -> list[Twin]:
 
 def _read_tcp_twins(traffic: Traffic) -> Iterator[Twin]:
     flows = traffic.result.flows
-    syn = (flows["proto"] == TCP) & ((flows["a_flags"] & SYN) > 0)
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index in np.flatnonzero(syn).tolist():
-        row = flows[index]
-        groups[tuple(int(row[n]) for n in ("b_hi", "b_lo", "b_port", "a_isn"))].append(index)
+    opened = np.flatnonzero((flows["proto"] == TCP) & ((flows["a_flags"] & SYN) > 0))
     # Two connections that share server and initial sequence number by chance are one in four thousand million.
-    for group in [g for g in groups.values() if len(g) > 1][:MAX_GROUPS]:
+    for group in _alike(opened, *(flows[name][opened] for name in ("b_hi", "b_lo", "b_port", "a_isn"))):
         for inner, outer in pairwise(group):
             frames = _equal_packets(traffic.flow(inner), traffic.flow(outer))
             if frames:
                 yield Twin(inner, outer, tuple(frames))
+
+
+def _alike(flows: _Numbers, *columns: _Numbers) -> list[list[int]]:
+    """Flows that agree in all of these columns (one entry a flow), group by group."""
+    mixed = np.zeros(len(flows), np.uint64)
+    for column in columns:
+        mixed = (mixed ^ column.astype(np.uint64)) * MIXER
+    # Most flows are like no other: only those whose numbers come again are compared one by one.
+    _, numbers, counts = np.unique(mixed, return_inverse=True, return_counts=True)
+    again = counts[numbers] > 1
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index, *key in zip(flows[again].tolist(), *(c[again].tolist() for c in columns), strict=True):
+        groups[tuple(key)].append(index)
+    return [g for g in groups.values() if len(g) > 1][:MAX_GROUPS]
 
 
 def _udp_twins(traffic: Traffic) -> Iterator[Twin]:
@@ -112,13 +129,19 @@ def _udp_twins(traffic: Traffic) -> Iterator[Twin]:
 
 
 def _like_udp_flows(traffic: Traffic) -> Iterator[tuple[int, int]]:
-    groups: dict[tuple[bytes, int, int], list[int]] = defaultdict(list)
-    for index in np.flatnonzero(traffic.result.flows["proto"] == UDP).tolist():
-        outline = traffic.outline(index)
-        if outline.resp[1] not in SHORT_TALKS:
-            groups[*outline.resp, outline.sent.payload_high].append(index)
-    for group in [g for g in groups.values() if len(g) > 1][:MAX_GROUPS]:
-        yield from pairwise(group)
+    """Pairs of UDP flows, one after the other, to one server and port and with one largest size.
+
+    What comes out of a translation has passed a router more: its TTL must be smaller somewhere.
+    """
+    flows, digests = traffic.result.flows, traffic.digests.table
+    is_from_b = (digests[:, layout.STATE] & layout.FROM_B) > 0
+    port = np.where(is_from_b, flows["a_port"], flows["b_port"])
+    talks = np.flatnonzero((flows["proto"] == UDP) & ~np.isin(port, list(SHORT_TALKS)))
+    high, low = (np.where(is_from_b, flows[f"a_{n}"], flows[f"b_{n}"])[talks] for n in ("hi", "lo"))
+    least = np.where(is_from_b, flows["b_ttl_min"], flows["a_ttl_min"])
+    most = np.where(is_from_b, flows["b_ttl_max"], flows["a_ttl_max"])
+    for group in _alike(talks, high, low, port[talks], digests[talks, layout.HIGH]):
+        yield from ((inner, outer) for inner, outer in pairwise(group) if least[outer] < most[inner])
 
 
 def _equal_packets(one: Flow, other: Flow) -> list[tuple[int, int]]:

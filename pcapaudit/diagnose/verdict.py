@@ -252,7 +252,7 @@ def _is_asked_in_vain(need: Need, facts: Facts) -> bool:
 
 def _is_sought_in_vain(need: Need, facts: Facts) -> bool:
     """Whether the device asked on its link for a peer of this need, and nobody replied: it tried, however often."""
-    sought = (q.target for q in facts.arps if q.requests and not q.replies)
+    sought = (q.target for q in facts.arps if not q.is_answered)
     return any(p.matches(name) for target in sought for name in facts.names.get(target, ()) for p in need.hosts)
 
 

@@ -6,7 +6,6 @@ A rule is a pure function of the facts of one device: what it asked is why it sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from inspect import ismethod
 from typing import Any, cast
@@ -16,6 +15,7 @@ from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.params import Params
 from pcapaudit.diagnose.registry import Rule, all_rules
 from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.records import dataclass
 
 MAX_ASKED = 2000
 """Questions of one rule that are kept; a rule that loops over thousands of flows asks the same again and again."""
@@ -40,14 +40,14 @@ class Considered:
 
 
 def consider_rules(facts: Facts, *, is_witnessed: bool) -> list[Considered]:
-    """Put every rule to a device, along the ladder.
+    """Put every rule to a device, along the ladder; those that stay quiet are listed only where it is said why.
 
     Args:
         facts: The device.
         is_witnessed: Write down what each rule asks.
     """
     if not is_witnessed:
-        return [Considered(rule, tuple(rule.check(facts))) for rule in all_rules()]
+        return [Considered(rule, fired) for rule in all_rules() if (fired := tuple(rule.check(facts)))]
     return [_witnessed(rule, facts) for rule in all_rules()]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pcapaudit.dissect.text import printable
 from pcapaudit.model.events import CertificateFacts
+from pcapaudit.model.records import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -15,6 +15,28 @@ _FTP_GREETING = b"220"
 _PROBED = 8
 """Packets behind a gap that are looked at."""
 
+Beginning = tuple[bytes, ...]
+"""How a payload begins: for each of its first octets, the values that it may have."""
+_ANY = bytes(range(256))
+HTTP_BEGINNINGS: tuple[Beginning, ...] = (
+    (b"H", b"T", b"T", b"P", b"/"),
+    *((*[http.METHOD_OCTETS] * size, b" ") for size in range(1, 6)),
+    (http.METHOD_OCTETS,) * 6,
+)
+"""Of a status line, and of a request line with a method of whatever length (``http.is_request``)."""
+OTHER_BEGINNINGS: tuple[Beginning, ...] = (
+    (bytes(range(tls.CHANGE_CIPHER, tls.HEARTBEAT + 1)), b"\3", _ANY[:5]),
+    (_ANY[0x80:], _ANY, b"\1", b"\3", _ANY[:5]),
+    (b"\0", b"\0", _ANY[:40], _ANY, b"\0\4", b"\3\xd2"),
+    (b"2", b"2", b"0"),
+)
+"""Of TLS, of its old hello, of a PostgreSQL start-up, and of FTP's greeting.
+
+A stream that is read here begins, or a message behind a gap in it begins, in one of these ways or those of HTTP, or
+the connection is on one of ``PORTS``.
+"""
+PORTS = (FTP_PORT, DNS_PORT, POSTGRES_PORT)
+
 
 def read(orig: Stream, resp: Stream, *, port: int) -> list[Event | Malformed]:
     """The events of a connection, by frame; empty when nobody here knows its protocol.

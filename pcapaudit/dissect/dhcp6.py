@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pcapaudit.model.events import Dhcp6Message, Malformed, Packet
+from pcapaudit.model.records import dataclass
 
 _RELAY_KINDS = (12, 13)
 _RELAY_HEADER = 34

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from pcapaudit.dissect.stream import Stream, in_order
 from pcapaudit.model.events import DnsMessage, DnsRecord, Event, Malformed, Packet
+from pcapaudit.model.records import dataclass
 
 A, NS, CNAME, SOA, PTR, AAAA, OPT = 1, 2, 5, 6, 12, 28, 41
 _NAME_RECORDS = frozenset((NS, CNAME, PTR))

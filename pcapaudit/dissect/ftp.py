@@ -6,13 +6,14 @@ User names and passwords are never kept: not as arguments, not in the server's e
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 
 from pcapaudit.dissect import tls
 from pcapaudit.dissect.stream import Stream, in_order
 from pcapaudit.dissect.text import MAX_TEXT, printable
 from pcapaudit.model.events import Event, FtpCommand, FtpReply, Malformed, Packet
+from pcapaudit.model.records import dataclass
 
 MAX_LINE = 4096
 MAX_LINES = 10_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pcapaudit.dissect import guard
 from pcapaudit.dissect.certificate import read_certificate
@@ -18,6 +18,7 @@ from pcapaudit.model.events import (
     TlsClientHello,
     TlsServerHello,
 )
+from pcapaudit.model.records import dataclass
 
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, CERTIFICATE_REQUEST = 1, 2, 11, 13
 HEADER_SIZE = 4
@@ -25,7 +26,9 @@ TLS_1_3 = 0x0304
 MAX_CHAIN = 10
 
 _SNI, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
-_RANDOM_SIZE = 32
+_RANDOM_AT, _RANDOM_SIZE = 2, 32
+_USUAL_HELLO = 2048
+"""Bytes of a hello up to which it is remembered what it says."""
 _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """SHA-256 of "HelloRetryRequest" (RFC 8446, section 4.1.3)."""
 
@@ -64,24 +67,22 @@ def read_message(message: Message) -> list[Event | Malformed]:
 
 @dataclass(slots=True)
 class _Offer:
-    """What a ClientHello says, as far as it could be read."""
+    """What a ClientHello says, as far as it could be read; ``is_cut`` when it ends before it should."""
 
     legacy_version: int = 0
     sni: str | None = None
     alpn: tuple[str, ...] = ()
     versions: tuple[int, ...] = ()
-    is_complete: bool = field(default=False)
+    is_cut: bool = False
 
 
 def read_client_hello(message: Message) -> TlsClientHello | Malformed:
     """The hello, also one that a gap or the snap length cut; malformed when a whole one is broken."""
-    offer = _Offer()
-    try:
-        _read_offer(Cursor(message.body), offer)
-        offer.is_complete = message.is_whole()
-    except CutError:
-        if message.is_whole():
-            return Malformed(message.at, "tls", "broken ClientHello")
+    body = message.body
+    read = _read_once if message.size <= _USUAL_HELLO else _read_offer
+    offer = read(body[:_RANDOM_AT], body[_RANDOM_AT + _RANDOM_SIZE :])
+    if offer.is_cut and message.is_whole():
+        return Malformed(message.at, "tls", "broken ClientHello")
     return TlsClientHello(
         at=message.at,
         first=message.first,
@@ -89,13 +90,26 @@ def read_client_hello(message: Message) -> TlsClientHello | Malformed:
         alpn=offer.alpn,
         versions=offer.versions or ((offer.legacy_version,) if offer.legacy_version else ()),
         size=message.size + HEADER_SIZE,
-        is_complete=offer.is_complete,
+        is_complete=message.is_whole(),
     )
 
 
-def _read_offer(cursor: Cursor, offer: _Offer) -> None:
-    offer.legacy_version = cursor.uint(2)
-    cursor.take(_RANDOM_SIZE)
+def _read_offer(version: bytes, rest: bytes) -> _Offer:
+    """What stands before and behind the random of a hello."""
+    offer = _Offer()
+    try:
+        offer.legacy_version = Cursor(version).uint(_RANDOM_AT)
+        _read_fields(Cursor(rest), offer)
+    except CutError:
+        offer.is_cut = True
+    return offer
+
+
+_read_once = lru_cache(maxsize=512)(_read_offer)
+"""A simple device says the same in every connection."""
+
+
+def _read_fields(cursor: Cursor, offer: _Offer) -> None:
     cursor.block(1)
     cursor.block(2)
     cursor.block(1)

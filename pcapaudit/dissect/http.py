@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pcapaudit.dissect import websocket
 from pcapaudit.dissect.stream import Stream, in_order
 from pcapaudit.dissect.text import printable, redact_url
 from pcapaudit.model.events import Event, HttpRequest, HttpResponse, Malformed, Packet
+from pcapaudit.model.records import dataclass
 
 MAX_HEAD = 65536
 """Bytes in which a head must end."""
@@ -19,6 +20,8 @@ _MAX_METHOD = 32
 
 _METHODS = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"CONNECT ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"TRACE ")
 _METHOD_CHARACTER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+METHOD_OCTETS = bytes(b for b in range(128) if re.match(_METHOD_CHARACTER, chr(b)))
+"""What a method may consist of (RFC 9110, section 5.6.2: a token)."""
 _REQUEST_LINE = re.compile(rf"({_METHOD_CHARACTER}{{1,{_MAX_METHOD}}}) (\S+) HTTP/(\d\.\d)\Z".encode())
 _STATUS_LINE = re.compile(rb"HTTP/(\d\.\d) (\d{3})(?: (.*))?\Z", re.DOTALL)
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")

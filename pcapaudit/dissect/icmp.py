@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from pcapaudit.model.events import AdvertisedPrefix, IcmpMessage, Malformed, Packet, QuotedPacket
+from pcapaudit.model.records import dataclass
 
 _ICMPV6 = 58
 _HEADER = 8
@@ -54,12 +54,12 @@ def _read_v4(data: bytes, message: IcmpMessage) -> IcmpMessage:
         return _with_echo(data, message)
     if message.type not in _QUOTING_V4:
         return message
-    message = replace(message, quoted=read_quote(data[_HEADER:]))
+    message = message._replace(quoted=read_quote(data[_HEADER:]))
     if message.type == 5:
-        return replace(message, gateway=data[4:8])
+        return message._replace(gateway=data[4:8])
     if (message.type, message.code) == (3, 4):
         # Routers older than RFC 1191 leave zero there: unknown.
-        return replace(message, mtu=int.from_bytes(data[6:8], "big") or None)
+        return message._replace(mtu=int.from_bytes(data[6:8], "big") or None)
     return message
 
 
@@ -70,31 +70,30 @@ def _read_v6(data: bytes, message: IcmpMessage) -> IcmpMessage:
         return _with_echo(data, message)
     if message.type in _QUOTING_V6:
         mtu = int.from_bytes(data[4:8], "big") if message.type == 2 else None
-        return replace(message, quoted=read_quote(data[_HEADER:]), mtu=mtu)
+        return message._replace(quoted=read_quote(data[_HEADER:]), mtu=mtu)
     if message.type in _OPTIONS_AT:
         return _with_options(data, _with_discovery(data, message))
     return message
 
 
 def _with_echo(data: bytes, message: IcmpMessage) -> IcmpMessage:
-    return replace(message, id=int.from_bytes(data[4:6], "big"), sequence=int.from_bytes(data[6:8], "big"))
+    return message._replace(id=int.from_bytes(data[4:6], "big"), sequence=int.from_bytes(data[6:8], "big"))
 
 
 def _with_discovery(data: bytes, message: IcmpMessage) -> IcmpMessage:
     """The fixed part of RFC 4861, sections 4.1 to 4.5."""
     if message.type == _ROUTER_ADVERTISEMENT:
-        return replace(
-            message,
+        return message._replace(
             router_lifetime_s=int.from_bytes(data[6:8], "big"),
             is_managed=bool(data[5] & _MANAGED),
             has_other=bool(data[5] & _OTHER),
         )
     target = data[8:24] if len(data) >= 24 else None
     if message.type == _REDIRECT:
-        return replace(message, gateway=target)
+        return message._replace(gateway=target)
     if message.type == _ROUTER_SOLICITATION:
         return message
-    return replace(message, target=target)
+    return message._replace(target=target)
 
 
 def _with_options(data: bytes, message: IcmpMessage) -> IcmpMessage:
@@ -116,8 +115,7 @@ def _with_options(data: bytes, message: IcmpMessage) -> IcmpMessage:
             # A valid lifetime of zero withdraws the prefix (RFC 4862, 5.5.3).
             flags = value[1]
             prefixes.append(AdvertisedPrefix(value[14:30], value[0], bool(flags & _ON_LINK), bool(flags & _AUTONOMOUS)))
-    return replace(
-        message,
+    return message._replace(
         link_address=link_address,
         quoted=quoted,
         dns_servers=tuple(servers[:_MAX_PREFIXES]),

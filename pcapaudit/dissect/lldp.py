@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pcapaudit.dissect.text import padded_text
 from pcapaudit.model.events import Malformed, Neighbour, Packet
+from pcapaudit.model.records import dataclass
 
 _END, _CHASSIS, _PORT, _ORGANISATION = 0, 1, 2, 127
 _PORT_TEXT, _SYSTEM, _SYSTEM_TEXT, _CAPABILITIES, _MANAGEMENT = 4, 5, 6, 7, 8

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pcapaudit.dissect import tls
 from pcapaudit.dissect.stream import Stream, in_order
 from pcapaudit.model.events import Event, Malformed, PostgresKind, PostgresMessage
+from pcapaudit.model.records import dataclass
 
 _CANCEL, _SSL, _GSS = 80877102, 80877103, 80877104
 _NEGOTIATION: dict[int, PostgresKind] = {_SSL: "ssl_request", _GSS: "gss_request"}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
-from operator import attrgetter, itemgetter
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from pcapaudit.model.events import Event, Malformed, Packet
+from pcapaudit.model.records import dataclass
 
 _PROBED_PACKETS = 256
 _PROBED_BYTES = 1024
@@ -18,8 +18,10 @@ class Stream:
     """Bytes of one direction from the first one seen up to the first gap."""
 
     data: bytes
-    marks: tuple[tuple[int, Packet], ...]
-    """Offset in ``data`` where each packet's bytes begin, ascending; empty only without data."""
+    offsets: Sequence[int]
+    """Where in ``data`` each packet's bytes begin, ascending; empty only without data."""
+    packets: Sequence[Packet]
+    """These packets; few of them are ever looked at, so they may be made when they are."""
     is_from_start: bool
     """The connection's first byte is there."""
     is_complete: bool
@@ -33,27 +35,31 @@ class Stream:
         Raises:
             IndexError: The stream is empty.
         """
-        return self.marks[self._mark(offset)][1]
+        return self.packets[self._place(offset)]
 
     def completed_at(self, start: int, end: int) -> Packet:
         """The packet that completed ``data[start:end]``: the latest frame, also when segments came out of order."""
-        holders = self.marks[self._mark(start) : self._mark(max(start, end - 1)) + 1]
-        return max((packet for _, packet in holders), key=attrgetter("frame"))
+        first, last = self._place(start), self._place(max(start, end - 1))
+        if first == last:
+            return self.packets[first]
+        return max(self.packets[first : last + 1], key=attrgetter("frame"))
 
     def after(self, offset: int) -> Stream:
         """The rest of the stream; it counts as from the start, because a protocol begins there."""
         rest = self.data[offset:]
         beyond = tuple((begin - offset, held, packet) for begin, held, packet in self.beyond)
-        if not rest:
-            return Stream(b"", (), is_from_start=True, is_complete=self.is_complete, beyond=beyond)
-        first = self._mark(offset)
-        marks = tuple((max(0, begin - offset), packet) for begin, packet in self.marks[first:])
-        return Stream(rest, marks, is_from_start=True, is_complete=self.is_complete, beyond=beyond)
+        first = self._place(offset) if rest else len(self.offsets)
+        offsets = [max(0, begin - offset) for begin in self.offsets[first:]]
+        return Stream(
+            rest, offsets, self.packets[first:], is_from_start=True, is_complete=self.is_complete, beyond=beyond
+        )
 
     def before(self, offset: int) -> Stream:
         """The stream up to the offset."""
-        marks = tuple(mark for mark in self.marks if mark[0] < offset)
-        return Stream(self.data[:offset], marks, self.is_from_start, self.is_complete)
+        count = sum(begin < offset for begin in self.offsets)
+        return Stream(
+            self.data[:offset], self.offsets[:count], self.packets[:count], self.is_from_start, self.is_complete
+        )
 
     def to_boundary(self, is_begin: Callable[[bytes], bool]) -> Stream:
         """A stream seen from its middle, from the first packet that begins as ``is_begin`` says.
@@ -62,13 +68,13 @@ class Stream:
         """
         if self.is_from_start:
             return self
-        for offset, _ in self.marks[:_PROBED_PACKETS]:
+        for offset in self.offsets[:_PROBED_PACKETS]:
             if is_begin(self.data[offset : offset + _PROBED_BYTES]):
                 return self.after(offset)
         return self
 
-    def _mark(self, offset: int) -> int:
-        return max(0, bisect_right(self.marks, offset, key=itemgetter(0)) - 1)
+    def _place(self, offset: int) -> int:
+        return max(0, bisect_right(self.offsets, offset) - 1)
 
 
 def in_order(events: list[Event | Malformed]) -> list[Event | Malformed]:

@@ -6,8 +6,8 @@ Source: RFC 8446 (section 5.1 for the record layer), RFC 5246; RFC 6101, appendi
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import field
 from operator import itemgetter
 
 from pcapaudit.dissect.handshake import HEADER_SIZE, TLS_1_3, Message, read_message
@@ -23,6 +23,7 @@ from pcapaudit.model.events import (
     TlsRecords,
     TlsServerHello,
 )
+from pcapaudit.model.records import dataclass
 
 CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION, HEARTBEAT = range(20, 25)
 CLIENT_KEY_EXCHANGE = 16
@@ -35,17 +36,11 @@ _FIRST_LINE = 80
 _OLD_HELLO_MIN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    kind: int
-    size: int
-    start: int
-    """Offset of its content in the stream."""
-    end: int
-    """Offset behind it, at most the stream's end."""
+_Record = tuple[int, int, int]
+"""Type, stated size of the content, and where in the stream the content begins; it may reach beyond the stream's end.
 
-    def is_whole(self) -> bool:
-        return self.end - self.start == self.size
+A plain tuple, because a long connection has thousands.
+"""
 
 
 def is_record(data: bytes) -> bool:
@@ -66,6 +61,20 @@ def length(data: bytes) -> int:
     while pos + _RECORD_HEADER <= len(data) and is_record(data[pos : pos + _RECORD_HEADER]):
         pos += _RECORD_HEADER + int.from_bytes(data[pos + 3 : pos + _RECORD_HEADER], "big")
     return min(pos, len(data))
+
+
+def _split(data: bytes, pos: int) -> tuple[list[_Record], int]:
+    """The records from an offset on, and where the next one should begin: no header is there, or none that is one."""
+    found: list[_Record] = []
+    last = len(data) - _RECORD_HEADER
+    while pos <= last:
+        kind, size = data[pos], data[pos + 3] << 8 | data[pos + 4]
+        is_one = CHANGE_CIPHER <= kind <= HEARTBEAT and data[pos + 1] == 3 and data[pos + 2] <= 4
+        if not is_one or size > _MAX_RECORD:
+            break
+        found.append((kind, size, pos + _RECORD_HEADER))
+        pos += _RECORD_HEADER + size
+    return found, pos
 
 
 def read(orig: Stream, resp: Stream) -> list[Event | Malformed]:
@@ -131,24 +140,37 @@ class _Direction:
     """Offset in the stream where the next record begins, as the last header says."""
 
     def read(self, *, clear_after_change: bool) -> None:
-        for record in self._records():
-            self.last = self.stream.completed_at(record.start - 1, record.end)
-            if record.kind == HANDSHAKE:
-                self.counts.handshake += 1
-                # After a change of cipher only TLS 1.3 still speaks in the clear (a second hello).
-                if not self.has_changed or clear_after_change or self.is_tls_1_3:
-                    self._add_handshake(record)
-            elif record.kind == CHANGE_CIPHER:
-                self.counts.change_cipher += 1
-                self.has_changed = True
-            elif record.kind == ALERT:
-                self._add_alert(record)
-            elif record.kind == APPLICATION:
-                self._add_application(record)
+        records, end = self._records()
+        for record in records:
+            # Nearly all are of the application: what they hold is unknown, so they are counted alone.
+            if record[0] != APPLICATION:
+                self._add(record, clear_after_change=clear_after_change)
+        self._add_applications([record for record in records if record[0] == APPLICATION])
+        if records:
+            self.last, self.next_at = self._completed_at(records[-1]), end
+        if end + _RECORD_HEADER <= len(self.stream.data):
+            self.events.append(Malformed(self.stream.at(end), "tls", "no record where one should begin"))
         self._end_flight()
         self._read_beyond()
         if self.last is not None:
             self.events.append(self._summary(self.last))
+
+    def _add(self, record: _Record, *, clear_after_change: bool) -> None:
+        if record[0] == HANDSHAKE:
+            self.counts.handshake += 1
+            # After a change of cipher only TLS 1.3 still speaks in the clear (a second hello).
+            if not self.has_changed or clear_after_change or self.is_tls_1_3:
+                self._add_handshake(record)
+        elif record[0] == CHANGE_CIPHER:
+            self.counts.change_cipher += 1
+            self.has_changed = True
+        elif record[0] == ALERT:
+            self._add_alert(record)
+
+    def _completed_at(self, record: _Record) -> Packet:
+        """The packet that completed a record, its header included."""
+        _, size, start = record
+        return self.stream.completed_at(start - 1, min(start + size, len(self.stream.data)))
 
     def _summary(self, at: Packet) -> TlsRecords:
         c = self.counts
@@ -157,20 +179,12 @@ class _Direction:
             c.first_application, c.last_application, c.last_application_size, self.has_key_exchange,
         )  # fmt: skip
 
-    def _records(self) -> Iterator[_Record]:
-        data, pos = self.stream.data, 0
+    def _records(self) -> tuple[list[_Record], int]:
+        """The records of the contiguous bytes and where they end; in a stream that begins otherwise none is sought."""
+        data = self.stream.data
         if is_old_hello(data):
-            pos = self._add_old_hello(data)
-        elif not is_record(data):
-            return
-        while pos + _RECORD_HEADER <= len(data):
-            if not is_record(data[pos : pos + _RECORD_HEADER]):
-                self.events.append(Malformed(self.stream.at(pos), "tls", "no record where one should begin"))
-                return
-            size = int.from_bytes(data[pos + 3 : pos + 5], "big")
-            start = pos + _RECORD_HEADER
-            self.next_at = pos = start + size
-            yield _Record(data[start - _RECORD_HEADER], size, start, min(pos, len(data)))
+            return _split(data, self._add_old_hello(data))
+        return _split(data, 0) if is_record(data) else ([], len(data))
 
     def _read_beyond(self) -> None:
         """Count the records behind a gap or a cut: where the last header says, or where a packet begins like one."""
@@ -208,8 +222,9 @@ class _Direction:
         return end
 
     def _add_handshake(self, record: _Record) -> None:
-        self.origins.append((len(self.flight), record.start))
-        self.flight += self.stream.data[record.start : record.end]
+        _, size, start = record
+        self.origins.append((len(self.flight), start))
+        self.flight += self.stream.data[start : start + size]
         while self._has_whole_message():
             self._keep(self._message())
 
@@ -249,18 +264,23 @@ class _Direction:
 
     def _add_alert(self, record: _Record) -> None:
         """Encryption makes an alert longer than its two octets; before it several may share a record."""
-        content = self.stream.data[record.start : record.end]
-        is_clear = record.size == 2 or (not self.has_changed and record.size in (4, 6, 8))
+        _, size, start = record
+        content = self.stream.data[start : start + size]
+        is_clear = size == 2 or (not self.has_changed and size in (4, 6, 8))
         if not is_clear:
             self.counts.encrypted_alerts += 1
             return
-        at = self.stream.completed_at(record.start - 1, record.end)
+        at = self._completed_at(record)
         for level, code in zip(content[::2], content[1::2], strict=False):
             if level in (1, 2) and len(self.events) < MAX_EVENTS:
                 self.events.append(TlsAlert(at, self.from_client, level, code))
 
-    def _add_application(self, record: _Record) -> None:
-        self._count_application(self.stream.completed_at(record.start - 1, record.end), record.size)
+    def _add_applications(self, records: Sequence[_Record]) -> None:
+        if records:
+            self._count_application(self._completed_at(records[0]), records[0][1])
+        if len(records) > 1:
+            self.counts.application += len(records) - 2
+            self._count_application(self._completed_at(records[-1]), records[-1][1])
 
     def _count_application(self, packet: Packet, size: int) -> None:
         self.counts.application += 1

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Network
 
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_inside, is_link_local
 from pcapaudit.model.events import Dhcp6Message, IcmpMessage
+from pcapaudit.model.records import dataclass
 
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT = 133, 134
 NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 135, 136

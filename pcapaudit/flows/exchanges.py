@@ -1,12 +1,14 @@
-"""Questions and their answers: DNS lookups, NTP polls, DHCP cycles, ARP and ping, host by host."""
+"""Questions and their answers: DNS lookups, NTP polls, DHCP cycles and ping, host by host."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import cached_property
 
-from pcapaudit.model.events import ArpMessage, DhcpMessage, DnsMessage, IcmpMessage, NtpMessage, Packet
+from pcapaudit.model.events import DhcpMessage, DnsMessage, IcmpMessage, NtpMessage, Packet
+from pcapaudit.model.records import dataclass
 
 A, CNAME, AAAA = 1, 5, 28
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
@@ -14,7 +16,6 @@ OVERTAKING_NS = 2_000_000
 """An answer may stand this long before its question in a capture made from several queues or interfaces."""
 
 
-@dataclass(slots=True)
 class DnsQuery:
     """One question to one resolver: its transmissions and what came back.
 
@@ -22,21 +23,22 @@ class DnsQuery:
     id (catalogue, M9). Another id or port is another ``DnsQuery`` of the same ``Lookup``.
     """
 
-    resolver: bytes
-    name: str
-    kind: int
-    sent: list[DnsMessage] = field(default_factory=list)
-    answers: list[DnsMessage] = field(default_factory=list)
+    def __init__(self, resolver: bytes, name: str, kind: int) -> None:
+        self.resolver = resolver
+        self.name = name
+        self.kind = kind
+        self.sent: list[DnsMessage] = []
+        self.answers: list[DnsMessage] = []
 
     @property
     def began_ns(self) -> int:
         """Time of the first transmission (of the first answer when no query was seen)."""
         return (self.sent or self.answers)[0].at.time_ns
 
-    @property
+    @cached_property
     def addresses(self) -> tuple[bytes, ...]:
         """Addresses of the type asked, in the order of the answers."""
-        found = (r.data for m in self.answers for r in m.answers if r.kind in (A, AAAA) and isinstance(r.data, bytes))
+        found = [r.data for m in self.answers for r in m.answers if r.kind in (A, AAAA) and isinstance(r.data, bytes)]
         return tuple(dict.fromkeys(found))
 
     @property
@@ -50,28 +52,26 @@ class DnsQuery:
         return sorted(m.at.frame for m in (*self.sent, *self.answers))
 
 
-@dataclass(slots=True)
 class Lookup:
-    """All questions one host asked for one name and type, to whatever resolver."""
+    """All questions one host asked for one name and type, to whatever resolver.
 
-    name: str
-    kind: int
-    queries: list[DnsQuery] = field(default_factory=list)
+    Attributes:
+        queries: The questions in order.
+        sent: Every transmission in frame order.
+        answers: Every answer in frame order.
+    """
 
-    @property
+    def __init__(self, name: str, kind: int) -> None:
+        self.name = name
+        self.kind = kind
+        self.queries: list[DnsQuery] = []
+        self.sent: list[DnsMessage] = []
+        self.answers: list[DnsMessage] = []
+
+    @cached_property
     def resolved(self) -> list[DnsQuery]:
         """Questions that got at least one address."""
         return [q for q in self.queries if q.addresses]
-
-    @property
-    def sent(self) -> list[DnsMessage]:
-        """Every transmission in frame order."""
-        return sorted((m for q in self.queries for m in q.sent), key=lambda m: m.at.frame)
-
-    @property
-    def answers(self) -> list[DnsMessage]:
-        """Every answer in frame order."""
-        return sorted((m for q in self.queries for m in q.answers), key=lambda m: m.at.frame)
 
 
 def pair_dns(messages: Iterable[DnsMessage], addresses: frozenset[bytes]) -> list[Lookup]:
@@ -90,20 +90,25 @@ def pair_dns(messages: Iterable[DnsMessage], addresses: frozenset[bytes]) -> lis
     open_queries: dict[tuple[bytes, int, int, str, int, str], DnsQuery] = {}
     last_asked: dict[tuple[bytes, int, int, str], tuple[str, int]] = {}
     for m in messages:
-        own, resolver, port = (m.at.dst, m.at.src, m.at.dport) if m.is_response else (m.at.src, m.at.dst, m.at.sport)
+        at, is_answer = m.at, m.is_response
+        own, resolver, port = (at.dst, at.src, at.dport) if is_answer else (at.src, at.dst, at.sport)
         if own not in addresses or m.opcode != 0:
             continue
         name, kind = m.question or "", m.kind
-        if not m.is_response:
+        if not is_answer:
             last_asked[(resolver, port, m.id, m.transport)] = (name, kind)
         elif m.question is None:
             name, kind = last_asked.get((resolver, port, m.id, m.transport), (name, kind))
+        lookup = lookups.get((name, kind))
+        if lookup is None:
+            lookup = lookups[name, kind] = Lookup(name, kind)
         key = (resolver, port, m.id, name, kind, m.transport)
         query = open_queries.get(key)
-        if query is None or (not m.is_response and query.answers and not _is_overtaken(m, query)):
+        if query is None or (not is_answer and query.answers and not _is_overtaken(m, query)):
             query = open_queries[key] = DnsQuery(resolver, name, kind)
-            lookups.setdefault((name, kind), Lookup(name, kind)).queries.append(query)
-        (query.answers if m.is_response else query.sent).append(m)
+            lookup.queries.append(query)
+        (query.answers if is_answer else query.sent).append(m)
+        (lookup.answers if is_answer else lookup.sent).append(m)
     return list(lookups.values())
 
 
@@ -234,34 +239,6 @@ def _starts_cycle(message: DhcpMessage, kinds: set[int], xids: set[int]) -> bool
     if message.kind == 1:
         return is_over
     return message.kind == 3 and is_over and (message.xid not in xids or message.ciaddr != bytes(4))
-
-
-@dataclass(slots=True)
-class ArpQuestion:
-    """A host's requests for one address and the replies to them."""
-
-    target: bytes
-    requests: list[ArpMessage] = field(default_factory=list)
-    replies: list[ArpMessage] = field(default_factory=list)
-
-
-def pair_arp(messages: Iterable[ArpMessage], mac: bytes) -> list[ArpQuestion]:
-    """What a host asked by ARP, one entry an address; probes and announcements left out.
-
-    A reply counts when it answers for the address to this host, or when the address shows
-    itself in a request or an announcement (RFC 826 lets every ARP packet teach).
-    """
-    questions: dict[bytes, ArpQuestion] = {}
-    for m in messages:
-        if m.op == 1 and m.sender_mac == mac and m.sender_ip != m.target_ip and m.sender_ip != bytes(4):
-            questions.setdefault(m.target_ip, ArpQuestion(m.target_ip)).requests.append(m)
-        elif m.sender_ip in questions and m.sender_mac != mac and _teaches(m, mac):
-            questions[m.sender_ip].replies.append(m)
-    return list(questions.values())
-
-
-def _teaches(message: ArpMessage, mac: bytes) -> bool:
-    return message.op == 1 or message.target_mac == mac or message.sender_ip == message.target_ip
 
 
 @dataclass(slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 
 MAX_DATAGRAMS = 1024
 """Datagrams under construction at one time; the oldest is given up first."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from pcapaudit.flows.discovery import discovery_of
 from pcapaudit.flows.packets import packed_address, packed_mac
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ANY_V4, is_group_mac, is_link_local, is_public, is_unicast
+from pcapaudit.model.records import dataclass
 from pcapaudit.scan.columns import NO_VLAN
 
 INITIAL_TTLS = frozenset({30, 32, 60, 64, 128, 255})
@@ -135,10 +136,7 @@ def claims_of(traffic: Traffic, mac: bytes) -> frozenset[bytes]:
     """Addresses that a MAC says by ARP or by neighbour discovery are its own (RFC 826, RFC 4861)."""
     table: dict[bytes, set[bytes]] | None = traffic.memo.get("claims")
     if table is None:
-        table = defaultdict(set)
-        for m in traffic.arp:
-            if m.sender_ip != ANY_V4:
-                table[m.sender_mac].add(m.sender_ip)
+        table = defaultdict(set, {owner: set(addresses) for owner, addresses in traffic.arp_claims.items()})
         for owner, addresses in discovery_of(traffic).claims.items():
             table[owner] |= addresses
         traffic.memo["claims"] = table

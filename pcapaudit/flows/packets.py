@@ -1,10 +1,11 @@
-"""The scan's packet log, read as packets: one row, one flow, or the payloads that a flow handed over."""
+"""The scan's packet log, read as packets: one packet, a flow's, or the payloads that a flow handed over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,13 @@ import numpy.typing as npt
 from pcapaudit.flows.streams import Segment
 from pcapaudit.model.events import Packet
 from pcapaudit.scan.columns import NO_FLOW, NO_VLAN, Kind
+from pcapaudit.scan.loading import choose
 from pcapaudit.scan.result import ScanResult
+
+if TYPE_CHECKING:
+    from pcapaudit.flows.digest import Digests
+else:
+    Digests = choose(("pcapaudit.flows.logged", "pcapaudit.flows.digest")).Digests
 
 Ends = tuple[bytes, int, bytes, int, int]
 """Address and port of side a, address and port of side b, IP protocol."""
@@ -25,6 +32,10 @@ _READ = (
 """Columns of the log that make a packet, in the order in which ``PacketLog._read`` takes them."""
 
 _Indices = npt.NDArray[np.int64]
+FEW = 4
+"""So few packets are made one by one; for more, all of the flow are."""
+MAX_HELD = 50_000
+"""Packets that are kept at one time (about 400 bytes each); those of the flow read longest ago are given up first."""
 
 
 def packed_address(family: int, high: int, low: int) -> bytes:
@@ -43,7 +54,7 @@ def packed_mac(value: int) -> bytes | None:
 
 
 class PacketLog:
-    """The packets of one capture, made when they are asked for and not kept.
+    """The packets of one capture, made when they are asked for.
 
     Args:
         result: The scan's tables.
@@ -52,6 +63,13 @@ class PacketLog:
     def __init__(self, result: ScanResult) -> None:
         self._result = result
         self._rows = result.rows[list(_READ)]
+        self._held: OrderedDict[int, list[Packet]] = OrderedDict()
+        self._count = 0
+
+    @cached_property
+    def digests(self) -> Digests:
+        """What the packets of each flow add up to."""
+        return Digests(self._result.rows, self._result.flows)
 
     @cached_property
     def ends(self) -> list[Ends]:
@@ -63,15 +81,43 @@ class PacketLog:
             for fam, ah, al, ap, bh, bl, bp, proto in zip(*columns, strict=True)
         ]
 
+    @cached_property
+    def first_frames(self) -> list[int]:
+        """The first frame of every flow."""
+        frames: list[int] = self._result.flows["first_frame"].tolist()
+        return frames
+
+    def flow_row(self, flow: int) -> Any:
+        """The flow table's record of a flow."""
+        return self._result.flows[flow]
+
     def packet(self, row: int) -> Packet:
         """The packet of one row."""
         return self._read(self._rows[row].item())
 
+    def packets_at(self, rows: npt.NDArray[Any]) -> list[Packet]:
+        """The packets of these rows."""
+        return list(map(self._read, self._rows[rows].tolist()))
+
     def packets(self, flow: int) -> list[Packet]:
         """Packets of a flow in frame order, marked duplicates left out."""
-        order, bounds = self._by_flow
-        found = map(self._read, self._rows[order[bounds[flow] : bounds[flow + 1]]].tolist())
-        return [p for p in found if not p.dup_of]
+        known = self._held.get(flow)
+        if known is None:
+            start, stop = self.digests.bounds[flow : flow + 2].tolist()
+            known = list(map(self._read, self._rows[self.digests.order[start:stop]].tolist()))
+            self._hold(flow, known)
+        return known
+
+    def _hold(self, flow: int, packets: list[Packet]) -> None:
+        self._held[flow] = packets
+        self._count += len(packets)
+        while self._count > MAX_HELD and len(self._held) > 1:
+            self._count -= len(self._held.popitem(last=False)[1])
+
+    def packet_of(self, flow: int, place: int) -> Packet:
+        """One packet of a flow, counted from 0; the flow's others are not made for it."""
+        known = self._held.get(flow)
+        return known[place] if known is not None else self.packet(self.digests.order[self.digests.bounds[flow] + place])
 
     def segments(self, flow: int) -> list[Segment]:
         """TCP payloads of a flow in frame order, marked duplicates left out."""
@@ -81,10 +127,6 @@ class PacketLog:
         places = zip(packets, entries["start"].tolist(), entries["length"].tolist(), strict=True)
         blob = self._result.blob
         return [Segment(at, bytes(blob[start : start + length])) for at, start, length in places if not at.dup_of]
-
-    @cached_property
-    def _by_flow(self) -> tuple[_Indices, _Indices]:
-        return _grouped(self._result.rows["flow"], len(self._result.flows))
 
     @cached_property
     def _segments_by_flow(self) -> tuple[_Indices, _Indices]:
@@ -105,6 +147,46 @@ class PacketLog:
             None if vlan == NO_VLAN else vlan, ttl, ip_id & 0xFFFF, ip_len, payload_len, flags & 0xFF,
             seq, ack, window, dup_of, bool(dont_fragment),
         )  # fmt: skip
+
+
+class Run(Sequence[Packet]):
+    """Some packets of a flow, made when one is looked at: how many there are costs nothing.
+
+    Args:
+        log: The packet log.
+        flow: Row of the flow table.
+        places: Which of the flow's packets, counted from 0.
+    """
+
+    __slots__ = ("_flow", "_log", "_places")
+
+    def __init__(self, log: PacketLog, flow: int, places: Sequence[int]) -> None:
+        self._log = log
+        self._flow = flow
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Packet: ...
+    @overload
+    def __getitem__(self, index: slice) -> Run: ...
+    def __getitem__(self, index: int | slice) -> Packet | Run:
+        if isinstance(index, slice):
+            return Run(self._log, self._flow, self._places[index])
+        return self._log.packet_of(self._flow, self._places[index])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the packets are the same, one by one."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[Packet]:
+        if len(self._places) < FEW:
+            return (self._log.packet_of(self._flow, place) for place in self._places)
+        return map(self._log.packets(self._flow).__getitem__, self._places)
 
 
 def _grouped(flows: npt.NDArray[Any], count: int) -> tuple[_Indices, _Indices]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.dissect.stream import Stream
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
+from pcapaudit.scan.columns import Kind
+from pcapaudit.scan.result import ScanResult
 
 _WRAP = 1 << 32
 _HALF = 1 << 31
@@ -21,6 +27,91 @@ class Segment:
 
     at: Packet
     data: bytes
+
+
+class Streams:
+    """The byte streams of those flows that may say something a dissector knows.
+
+    Args:
+        result: The scan's tables.
+        wanted: Per flow: its streams will be asked for.
+        packet: Gives the packet of a row of the log.
+    """
+
+    def __init__(self, result: ScanResult, wanted: npt.NDArray[np.bool_], packet: Callable[[int], Packet]) -> None:
+        self._blob = result.blob
+        self._packet = packet
+        places = np.flatnonzero(result.handed["kind"] == Kind.TCP)
+        logged = result.rows[result.handed["row"][places]]
+        places = places[wanted[logged["flow"]] & (logged["dup_of"] == 0)]
+        places = places[np.argsort(_sides_of(result, places), kind="stable")]
+        self._sides = _sides_of(result, places)
+        self._entries = _entries_of(result, places)
+
+    def of(self, flow: int, side: int, isn: int | None) -> Stream:
+        """What one side of a flow said: side 0 is a, 1 is b; ``isn`` is its initial sequence number if known."""
+        low, high = np.searchsorted(self._sides, (2 * flow + side, 2 * flow + side + 1)).tolist()
+        entries = self._entries[low:high].tolist()
+        return self._join(entries, isn) or assemble([self._segment(entry) for entry in entries], isn)
+
+    def _join(self, entries: list[list[int]], isn: int | None) -> Stream | None:
+        """The stream of segments of which each whole one follows upon the one before; None where that is not so."""
+        if not entries:
+            return None
+        blob = self._blob
+        first = following = entries[0][0] if isn is None else (isn + 1) % _WRAP
+        pieces: list[memoryview] = []
+        offsets: list[int] = []
+        for begin, size, start, length, _ in entries:
+            if begin != following or size != length or not length:
+                return None
+            pieces.append(blob[start : start + length])
+            offsets.append((begin - first) % _WRAP)
+            following = (begin + length) % _WRAP
+        packets = _Packets(self._packet, [entry[4] for entry in entries])
+        return Stream(b"".join(pieces), offsets, packets, is_from_start=isn is not None, is_complete=True)
+
+    def _segment(self, entry: Sequence[int]) -> Segment:
+        _, _, start, length, row = entry
+        return Segment(self._packet(row), bytes(self._blob[start : start + length]))
+
+
+class _Packets(Sequence[Packet]):
+    """Packets of the log by their rows, made when one is looked at."""
+
+    __slots__ = ("_packet", "_rows")
+
+    def __init__(self, packet: Callable[[int], Packet], rows: Sequence[int]) -> None:
+        self._packet = packet
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Packet: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Packets: ...
+    def __getitem__(self, index: int | slice) -> Packet | _Packets:
+        if isinstance(index, slice):
+            return _Packets(self._packet, self._rows[index])
+        return self._packet(self._rows[index])
+
+
+def _sides_of(result: ScanResult, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Of entries handed over: twice the flow's number, one more for side b."""
+    rows = result.handed["row"][places]
+    sides: npt.NDArray[np.int64] = result.rows["flow"][rows].astype(np.int64) * 2 + result.rows["side"][rows]
+    return sides
+
+
+def _entries_of(result: ScanResult, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Of entries handed over: number of the first byte, size as sent, place in the blob, captured bytes, row."""
+    handed = result.handed[places]
+    logged = result.rows[handed["row"]]
+    begins = logged["seq"] + ((logged["flags"] & _SYN) // _SYN).astype(np.uint32)
+    columns = (begins, logged["payload_len"], handed["start"], handed["length"], handed["row"])
+    return np.stack([column.astype(np.uint32) for column in columns], axis=1)
 
 
 def distance(later: int, earlier: int) -> int:
@@ -42,11 +133,12 @@ def assemble(segments: Sequence[Segment], isn: int | None) -> Stream:
     Source: RFC 9293, section 3.4: a SYN takes one sequence number, before the data it may carry.
     """
     if not segments:
-        return Stream(data=b"", marks=(), is_from_start=isn is not None, is_complete=True)
+        return Stream(b"", (), (), is_from_start=isn is not None, is_complete=True)
     base = _base(segments, isn)
     placed = sorted(((distance(_start(s), base), s.at.frame, s) for s in segments), key=lambda p: (p[0], p[1]))
     data = bytearray()
-    marks: list[tuple[int, Packet]] = []
+    offsets: list[int] = []
+    packets: list[Packet] = []
     is_complete = True
     for start, _, segment in placed:
         if start + segment.at.payload_len <= len(data):
@@ -56,13 +148,14 @@ def assemble(segments: Sequence[Segment], isn: int | None) -> Stream:
             break
         fresh = segment.data[len(data) - start :]
         if fresh:
-            marks.append((len(data), segment.at))
+            offsets.append(len(data))
+            packets.append(segment.at)
             data += fresh
         if len(segment.data) < segment.at.payload_len:
             is_complete = False
             break
     beyond = () if is_complete else _beyond(placed, len(data))
-    return Stream(bytes(data), tuple(marks), is_from_start=isn is not None, is_complete=is_complete, beyond=beyond)
+    return Stream(bytes(data), offsets, packets, is_from_start=isn is not None, is_complete=is_complete, beyond=beyond)
 
 
 def _beyond(placed: Sequence[tuple[int, int, Segment]], covered: int) -> tuple[tuple[int, bytes, Packet], ...]:

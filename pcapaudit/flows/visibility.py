@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
@@ -12,6 +11,7 @@ from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.packets import packed_mac
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_group_mac
+from pcapaudit.model.records import dataclass
 
 ENOUGH = 20
 """Unicast frames in one direction that make the other direction's absence worth a remark."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.flows.community import ICMP, ICMP6, SCTP, community_id, icmp_ports
 from pcapaudit.flows.flow import ACK, FIN, RST, SYN, TCP, UDP, Flow
@@ -25,6 +24,7 @@ from pcapaudit.model.events import (
     TlsRecords,
     TlsServerHello,
 )
+from pcapaudit.model.records import dataclass
 
 PROTOCOLS: Mapping[int, str] = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMP6: "icmp"}
 _WITH_PORTS = frozenset({*PROTOCOLS, SCTP})

@@ -1,20 +1,19 @@
-"""What packets say: one frozen data class per message that a dissector understands.
+"""What packets say: one named tuple per message that a dissector understands.
 
-Every event carries ``at``, the packet that holds it (for a message over several segments:
+Every event begins with ``at``, the packet that holds it (for a message over several segments:
 the packet that completed it). Addresses are packed bytes, times are int nanoseconds UTC,
 unknown is None. Malformed input is data as well: ``Malformed``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 
 class Packet(NamedTuple):
     """One decoded packet without its payload.
 
-    A tuple, because captures hold millions: it is made several times faster than a frozen data class.
+    A tuple like everything here, because captures hold millions: it is made several times faster than a data class.
     """
 
     frame: int
@@ -43,8 +42,7 @@ class Packet(NamedTuple):
     dont_fragment: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(NamedTuple):
     """A message that does not keep its protocol's form; counted, never raised."""
 
     at: Packet
@@ -52,8 +50,7 @@ class Malformed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DnsRecord:
+class DnsRecord(NamedTuple):
     """One answer record. ``data`` is a packed address for A/AAAA, a lower-case name for
     CNAME/NS/PTR, else None. ``kind`` is the record type number.
     """
@@ -64,8 +61,7 @@ class DnsRecord:
     data: bytes | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DnsMessage:
+class DnsMessage(NamedTuple):
     r"""One DNS message (RFC 1035) over UDP or TCP.
 
     Names are lower-case without the trailing dot, bytes outside printable ASCII escaped as
@@ -97,8 +93,7 @@ class DnsMessage:
     """0 QUERY; 4 NOTIFY and 5 UPDATE use the sections for other things."""
 
 
-@dataclass(frozen=True, slots=True)
-class DhcpMessage:
+class DhcpMessage(NamedTuple):
     """One DHCPv4 message (RFC 2131, 2132). ``kind``: 1 DISCOVER 2 OFFER 3 REQUEST 4 DECLINE
     5 ACK 6 NAK 7 RELEASE 8 INFORM, 0 when option 53 is missing (BOOTP).
     """
@@ -140,8 +135,7 @@ class DhcpMessage:
     """False when the snap length cut the options."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dhcp6Message:
+class Dhcp6Message(NamedTuple):
     """One DHCPv6 message (RFC 8415). ``kind``: 1 SOLICIT 2 ADVERTISE 3 REQUEST 7 REPLY ..."""
 
     at: Packet
@@ -154,8 +148,7 @@ class Dhcp6Message:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ArpMessage:
+class ArpMessage(NamedTuple):
     """One ARP packet (RFC 826). ``op``: 1 request, 2 reply. ``at.src``/``at.dst`` repeat the
     protocol addresses, ``at.smac``/``at.dmac`` are those of the Ethernet header.
     """
@@ -168,8 +161,7 @@ class ArpMessage:
     target_ip: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class QuotedPacket:
+class QuotedPacket(NamedTuple):
     """The packet that an ICMP error quotes, as far as it is there."""
 
     src: bytes
@@ -182,8 +174,7 @@ class QuotedPacket:
     tcp_seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AdvertisedPrefix:
+class AdvertisedPrefix(NamedTuple):
     """A prefix that a router advertises (RFC 4861, 4.6.2); ``is_autonomous``: hosts may make addresses from it."""
 
     prefix: bytes
@@ -192,8 +183,7 @@ class AdvertisedPrefix:
     is_autonomous: bool
 
 
-@dataclass(frozen=True, slots=True)
-class IcmpMessage:
+class IcmpMessage(NamedTuple):
     """One ICMP or ICMPv6 message (RFC 792, RFC 4443, RFC 4861)."""
 
     at: Packet
@@ -222,8 +212,7 @@ class IcmpMessage:
     """O flag: name servers and the like come by DHCPv6."""
 
 
-@dataclass(frozen=True, slots=True)
-class NtpMessage:
+class NtpMessage(NamedTuple):
     """One NTP message (RFC 5905). ``mode`` 3 client, 4 server. Time stamps are ns since 1970,
     None when zero on the wire; the raw 64-bit values serve for matching.
     """
@@ -241,8 +230,7 @@ class NtpMessage:
     transmit_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TlsClientHello:
+class TlsClientHello(NamedTuple):
     """RFC 8446, 4.1.2. ``versions`` from supported_versions, else the legacy version alone."""
 
     at: Packet
@@ -257,8 +245,7 @@ class TlsClientHello:
     """False when a gap or the snap length cut it: SNI, ALPN and versions may then be missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsServerHello:
+class TlsServerHello(NamedTuple):
     """``version`` is the negotiated one (supported_versions if present), e.g. 0x0303, 0x0304."""
 
     at: Packet
@@ -267,8 +254,7 @@ class TlsServerHello:
     is_retry_request: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
+class CertificateFacts(NamedTuple):
     """Fields of one X.509 certificate; times are ns UTC."""
 
     subject: str
@@ -282,8 +268,7 @@ class CertificateFacts:
     is_self_issued: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TlsCertificates:
+class TlsCertificates(NamedTuple):
     """Certificate message of TLS <= 1.2, leaf first. From the server unless ``from_client``."""
 
     at: Packet
@@ -291,15 +276,13 @@ class TlsCertificates:
     from_client: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TlsCertificateRequest:
+class TlsCertificateRequest(NamedTuple):
     """The server asks for a client certificate (TLS <= 1.2, visible)."""
 
     at: Packet
 
 
-@dataclass(frozen=True, slots=True)
-class TlsAlert:
+class TlsAlert(NamedTuple):
     """A plaintext alert record: RFC 8446, 6. ``level`` 1 warning, 2 fatal."""
 
     at: Packet
@@ -308,8 +291,7 @@ class TlsAlert:
     code: int
 
 
-@dataclass(frozen=True, slots=True)
-class TlsRecords:
+class TlsRecords(NamedTuple):
     """What the record layer of one direction shows beyond the handshake: how many records of
     which type came, and the first and last frame of application data (type 23).
     """
@@ -327,8 +309,7 @@ class TlsRecords:
     """A ClientKeyExchange came in the clear, so this is TLS 1.2 or older (RFC 5246, 7.4.7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsNotTls:
+class TlsNotTls(NamedTuple):
     """After a ClientHello the server answered bytes that are no TLS; ``text`` is their first
     line, printable characters only, at most 80.
     """
@@ -337,8 +318,7 @@ class TlsNotTls:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """Head of an HTTP/1.x request (RFC 9112). Header values are kept only for the names that
     rules read; credentials and cookies never are. ``has_credentials`` says that
     Authorization or Proxy-Authorization was there.
@@ -356,8 +336,7 @@ class HttpRequest:
     body_size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """Head of an HTTP/1.x response. ``server`` and ``via`` name who made it."""
 
     at: Packet
@@ -379,8 +358,7 @@ class HttpResponse:
     """Whether the body says that the request had no Upgrade or Connection header, as websocket servers put it."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebsocketFrame:
+class WebsocketFrame(NamedTuple):
     """One frame after the upgrade (RFC 6455, 5.2)."""
 
     at: Packet
@@ -391,8 +369,7 @@ class WebsocketFrame:
     close_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FtpCommand:
+class FtpCommand(NamedTuple):
     """One control command (RFC 959). ``argument`` is None for USER, PASS and ACCT: names and
     passwords are never kept. ``data_endpoint`` for PORT and EPRT.
     """
@@ -403,8 +380,7 @@ class FtpCommand:
     data_endpoint: tuple[bytes, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FtpReply:
+class FtpReply(NamedTuple):
     """One (possibly multi-line) reply. ``data_endpoint`` for 227 and 229; the address of a 229
     is the control server's.
     """
@@ -429,8 +405,7 @@ PostgresKind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresMessage:
+class PostgresMessage(NamedTuple):
     """PostgreSQL start-up exchange. ``sqlstate`` for errors. User and database are never kept;
     ``startup`` says that they were readable on the wire.
     """
@@ -441,8 +416,7 @@ class PostgresMessage:
     sqlstate: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EapolFrame:
+class EapolFrame(NamedTuple):
     """802.1X (IEEE 802.1X-2020, 11). ``packet_type`` 0 EAP, 1 Start, 2 Logoff, 3 Key;
     ``eap_code`` 1 request 2 response 3 success 4 failure; ``eap_type`` 1 identity.
     """
@@ -453,8 +427,7 @@ class EapolFrame:
     eap_type: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """LLDP (IEEE 802.1AB) or CDP announcement of a box on the wire, usually the switch."""
 
     at: Packet
@@ -474,8 +447,7 @@ class Neighbour:
     """Whether it says that it forwards for others; None when it does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpanningTree:
+class SpanningTree(NamedTuple):
     """A BPDU (IEEE 802.1D). ``is_topology_change`` for a TCN or the TC flag."""
 
     at: Packet

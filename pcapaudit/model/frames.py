@@ -1,17 +1,20 @@
 """What a source gives to the engine: batches of frames, and ticks of the clock.
 
-A batch keeps the bytes as they were read and says where each frame lies in them, so that
-no frame is copied before somebody needs it.
+A batch shows the bytes as they were read and says where each frame lies in them, so that
+no frame is copied before somebody needs it. A reader shows all of a file through the same
+memory, hence whoever wants to keep something copies it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from pcapaudit.model.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FrameBatch:
-    """Consecutive frames of one capture, in file order.
+    """Consecutive frames of one capture, in file order; good until the reader is asked for the next batch.
 
     ``data`` holds the bytes; the columns are memoryviews of equal length, one entry a frame.
     Times are int nanoseconds since the epoch, UTC. A frame without a time stamp (pcapng's

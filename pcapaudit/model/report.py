@@ -13,8 +13,8 @@ retyping or dropping one needs a new number in ``SCHEMA``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import (
     Addressee,
     Direction,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -14,8 +15,13 @@ def rfc3339(time_ns: int) -> str:
     """UTC time stamp with microseconds and ``Z``; times outside the years 1 to 9999 are clipped."""
     clipped = min(max(time_ns, _FIRST_YEAR_NS), _LAST_NS)
     seconds, rest = divmod(clipped, NS)
+    return f"{_to_the_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=65536)
+def _to_the_second(seconds: int) -> str:
     moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}"
 
 
 def readable(time_ns: int) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pcapaudit.scan.loading import choose_core
+from pcapaudit.scan.loading import choose
 from pcapaudit.scan.result import Bounds, ScanResult
 
 if TYPE_CHECKING:
     from pcapaudit.scan.core import Scanner, is_compiled
 else:
-    _core = choose_core()
+    _core = choose()
     Scanner = _core.Scanner
     is_compiled = _core.is_compiled
 

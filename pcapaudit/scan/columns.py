@@ -9,12 +9,13 @@ address is the low 48 bits of an unsigned number, 0 means that the link layer sh
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from pcapaudit.model.records import dataclass
 
 NO_FLOW: Final = 0xFFFFFFFF
 """``rows.flow`` of a link-layer frame."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.model.frames import FrameBatch
+from pcapaudit.model.records import dataclass
 from pcapaudit.scan import layout
 from pcapaudit.scan.result import Bounds, Seen
 

@@ -6,8 +6,9 @@ arrays are read-only and do not change while the scanner is fed on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.scan.columns import Table
 
 

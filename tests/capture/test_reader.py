@@ -150,7 +150,7 @@ def test_frame_numbers_run_on_through_a_ring(tmp_path: Path) -> None:
     (tmp_path / "3").write_bytes(PCAPNG)
     notes, told = CaptureNotes(), list[int]()
     paths = [tmp_path / name for name in "123"]
-    batches = list(read_ring(paths, notes, batch_bytes=40, progress=told.append))
+    batches = read_ring(paths, notes, batch_bytes=40, progress=told.append)
     numbers = [batch.first_frame + place for batch in batches for place in range(len(batch))]
     assert numbers == list(range(1, 11))
     assert [(note.first_frame, note.frames) for note in notes.files] == [(1, 3), (4, 2), (6, 5)]
@@ -247,9 +247,11 @@ def to_ns(text: str | None) -> int:
 
 
 def measure(path: Path, notes: CaptureNotes) -> dict[str, Any]:
-    batches = list(open_capture(path, notes=notes))
-    times = [time_ns for batch in batches for time_ns in batch.time_ns]
-    lengths = [pair for batch in batches for pair in zip(batch.captured, batch.wire, strict=True)]
+    times: list[int] = []
+    lengths: list[tuple[int, int]] = []
+    for batch in open_capture(path, notes=notes):
+        times += batch.time_ns
+        lengths += zip(batch.captured, batch.wire, strict=True)
     return {
         "packets": len(times),
         "bytes": sum(wire for _, wire in lengths),

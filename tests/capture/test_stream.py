@@ -20,35 +20,55 @@ def open_bytes(content: bytes, batch_bytes: int = 1000) -> ByteStream:
     return ByteStream(io.BytesIO(content), batch_bytes=batch_bytes)
 
 
+def take(stream: ByteStream, need: int, used: int | None = None) -> bytes:
+    """Have ``need`` bytes at hand, use all of them or as many as said, and give them."""
+    stream.fill(need)
+    start = stream.at
+    stream.at = stream.end if used is None else min(stream.end, start + used)
+    return bytes(stream.buffer[start : stream.at])
+
+
 def test_what_was_looked_at_is_given_again() -> None:
     stream = open_bytes(CONTENT)
     assert stream.peek(4) == CONTENT[:4]
     assert stream.peek(600) == CONTENT[:600]
-    assert stream.fill(b"", 1).startswith(CONTENT[:600])
+    assert take(stream, 1).startswith(CONTENT[:600])
 
 
-def test_a_fill_gives_the_rest_first_and_about_a_batch_behind_it() -> None:
-    data = open_bytes(CONTENT).fill(b"rest", 1)
-    assert data == b"rest" + CONTENT[: len(data) - 4]
-    assert 1000 <= len(data) <= 1010
+def test_what_was_not_used_stays_at_hand() -> None:
+    stream = open_bytes(CONTENT)
+    assert take(stream, 1, used=996) == CONTENT[:996]
+    assert stream.fill(1) == 1000
+    assert take(stream, 1) == CONTENT[996:1996]
+
+
+def test_the_buffer_stays_the_same_while_it_is_large_enough() -> None:
+    stream = open_bytes(CONTENT)
+    before = stream.buffer
+    assert b"".join(take(stream, 1) for _ in range(5)) == CONTENT[:5000]
+    assert stream.buffer is before
 
 
 def test_a_fill_gives_what_is_needed_even_if_that_is_more_than_a_batch() -> None:
-    assert len(open_bytes(CONTENT, batch_bytes=10).fill(b"", 5000)) >= 5000
+    stream = open_bytes(CONTENT, batch_bytes=10)
+    stream.fill(1)
+    shown = memoryview(stream.buffer)
+    assert take(stream, 5000) == CONTENT[:5000]
+    assert shown[:10] == CONTENT[:10]
 
 
 def test_a_fill_gives_less_at_the_end_only() -> None:
     stream = open_bytes(CONTENT)
-    assert stream.fill(b"", 1 << 20) == CONTENT
-    assert stream.fill(b"rest", 100) == b"rest"
+    assert take(stream, 1 << 20) == CONTENT
+    assert take(stream, 100) == b""
     assert stream.fault is None
 
 
 @given(sizes=st.lists(st.integers(1, 3000), max_size=20), batch_bytes=st.integers(1, 5000), is_packed=st.booleans())
 def test_no_byte_is_lost_or_given_twice(sizes: list[int], batch_bytes: int, is_packed: bool) -> None:
     stream = open_bytes(gzip.compress(CONTENT) if is_packed else CONTENT, batch_bytes)
-    given_bytes = b"".join(stream.fill(stream.peek(size)[:0], size) for size in sizes)
-    assert given_bytes + stream.fill(b"", 1 << 20) == CONTENT
+    given_bytes = b"".join(take(stream, size, used=size - 1) for size in sizes)
+    assert given_bytes + take(stream, 1 << 20) == CONTENT
 
 
 def test_a_compressed_stream_is_unpacked_and_its_codec_named() -> None:
@@ -61,12 +81,12 @@ def test_progress_counts_the_bytes_of_the_file_not_those_inside() -> None:
     told: list[int] = []
     packed = gzip.compress(bytes(1 << 20))
     stream = ByteStream(io.BytesIO(packed), batch_bytes=4 << 20, progress=told.append)
-    assert len(stream.fill(b"", 1 << 20)) == 1 << 20
+    assert stream.fill(1 << 20) == 1 << 20
     assert (told == sorted(told), told[-1]) == (True, len(packed))
 
 
-class Failing(io.RawIOBase):
-    """A file on a device that breaks after the first bytes."""
+class Failing:
+    """A stream of somebody's own, which breaks after the first bytes."""
 
     def __init__(self, first: object, error: Exception) -> None:
         self._first = first
@@ -89,9 +109,18 @@ class Failing(io.RawIOBase):
 )
 def test_a_source_that_breaks_is_a_fault_and_no_exception(first: object, error: Exception, said: str) -> None:
     stream = ByteStream(cast("BinaryIO", Failing(first, error)), batch_bytes=100)
-    data = stream.fill(b"", 100)
-    assert (data, stream.fault) == (first if isinstance(first, bytes) else b"", said)
-    assert stream.fill(b"", 100) == b""
+    assert (take(stream, 100), stream.fault) == (first if isinstance(first, bytes) else b"", said)
+    assert take(stream, 100) == b""
+
+
+def test_a_source_that_has_nothing_yet_and_does_not_wait_is_a_fault(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    writing = os.open(tmp_path / "pipe", os.O_WRONLY)
+    with io.FileIO(reading) as raw:
+        stream = ByteStream(cast("BinaryIO", raw), batch_bytes=100)
+        assert (stream.fill(1), stream.fault) == (0, "reading failed (it gives nothing yet)")
+    os.close(writing)
 
 
 def test_a_pipe_gives_what_it_has_and_does_not_wait_for_a_batch(tmp_path: Path) -> None:
@@ -109,7 +138,7 @@ def test_a_pipe_gives_what_it_has_and_does_not_wait_for_a_batch(tmp_path: Path) 
     writer.start()
     with pipe.open("rb", buffering=0) as raw:
         stream = ByteStream(raw, batch_bytes=1 << 20)
-        got = stream.fill(b"", 1)
+        got = take(stream, 1)
         go_on.set()
-        assert (got, stream.fill(b"", 1), stream.fill(b"", 1)) == (b"first part", b"second", b"")
+        assert (got, take(stream, 1), take(stream, 1)) == (b"first part", b"second", b"")
     writer.join()

@@ -43,25 +43,31 @@ def make_section(order: str = "<") -> Section:
 def test_a_walk_stops_when_the_columns_are_full_and_goes_on_from_there() -> None:
     data = record("<", 1, 0, FRAME) * 5
     form, columns = walk.RecordForm(is_big=False), Columns(room=2)
-    assert walk.walk_records(data, 0, form, columns) == (2 * 56, walk.FULL)
+    assert walk.walk_records(data, 0, len(data), form, columns) == (2 * 56, walk.FULL)
     columns.give_batch(data)
-    assert walk.walk_records(data, 112, form, columns) == (4 * 56, walk.FULL)
+    assert walk.walk_records(data, 112, len(data), form, columns) == (4 * 56, walk.FULL)
     columns.give_batch(data)
-    assert walk.walk_records(data, 224, form, columns) == (5 * 56, 16)
+    assert walk.walk_records(data, 224, len(data), form, columns) == (5 * 56, 16)
 
 
 @pytest.mark.parametrize(("length", "stop"), [(0, 16), (15, 16), (16, 56), (55, 56), (56, 16)])
 def test_a_walk_says_how_many_bytes_the_next_record_needs(length: int, stop: int) -> None:
-    data = record("<", 1, 0, FRAME)[:length]
+    data = record("<", 1, 0, FRAME)
     place = 56 if length == 56 else 0
-    assert walk.walk_records(data, 0, walk.RecordForm(is_big=False), Columns()) == (place, stop)
+    assert walk.walk_records(data, 0, length, walk.RecordForm(is_big=False), Columns()) == (place, stop)
 
 
 @pytest.mark.parametrize(("length", "stop"), [(0, 12), (11, 12), (12, 72), (71, 72), (72, 12)])
 def test_a_walk_says_how_many_bytes_the_next_block_needs(length: int, stop: int) -> None:
-    data = packet("<", 1, FRAME)[:length]
+    data = packet("<", 1, FRAME)
     place = 72 if length == 72 else 0
-    assert walk.walk_blocks(data, 0, make_section().table, Columns()) == (place, stop)
+    assert walk.walk_blocks(data, 0, length, make_section().table, Columns()) == (place, stop)
+
+
+def test_a_walk_ends_with_its_data_even_if_told_that_more_is_there() -> None:
+    data = record("<", 1, 0, FRAME)
+    assert walk.walk_records(data, 0, 1000, walk.RecordForm(is_big=False), Columns()) == (56, 16)
+    assert walk.walk_blocks(packet("<", 1, FRAME), 0, 1000, make_section().table, Columns()) == (72, 12)
 
 
 @pytest.mark.parametrize(
@@ -82,20 +88,20 @@ def test_a_walk_says_how_many_bytes_the_next_block_needs(length: int, stop: int)
 def test_what_is_rare_or_odd_is_left_to_the_caller(odd: bytes) -> None:
     data = packet("<", 1, FRAME) + odd
     columns = Columns()
-    assert walk.walk_blocks(data, 0, make_section().table, columns) == (72, walk.ODD)
+    assert walk.walk_blocks(data, 0, len(data), make_section().table, columns) == (72, walk.ODD)
     assert rows_of(columns) == [(28, 40, 40, 1000, 1)]
 
 
 def test_a_walk_leaves_the_time_of_the_newest_frame() -> None:
-    columns = Columns()
-    walk.walk_blocks(packet("<", 7, FRAME) + packet("<", 5, FRAME), 0, make_section().table, columns)
+    columns, data = Columns(), packet("<", 7, FRAME) + packet("<", 5, FRAME)
+    walk.walk_blocks(data, 0, len(data), make_section().table, columns)
     assert columns.latest_ns == 5000
 
 
 def test_frames_lie_where_the_walk_says() -> None:
     data = b"before" + packet(">", 4_000_000_000, FRAME, number=1, wire=99) + packet(">", 2, b"abc")
     columns = Columns()
-    walk.walk_blocks(data, 6, make_section(">").table, columns)
+    walk.walk_blocks(data, 6, len(data), make_section(">").table, columns)
     assert rows_of(columns) == [(34, 40, 99, 1_000_000_000, 113), (106, 3, 3, 2000, 1)]
 
 
@@ -124,7 +130,8 @@ def test_compiled_and_interpreted_walks_of_blocks_agree(
     data = bytes(start) + b"".join(parts)
     ours, theirs = Columns(room=room), Columns(room=room)
     table = make_section().table
-    assert walk.walk_blocks(data, start, table, ours) == interpreted.walk_blocks(data, start, table, theirs)
+    places = [each.walk_blocks(data, start, len(data), table, to) for each, to in ((walk, ours), (interpreted, theirs))]
+    assert places[0] == places[1]
     assert (rows_of(ours), ours.latest_ns) == (rows_of(theirs), theirs.latest_ns)
     assert all(offset + captured <= len(data) for offset, captured, *_ in rows_of(ours))
 
@@ -145,7 +152,8 @@ def test_compiled_and_interpreted_walks_of_records_agree(
     data = b"".join(parts)
     ours, theirs = Columns(room=4), Columns(room=4)
     form = walk.RecordForm(is_big=is_big, header=header, swap=swap, limit=1000)
-    assert walk.walk_records(data, 0, form, ours) == interpreted.walk_records(data, 0, form, theirs)
+    places = [each.walk_records(data, 0, len(data), form, to) for each, to in ((walk, ours), (interpreted, theirs))]
+    assert places[0] == places[1]
     assert rows_of(ours) == rows_of(theirs)
     assert all(offset + captured <= len(data) for offset, captured, *_ in rows_of(ours))
 

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pcapaudit.diagnose.starts import announcements, crossing, is_init_reboot, reboots_of, starts_of
-from tests.support.judging import DEV_MAC
-from tests.support.scene import traffic_of
+from pcapaudit.diagnose.starts import crossing, is_init_reboot, reboots_of, starts_of
 from tests.support.services import facts_of
 
 KINDS = frozenset({"discover", "reboot", "announcement", "eapol", "lldp"})
@@ -48,9 +46,3 @@ def test_a_connection_crosses_the_starts_that_it_lives_through() -> None:
     facts = facts_of(boots + "1.0 dev:50001 > cloud:4321 CONNECT\n70.0 dev > cloud DATA 5")
 
     assert [len(flows) for _, flows in crossing(facts, starts_of(facts, KINDS))] == [0, 1, 0]
-
-
-def test_gratuitous_arp_is_an_announcement() -> None:
-    traffic = traffic_of("0.0 dev > * ANNOUNCE\n1.0 dev > * ARP? gw\n2.0 pc > * ANNOUNCE")
-
-    assert [m.at.frame for m in announcements(traffic.arp, DEV_MAC)] == [1]

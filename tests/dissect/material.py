@@ -36,11 +36,9 @@ def stream(
 ) -> Stream:
     """Give a stream of one chunk per packet; ``frames`` numbers the packets, from 1 when left out."""
     numbers = iter(frames) if frames is not None else iter(range(1, len(chunks) + 1))
-    marks, data = [], b""
-    for chunk in chunks:
-        marks.append((len(data), packet(next(numbers), proto=TCP, payload_len=len(chunk), src=src)))
-        data += chunk
-    return Stream(data, tuple(marks), is_from_start=is_from_start, is_complete=True)
+    offsets = [sum(map(len, chunks[:n])) for n in range(len(chunks))]
+    packets = [packet(next(numbers), proto=TCP, payload_len=len(chunk), src=src) for chunk in chunks]
+    return Stream(b"".join(chunks), offsets, packets, is_from_start=is_from_start, is_complete=True)
 
 
 EMPTY = stream()

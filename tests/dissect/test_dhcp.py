@@ -4,8 +4,10 @@ import struct
 from collections import Counter
 from pathlib import Path
 
+import dpkt.dhcp
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pcapaudit.dissect import dhcp
 from pcapaudit.model.events import DhcpMessage, Malformed
@@ -68,6 +70,19 @@ def test_the_fixed_header_is_read_as_rfc_2131_lays_it_out() -> None:
     m = _dissect(payload)
     assert (m.op, m.hops, m.xid, m.secs, m.broadcast, m.chaddr) == (1, 1, 0x3903F326, 8, True, MAC)
     assert (m.ciaddr[3], m.yiaddr[3], m.siaddr[3], m.giaddr) == (5, 6, 1, bytes([10, 9, 0, 1]))
+
+
+@given(op=st.integers(1, 2), rest=st.binary(min_size=235, max_size=235))
+def test_the_fixed_header_is_what_dpkt_reads(op: int, rest: bytes) -> None:
+    payload = bytes([op]) + rest + COOKIE + END
+    other = dpkt.dhcp.DHCP(payload)
+    m = _dissect(payload)
+
+    assert (m.op, m.hops, m.xid, m.secs) == (other.op, other.hops, other.xid, other.secs)
+    assert m.broadcast == bool(other.flags & 0x8000)
+    addresses = [int.from_bytes(a, "big") for a in (m.ciaddr, m.yiaddr, m.siaddr, m.giaddr)]
+    assert addresses == [other.ciaddr, other.yiaddr, other.siaddr, other.giaddr]
+    assert m.chaddr == other.chaddr[: other.hln]
 
 
 def test_an_ack_gives_what_the_device_was_told() -> None:

@@ -4,8 +4,10 @@ import struct
 from collections import Counter
 from pathlib import Path
 
+import dpkt.ntp
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pcapaudit.dissect import ntp
 from pcapaudit.model.events import Malformed, NtpMessage
@@ -71,6 +73,26 @@ def test_control_messages_have_no_time(first: int) -> None:
 @pytest.mark.parametrize("payload", [b"", QUERY[:47], b"\x03" + QUERY[1:], b"\x3b" + QUERY[1:]])
 def test_short_messages_and_unknown_versions_are_malformed(payload: bytes) -> None:
     assert isinstance(ntp.dissect(payload, whole(payload)), Malformed)
+
+
+@given(
+    leap=st.integers(0, 3), version=st.integers(1, 4), mode=st.integers(0, 5), rest=st.binary(min_size=47, max_size=80)
+)
+def test_every_field_is_what_dpkt_reads(leap: int, version: int, mode: int, rest: bytes) -> None:
+    payload = bytes([leap << 6 | version << 3 | mode]) + rest
+    other = dpkt.ntp.NTP(payload)
+    m = _dissect(payload)
+
+    assert (m.version, m.mode, m.leap, m.stratum, m.reference_id) == (
+        other.v,
+        other.mode,
+        other.li,
+        other.stratum,
+        other.id,
+    )
+    stamps = [int.from_bytes(s, "big") for s in (other.originate_time, other.receive_time, other.transmit_time)]
+    assert (m.origin_raw, m.transmit_raw) == (stamps[0], stamps[2])
+    assert [m.origin_ns, m.receive_ns, m.transmit_ns] == [ntp.to_ns(s) for s in stamps]
 
 
 @settings(deadline=None)

@@ -33,7 +33,7 @@ def test_nothing_is_left_behind_the_end() -> None:
 
 def test_the_front_keeps_the_packets_that_have_a_part_in_it() -> None:
     front = stream(b"abc", b"de", b"f").before(4)
-    assert (front.data, [mark[1].frame for mark in front.marks]) == (b"abcd", [1, 2])
+    assert (front.data, [p.frame for p in front.packets]) == (b"abcd", [1, 2])
 
 
 def test_a_stream_seen_from_its_middle_is_taken_up_where_a_packet_begins_a_message() -> None:

@@ -89,7 +89,7 @@ def _broken(first: bytes, *later: tuple[int, bytes]) -> Stream:
     """A stream that a gap or a cut ends; offsets and bytes of the packets behind it."""
     begun = stream(first) if first else EMPTY
     beyond = tuple((offset, data, stream(data, frames=[n]).at(0)) for n, (offset, data) in enumerate(later, start=5))
-    return Stream(begun.data, begun.marks, is_from_start=True, is_complete=False, beyond=beyond)
+    return Stream(begun.data, begun.offsets, begun.packets, is_from_start=True, is_complete=False, beyond=beyond)
 
 
 def _records(side: Stream) -> TlsRecords:

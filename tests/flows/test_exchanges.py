@@ -3,7 +3,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,6 @@ from pcapaudit.flows.exchanges import (
     Lookup,
     dhcp_cycles,
     names_by_address,
-    pair_arp,
     pair_dns,
     pair_ntp,
     pair_pings,
@@ -234,28 +232,7 @@ def test_an_inform_gives_no_lease() -> None:
     assert [m.kind for c in found for m in c.messages] == [1, 2, 3, 5]
 
 
-# --- ARP and ping ---------------------------------------------------------------------------------
-
-ARPS = {
-    "a reply": ("0.0 dev > * ARP? gw\n0.1 gw > dev ARP!", 1),
-    "nothing": ("0.0 dev > * ARP? gw\n1.0 dev > * ARP? gw", 0),
-    "an announcement of the address": ("0.0 dev > * ARP? gw\n0.1 gw > * ANNOUNCE", 1),
-    "a request that the address sends": ("0.0 dev > * ARP? gw\n0.1 gw > * ARP? pc", 1),
-    "the reply to another host is none": ("0.0 dev > * ARP? gw\n0.1 gw > pc ARP!", 0),
-}
-
-
-@pytest.mark.parametrize(("script", "count"), ARPS.values(), ids=ARPS)
-def test_an_arp_question_is_answered_by(script: str, count: int) -> None:
-    traffic = traffic_of(script)
-
-    for messages in (traffic.arp, traffic.arps_about(MAC)):
-        [question] = pair_arp(messages, MAC)
-        assert (question.target, len(question.replies)) == (GW, count)
-
-
-def test_probes_and_announcements_ask_for_nobody() -> None:
-    assert pair_arp(traffic_of("0.0 dev > * ARP? dev probe\n1.0 dev > * ANNOUNCE").arp, MAC) == []
+# --- ping -------------------------------------------------------------------------------------------
 
 
 def test_each_ping_has_its_own_reply() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from pcapaudit.flows.flow import Flow
@@ -25,7 +27,7 @@ def only_flow(script: str, *, mirror: str = "both", skip: int = 0) -> Flow:
     return traffic.flow(indices[0])
 
 
-def frames(packets: list[Packet]) -> list[int]:
+def frames(packets: Sequence[Packet]) -> list[int]:
     return [p.frame for p in packets]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ DEV = bytes([10, 0, 0, 5])
 HANDSHAKE = "0.0 dev:50000 > cloud:4321 CONNECT\n1.0 dev > cloud EXCHANGE 20 300\n"
 
 
-def half_of(packets: list[Packet], *, is_tcp: bool) -> Half:
+def half_of(packets: Sequence[Packet], *, is_tcp: bool) -> Half:
     """What the packets of one side come to, counted one by one."""
     sizes = [p.payload_len for p in packets if p.payload_len]
     flags = [(p.flags & (SYN | ACK), p.seq) for p in packets if is_tcp]

@@ -129,18 +129,18 @@ def test_at_the_same_beginning_the_first_packet_is_kept() -> None:
     assert assemble([segment(2, b"new", frame=9), segment(2, b"old", frame=3)], 1).data == b"old"
 
 
-def test_marks_name_the_packet_that_brought_each_byte() -> None:
+def test_each_byte_has_the_packet_that_brought_each_byte() -> None:
     stream = assemble([segment(11, b"wor", frame=7), segment(6, b"hello", frame=4), segment(10, b"oworld", frame=9)], 5)
 
     assert stream.data == b"helloworld"[:5] + b"wor" + b"ld"
-    assert [(offset, packet.frame) for offset, packet in stream.marks] == [(0, 4), (5, 9)]
+    assert list(zip(stream.offsets, (p.frame for p in stream.packets), strict=True)) == [(0, 4), (5, 9)]
 
 
 @pytest.mark.parametrize("isn", [None, 7])
 def test_no_segment_is_an_empty_stream(isn: int | None) -> None:
     stream = assemble([], isn)
 
-    assert (stream.data, stream.marks, stream.is_from_start) == (b"", (), isn is not None)
+    assert (stream.data, list(stream.packets), stream.is_from_start) == (b"", [], isn is not None)
 
 
 @pytest.mark.parametrize(

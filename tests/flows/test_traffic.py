@@ -3,13 +3,10 @@ from __future__ import annotations
 import pytest
 
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.events import ArpMessage, DnsMessage, EapolFrame, HttpRequest, Neighbour, SpanningTree
+from pcapaudit.model.events import EapolFrame, HttpRequest, Neighbour, SpanningTree
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.scan import Scanner
-from tests.support import wire
-from tests.support.player import Frame
 from tests.support.scene import play_script, scan_frames, traffic_of
-from tests.support.wire_services import Dns, dns
 
 MIXED = """
 0.0  dev > gw BOOT
@@ -27,8 +24,9 @@ MIXED = """
 def test_messages_of_every_kind_stand_in_frame_order() -> None:
     traffic = traffic_of(MIXED)
 
-    numbers = [e.at.frame for e in traffic.events]
-    assert numbers == sorted(numbers)
+    for found in (traffic.dhcp, traffic.dns, traffic.ntp, traffic.arp):
+        numbers = [m.at.frame for m in found]
+        assert numbers == sorted(numbers)
     assert [m.kind for m in traffic.dhcp] == [1, 2, 3, 5]
     assert [m.is_response for m in traffic.dns] == [False, True]
     assert [m.mode for m in traffic.ntp] == [3, 4]
@@ -82,8 +80,6 @@ def test_copies_count_in_the_counters_and_nowhere_else() -> None:
     assert len(traffic.dns) == 2
     assert len(traffic.arp) == 1
     assert traffic.dns_counters() == {"dns_queries": 2, "dns_responses": 1, "dns_rcodes": {"NXDOMAIN": 1}}
-    assert sum(isinstance(e, DnsMessage) for e in traffic.events) == 3
-    assert sum(isinstance(e, ArpMessage) for e in traffic.events) == 2
 
 
 def test_names_asked_over_tcp_are_names_asked() -> None:
@@ -107,48 +103,6 @@ def test_a_conversation_is_read_from_both_directions() -> None:
 
     assert isinstance(request, HttpRequest)
     assert (request.host, request.at.frame) == ("gk.sensorist.com", traffic.flow(flow).last_frame)
-
-
-def fragments(body: bytes, size: int, order: list[int]) -> list[Frame]:
-    """Frames of one UDP datagram from the resolver to the device, cut as RFC 791 cuts, in the given order."""
-    src, dst = b"\x0a\0\0\1", b"\x0a\0\0\5"
-    datagram = wire.udp(src, dst, (53, 40000), body)
-    frames = []
-    for at in range(0, len(datagram), size):
-        more = 0x2000 if at + size < len(datagram) else 0
-        packet = wire.ip(src, dst, 17, datagram[at : at + size], ttl=64, ip_id=7, fragment=more | at // 8)
-        data = wire.ethernet(bytes.fromhex("02000a000005"), bytes.fromhex("02000a000001"), wire.ETHER_IPV4, packet)
-        frames.append(Frame(1_767_600_000_000_000_000 + at, data, len(data), "", 0))
-    return [frames[i] for i in order]
-
-
-@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
-def test_a_fragmented_answer_is_read_in_any_order(order: list[int]) -> None:
-    body = dns("a.example", "A", Dns(5, is_response=True, rcode=3)) + bytes(60)
-    traffic = scan_frames(fragments(body, 40, order))
-
-    [answer] = traffic.dns
-
-    assert (answer.question, answer.rcode, answer.at.frame) == ("a.example", 3, 3)
-    assert (answer.at.sport, answer.at.dport, answer.at.payload_len) == (53, 40000, len(body))
-    assert traffic.unjoined_fragments == 0
-
-
-def test_a_fragment_whose_rest_is_missing_is_counted() -> None:
-    body = dns("a.example", "A", Dns(5, is_response=True)) + bytes(60)
-
-    assert scan_frames(fragments(body, 40, [0, 2])).unjoined_fragments == 1
-
-
-def test_malformed_messages_are_kept_apart() -> None:
-    src, dst = b"\x0a\0\0\5", b"\x0a\0\0\1"
-    packet = wire.ip(src, dst, 17, wire.udp(src, dst, (40000, 53), b"\0\1"), ttl=64, ip_id=1, fragment=0)
-    data = wire.ethernet(bytes(6), bytes(6), wire.ETHER_IPV4, packet)
-
-    traffic = scan_frames([Frame(1, data, len(data), "", 0)])
-
-    assert [m.protocol for m in traffic.malformed] == ["dns"]
-    assert traffic.dns == []
 
 
 def test_tables_by_asker_client_and_name_hold_what_the_lists_hold() -> None:
@@ -199,26 +153,29 @@ def test_silence_was_watched_until(told: dict[str, int], until: int | None, expe
 def test_an_empty_capture_is_empty() -> None:
     traffic = scan_frames([])
 
-    assert (traffic.events, traffic.dns, traffic.flows_by_address) == ([], [], {})
+    assert (traffic.arp, traffic.dns, traffic.flows_by_address) == ([], [], {})
 
 
 def test_the_same_frames_give_the_same_messages_again() -> None:
     frames = play_script(MIXED)
 
-    assert scan_frames(frames).events == scan_frames(frames).events
+    def read() -> list[object]:
+        traffic = scan_frames(frames)
+        return [*traffic.dns, *traffic.dhcp, *traffic.ntp, *traffic.icmp, *traffic.arp]
+
+    assert read() == read()
 
 
 def test_packets_that_were_given_up_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     script = "\n".join(f"{n}.0 dev:5000{n} > cloud:4321 CONNECT\n{n}.5 dev > cloud EXCHANGE 9 9" for n in range(4))
     whole = traffic_of(script)
-    monkeypatch.setattr("pcapaudit.flows.traffic.MAX_HELD", 5)
+    monkeypatch.setattr("pcapaudit.flows.packets.MAX_HELD", 5)
     bounded = traffic_of(script)
 
     for _ in range(2):
         for index in range(4):
             assert list(bounded.flow(index).packets) == list(whole.flow(index).packets)
             assert bounded.flow(index).sent_data == whole.flow(index).sent_data
-    assert sum("packets" in vars(bounded.flow(index)) for index in range(4)) == 1
 
 
 def test_conversations_that_were_given_up_are_read_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:

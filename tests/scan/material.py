@@ -125,11 +125,15 @@ def scanners() -> tuple[Callable[..., Any], ...]:
 
 def scan_batches(batches: Iterable[FrameBatch], bounds: Bounds | None = None) -> ScanResult:
     """Scan with every form there is; they must agree in all that they say."""
-    kept = list(batches)
-    results = [_feed(make(bounds=bounds), kept) for make in scanners()]
+    forms = [make(bounds=bounds) for make in scanners()]
+    for each in batches:
+        for scanner in forms:
+            scanner.feed(each)
+    results = [scanner.result() for scanner in forms]
     for other in results[1:]:
         assert not differences(results[0], other)
-    return results[0]
+    found: ScanResult = results[0]
+    return found
 
 
 def scan(frames: Sequence[bytes], *, bounds: Bounds | None = None, **how: Any) -> ScanResult:
@@ -144,11 +148,3 @@ def differences(one: ScanResult, other: ScanResult) -> list[str]:
 
 def _equal(one: Any, other: Any) -> bool:
     return np.array_equal(one, other) if isinstance(one, np.ndarray) else bool(one == other)
-
-
-def _feed(scanner: Any, batches: Iterable[FrameBatch]) -> ScanResult:
-    for each in batches:
-        scanner.feed(each)
-    result = scanner.result()
-    assert isinstance(result, ScanResult)
-    return result

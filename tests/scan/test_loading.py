@@ -37,13 +37,13 @@ def test_a_scan_that_is_all_plain_or_all_compiled_is_taken_as_it_is(
     monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     core = put_in_place(monkeypatch, {name: name + suffix for name in loading.LAYERS})
-    assert loading.choose_core() is core
+    assert loading.choose() is core
 
 
 @pytest.mark.parametrize("plain", loading.LAYERS)
 def test_a_scan_of_which_only_a_part_is_compiled_runs_interpreted(monkeypatch: pytest.MonkeyPatch, plain: str) -> None:
     core = put_in_place(monkeypatch, {name: name + (".py" if name == plain else ".so") for name in loading.LAYERS})
-    chosen = loading.choose_core()
+    chosen = loading.choose()
     assert chosen is not core
     assert not chosen.is_compiled()
 
@@ -53,4 +53,4 @@ def test_a_compiled_scan_that_does_not_import_is_no_error(monkeypatch: pytest.Mo
         raise ValueError(f"{name} changed size")
 
     monkeypatch.setattr("pcapaudit.scan.loading.importlib.import_module", fail)
-    assert not loading.choose_core().is_compiled()
+    assert not loading.choose().is_compiled()

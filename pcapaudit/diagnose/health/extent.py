@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePath
 
+import numpy as np
+
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import (
@@ -124,17 +126,22 @@ def midstream(view: View) -> Iterator[HealthItem]:
 
 def _older_flows(facts: Facts) -> list[int]:
     """First frames of the device's TCP flows that were up when the capture began; bare resets left out."""
-    rows = facts.traffic.result.flows
-    latest = facts.start_ns + ns(BEGINNING_S)
-    return [
-        int(r["first_frame"])
-        for r in (rows[i] for i in facts.flows)
-        if r["proto"] == TCP
-        and r["midstream"]
-        and int(r["first_ns"]) <= latest
-        and (int(r["a_flags"]) | int(r["b_flags"])) & ACK
-        and int(r["a_pkts"]) + int(r["b_pkts"]) > 1
-    ]
+    older = _flows_from_before(facts.traffic)
+    return [older[i] for i in facts.flows if i in older]
+
+
+def _flows_from_before(traffic: Traffic) -> dict[int, int]:
+    """TCP flows that were up when the capture began, and the first frame of each; found once per capture."""
+    known: dict[int, int] | None = traffic.memo.get("flows_from_before")
+    if known is None:
+        flows = traffic.result.flows
+        is_early = (flows["midstream"] > 0) & (flows["first_ns"] <= traffic.start_ns + ns(BEGINNING_S))
+        has_ack = ((flows["a_flags"] | flows["b_flags"]) & ACK) > 0
+        has_more = flows["a_pkts"].astype(np.int64) + flows["b_pkts"] > 1
+        found = np.flatnonzero((flows["proto"] == TCP) & is_early & has_ack & has_more)
+        frames = flows["first_frame"][found].tolist()
+        known = traffic.memo["flows_from_before"] = dict(zip(found.tolist(), frames, strict=True))
+    return known
 
 
 @health_check("CAP-TAIL-CUT", by_device=True)

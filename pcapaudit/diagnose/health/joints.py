@@ -8,7 +8,6 @@ breaks none: its questions have no answers, and each side hangs together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from pcapaudit.flows.flow import ACK, FIN, RST, SYN, TCP, Flow
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 
 MAX_FLOWS = 300
 """TCP connections that are looked into, spread over the capture."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import count, frame_span, frames_where, judged, name_of, remark, share
@@ -12,6 +12,7 @@ from pcapaudit.flows.packets import packed_address
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, mac_text
 from pcapaudit.model.linktypes import name_of as link_name
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import HealthItem
 from pcapaudit.scan.columns import NO_VLAN, Tunnel
 from pcapaudit.scan.result import ScanResult

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from pcapaudit.flows.flow import ACK, FIN, RST, SYN, TCP, Side
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import HealthItem
 
 MIN_HOLES = 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from pcapaudit.diagnose.confidence import CEILING, HealthCaps
@@ -15,6 +15,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import Params
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import mac_text
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import HealthItem
 from pcapaudit.model.words import HealthState
 

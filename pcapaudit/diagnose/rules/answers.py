@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -255,8 +255,8 @@ def _is_in_use(facts: Facts, name: str, good: DnsQuery) -> bool:
         return True
     # A connection of old may lead to an address that no answer in the capture names; its port is the service's.
     ranges = [r for n in facts.needs if any(p.matches(name) for p in n.hosts) for e in n.endpoints for r in e.ports]
-    answered = (f for f in facts.outward_flows if f.received and f.last_ns >= since)
-    return any(r.low <= f.resp[1] <= r.high for f in answered for r in ranges)
+    later = (f for f in facts.outward_flows if f.last_ns >= since)
+    return any(r.low <= f.resp[1] <= r.high and f.received for f in later for r in ranges)
 
 
 def _asked_again(lookups: Sequence[Lookup]) -> tuple[list[Packet], list[DnsMessage]]:
@@ -375,27 +375,22 @@ def stale_answer(facts: Facts) -> Iterator[Fired]:
 def _outdated(facts: Facts) -> Iterator[Fired]:
     """The device calls addresses whose answers have run out, and newer ones name another address that works."""
     for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
-        told = [m for k in lookups for m in k.answers if _addresses(m)]
-        newer = [m for m in facts.traffic.dns if m.question == name and m.is_response and _addresses(m)]
-        if not told or not newer or _expects_private(facts, name):
+        last_told = {a: m for k in lookups for m in k.answers for a in _addresses(m)}
+        stale = [] if _expects_private(facts, name) else _stale_attempts(attempts_for(facts, [name]), last_told)
+        newer = facts.traffic.answers_by_name.get(name) if stale else None
+        if not newer:
             continue
-        current, attempts = newer[-1], attempts_for(facts, [name])
-        last_told = {a: m for m in told for a in _addresses(m)}
-        served_ns = _first_served(attempts)
-        for attempt in attempts:
-            old = last_told.get(attempt.address)
-            is_over = old is not None and attempt.began_ns > _end_of(old)
-            if not is_over or attempt.address in _addresses(current) or current.at.time_ns > attempt.began_ns:
-                continue
-            # An address that never served may be held back by a filter, like every other one.
-            if attempt.flow.is_established or served_ns.get(attempt.address, attempt.began_ns) >= attempt.began_ns:
+        current = newer[-1]
+        for attempt in stale:
+            old = last_told[attempt.address]
+            if attempt.address in _addresses(current) or current.at.time_ns > attempt.began_ns:
                 continue
             works = (
                 facts.reached_by_others(a, attempt.transport, attempt.port, since_ns=current.at.time_ns)
                 for a in _addresses(current)
             )
             contrast = next((c for c in works if c is not None), None)
-            if old is None or contrast is None:
+            if contrast is None:
                 continue
             yield lookup_finding(
                 facts,
@@ -420,6 +415,17 @@ def _outdated(facts: Facts) -> Iterator[Fired]:
             break
 
 
+def _stale_attempts(attempts: Sequence[Attempt], last_told: Mapping[bytes, DnsMessage]) -> list[Attempt]:
+    """Vain attempts at addresses that had served before, made after the last answer that named them ran out.
+
+    An address that never served may be held back by a filter, like every other one.
+    """
+    ends = {address: _end_of(message) for address, message in last_told.items()}
+    late = [a for a in attempts if a.began_ns > ends.get(a.address, a.began_ns) and not a.flow.is_established]
+    served_ns = _first_served(attempts) if late else {}
+    return [a for a in late if served_ns.get(a.address, a.began_ns) < a.began_ns]
+
+
 def _first_served(attempts: Sequence[Attempt]) -> dict[bytes, int]:
     """Begin of the first answered attempt to each address, in ns."""
     served: dict[bytes, int] = {}
@@ -439,8 +445,7 @@ def _unanswered_arps(facts: Facts, address: bytes) -> list[Packet]:
     found: list[Packet] = []
     for question in facts.arps:
         if question.target == address:
-            last = question.replies[-1].at.time_ns if question.replies else 0
-            found += [m.at for m in question.requests if m.at.time_ns > last]
+            found += [m.at for m in question.requests if m.at.time_ns > question.answered_ns]
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
@@ -21,6 +20,7 @@ from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DnsMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 DNS_PORT = 53

@@ -115,7 +115,7 @@ def _first_heard(facts: Facts) -> tuple[int, int] | None:
 
 def _is_self_assigned(facts: Facts, since_ns: int) -> bool:
     """Whether the device takes an address of 169.254/16 afterwards (RFC 3927)."""
-    own = facts.traffic.arps_by_mac.get(facts.mac, []) if facts.mac is not None else []
+    own = facts.traffic.arps_of(facts.mac) if facts.mac is not None else []
     return any(m.target_ip[:2] == SELF_ASSIGNED and m.at.time_ns > since_ns for m in own)
 
 

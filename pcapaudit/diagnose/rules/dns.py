@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
+from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.encrypted import uses_encrypted_dns
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
@@ -47,7 +49,7 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
             is_open = query.sent and not query.answers and query.began_ns > spoke.get(query.resolver, 0)
             if is_open and not sequels.was_used(query):
                 silent.setdefault(query.resolver, []).append((lookup, query))
-    newest = max((m.at.time_ns for q in facts.lookups for m in q.sent), default=0)
+    newest = max((m.at.time_ns for q in facts.lookups for m in q.sent), default=0) if silent else 0
     for resolver, pairs in silent.items():
         packets = [m.at for _, q in pairs for m in q.sent]
         counted = _counted_per_name(facts, pairs, newest)
@@ -81,13 +83,21 @@ class _Sequels:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        flows = [f for f in facts.outward_flows if f.resp[1] not in (53, 123)]
-        self._flows = sorted(flows, key=lambda f: f.first_ns)
-        # What the connection itself says (SNI, Host) names an address whose answer is not in the capture.
-        self._bound = {a.flow.index: a for a in facts.attempts}
+
+    @cached_property
+    def _flows(self) -> list[Flow]:
+        return sorted((f for f in self._facts.outward_flows if f.resp[1] not in (53, 123)), key=lambda f: f.first_ns)
+
+    @cached_property
+    def _bound(self) -> dict[int, Attempt]:
+        """What the connection itself says (SNI, Host) names an address whose answer is not in the capture."""
+        return {a.flow.index: a for a in self._facts.attempts}
+
+    @cached_property
+    def _sought_ns(self) -> list[int]:
+        facts = self._facts
         known = {facts.gateway, *(q.resolver for k in facts.lookups for q in k.queries), *facts.addresses}
-        asked = (m for q in facts.arps if q.target not in known for m in q.requests)
-        self._sought_ns = sorted(m.at.time_ns for m in asked)
+        return sorted(m.at.time_ns for q in facts.arps if q.target not in known for m in q.requests)
 
     def was_used(self, query: DnsQuery) -> bool:
         """Whether the device used an address right after asking: then the answer was only not seen."""
@@ -98,8 +108,9 @@ class _Sequels:
         if any(self._is_sequel(query, self._flows[place]) for place in range(low, high)):
             return True
         # In a capture of its direction alone: it looked on the link for somebody else than gateway and resolver.
-        place = bisect_left(self._sought_ns, last)
-        return not self._facts.sees_inbound and place < len(self._sought_ns) and self._sought_ns[place] <= until
+        if self._facts.sees_inbound:
+            return False
+        return bisect_left(self._sought_ns, last) < bisect_right(self._sought_ns, until)
 
     def _is_sequel(self, query: DnsQuery, flow: Flow) -> bool:
         attempt = self._bound.get(flow.index)

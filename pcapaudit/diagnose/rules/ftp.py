@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
@@ -17,6 +16,7 @@ from pcapaudit.diagnose.silence import by_service, end_by, is_silent
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.addresses import ip_text, is_private, is_public
 from pcapaudit.model.events import FtpCommand, FtpReply, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 FTP_PORT = 21

@@ -10,9 +10,10 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.registry import Evidence, rule
-from pcapaudit.flows.exchanges import ArpQuestion
+from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.flows.hosts import claims_of
+from pcapaudit.flows.rows import moving_flows
 from pcapaudit.model.addresses import (
     ANY_V4,
     ip_text,
@@ -28,6 +29,7 @@ from pcapaudit.model.words import Outcome, Stage
 ARP_WAIT_S = 1.5
 """Linux repeats after about 1 s and gives up after 3 (catalogue M7)."""
 ALTERNATIONS = 3
+MIN_RIVALS = 2
 DECLINE = 4
 DNS_PORT = 53
 MAX_NAMED = 3
@@ -39,9 +41,10 @@ MAX_HOMES = 2
 
 
 def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
-    """Requests for an address that count as unanswered: those after its last reply."""
-    last_reply = question.replies[-1].at.time_ns if question.replies else 0
-    later = [m for m in question.requests if m.at.time_ns > last_reply]
+    """Requests for an address that count as unanswered, if they may be enough: those after its last reply."""
+    if question.tries < facts.params.arp_min_tries or question.newest_ns <= question.answered_ns:
+        return []
+    later = [m for m in question.requests if m.at.time_ns > question.answered_ns]
     counted = {p.frame for p in facts.counted([m.at for m in later], ARP_WAIT_S)}
     return [m for m in later if m.at.frame in counted]
 
@@ -49,10 +52,10 @@ def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
 def _sends_to(facts: Facts, address: bytes, since_ns: int) -> bool:
     """Whether the device sends IP frames to the owner of an address: then it knows the MAC (G1)."""
     owners = facts.traffic.arp_owners.get(address, frozenset())
-    flows = [f for f in facts.outward_flows if f.last_ns > since_ns]
-    direct = any(f.resp[0] == address and f.sent and f.sent[-1].time_ns > since_ns for f in flows)
-    through = any(p.dmac in owners for f in flows for p in f.sent[-3:] if p.time_ns > since_ns)
-    return direct or through
+    # Where nobody ever named the address as its own, no MAC can show the way through it.
+    flows = (f for f in facts.outward_flows if (owners or f.resp[0] == address) and f.last_ns > since_ns)
+    late = ((f, p) for f in flows for p in f.sent[-3:] if p.time_ns > since_ns)
+    return any(p.dmac in owners or f.resp[0] == address for f, p in late)
 
 
 def _goes_out(facts: Facts, since_ns: int) -> bool:
@@ -79,7 +82,7 @@ def _is_all_it_asks(facts: Facts, question: ArpQuestion) -> bool:
     if facts.signature is None or facts.lease is not None or not is_stuck or facts.names.get(question.target):
         return False
     # Announcements of its own address are no questions; who answered is not what it lacks.
-    return all(q.target == question.target or q.target in facts.addresses or q.replies for q in facts.arps)
+    return all(q.target == question.target or q.target in facts.addresses or q.is_answered for q in facts.arps)
 
 
 @rule("ARP-GW-NO-REPLY", stage=Stage.GATEWAY, outcomes="F", evidence=Evidence.BEHAVIOUR)
@@ -128,7 +131,7 @@ def _standing(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
     as Linux does for ARP). Where replies may be unseen, every frame that leaves speaks against the finding.
     """
     requests = _unanswered(facts, question)
-    if not facts.sees_inbound:
+    if len(requests) < facts.params.arp_min_tries or not facts.sees_inbound:
         return requests
     owners = facts.traffic.arp_owners.get(question.target, frozenset())
     out = (f for f in facts.outward_flows if f.sent and (facts.is_off_link(f.resp[0]) or f.sent[-1].dmac in owners))
@@ -137,7 +140,7 @@ def _standing(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
 
 
 def _has_worked(facts: Facts, question: ArpQuestion) -> bool:
-    return bool(question.replies) or any(f.received for f in facts.outward_flows if facts.is_off_link(f.resp[0]))
+    return question.is_answered or any(f.received for f in facts.outward_flows if facts.is_off_link(f.resp[0]))
 
 
 def _gateway_causes(other: ArpMessage | None, *, has_worked: bool) -> list[Cause]:
@@ -172,9 +175,11 @@ def peer_silent(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: allow the two stations to talk to each other; else find the peer.
     """
     for question in facts.arps:
-        names = [n for n in facts.names.get(question.target, ()) if facts.needs_name(n)]
         requests = _unanswered(facts, question)
-        if not names or _is_gateway_question(facts, question) or len(requests) < facts.params.arp_min_tries:
+        if len(requests) < facts.params.arp_min_tries:
+            continue
+        names = [n for n in facts.names.get(question.target, ()) if facts.needs_name(n)]
+        if not names or _is_gateway_question(facts, question):
             continue
         if _sends_to(facts, question.target, requests[0].at.time_ns):
             continue
@@ -223,8 +228,8 @@ def arp_offlink(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: correct mask and gateway, in the scope or on the device.
     """
-    far = [(q, _unanswered(facts, q)) for q in facts.arps if _is_far(facts, q)]
-    far = [(q, r) for q, r in far if len(r) >= facts.params.arp_min_tries]
+    asked = ((q, _unanswered(facts, q)) for q in facts.arps)
+    far = [(q, r) for q, r in asked if len(r) >= facts.params.arp_min_tries and _is_far(facts, q)]
     far = [(q, r) for q, r in far if not _sends_to(facts, q.target, r[0].at.time_ns)]
     if not far:
         return
@@ -246,8 +251,7 @@ def _is_far(facts: Facts, question: ArpQuestion) -> bool:
 
     Without a lease only a private address of the device tells that a public target is far.
     """
-    own = question.requests[0].sender_ip
-    if question.replies or is_link_local(question.target) or not is_private(own):
+    if question.is_answered or is_link_local(question.target) or not is_private(question.asker):
         return False
     return facts.is_off_link(question.target) or (
         _is_gateway_question(facts, question) and _is_alone_in_prefix(facts, question.target)
@@ -275,12 +279,15 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: find the second box; give the device a reservation.
     """
     declines = _standing_declines(facts)
+    routers = _router_macs(facts)
+    probed = _answered_probes(facts, routers)
+    owners = facts.traffic.arp_owners
+    if not declines and not probed and all(len(owners.get(a, ())) < MIN_RIVALS for a in facts.addresses):
+        return
     said = sorted((m for a in facts.addresses for m in facts.traffic.arps_from(a)), key=lambda m: m.at.frame)
     claims = [m for m in said if not is_virtual_router_mac(m.sender_mac)]
-    routers = {h.mac for h in facts.hosts if h.is_router}
     claims = [m for m in claims if m.sender_mac not in routers or m.sender_mac == facts.mac]
     turns = [(a, b) for a, b in pairwise(claims) if a.sender_mac != b.sender_mac]
-    probed = _answered_probes(facts, routers)
     if len(turns) < ALTERNATIONS and not declines and not probed:
         return
     claims = claims or [reply for _, reply in probed]
@@ -303,6 +310,14 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
     )
 
 
+def _router_macs(facts: Facts) -> frozenset[bytes | None]:
+    """MACs of the capture's routers; found once per capture."""
+    known: frozenset[bytes | None] | None = facts.traffic.memo.get("router_macs")
+    if known is None:
+        known = facts.traffic.memo["router_macs"] = frozenset(h.mac for h in facts.hosts if h.is_router)
+    return known
+
+
 def _standing_declines(facts: Facts) -> list[DhcpMessage]:
     """DECLINEs with time left to start over (RFC 2131, 3.1: 10 s) that no other address in the last lease heals."""
     refused = [m for c in facts.dhcp for m in c.of_kind(DECLINE)]
@@ -317,8 +332,8 @@ def _standing_declines(facts: Facts) -> list[DhcpMessage]:
 
 def _answered_probes(facts: Facts, routers: Collection[bytes | None]) -> list[tuple[ArpMessage, ArpMessage]]:
     """The device's probes of an address that it then uses, or that leave it without any, each with the answer."""
-    own = facts.traffic.arps_by_mac.get(facts.mac, ()) if facts.mac is not None else ()
-    probes = [m for m in own if m.op == 1 and m.sender_ip == ANY_V4 and not is_link_local(m.target_ip)]
+    own = facts.traffic.arp_probes(facts.mac) if facts.mac is not None else ()
+    probes = [m for m in own if not is_link_local(m.target_ip)]
     wanted = [m for m in probes if m.target_ip in facts.addresses or not facts.addresses]
     found = ((m, _refusal(facts, m, routers)) for m in wanted[:MAX_PROBES])
     return [(m, reply) for m, reply in found if reply is not None]
@@ -328,10 +343,10 @@ def _refusal(facts: Facts, probe: ArpMessage, routers: Collection[bytes | None])
     """The answer to a probe by a box that owns the address; a router may answer for every address (RFC 1027)."""
     for m in facts.traffic.arps_from(probe.target_ip):
         is_answer = m.op == 2 and m.target_mac == facts.mac and m.at.frame > probe.at.frame
-        homes = sum(len(a) == len(ANY_V4) for a in claims_of(facts.traffic, m.sender_mac))
-        is_proxy = m.sender_mac in routers or homes > MAX_HOMES
-        if is_answer and not is_proxy and m.sender_mac != facts.mac:
-            return m
+        if is_answer and m.sender_mac not in routers and m.sender_mac != facts.mac:
+            homes = sum(len(a) == len(ANY_V4) for a in claims_of(facts.traffic, m.sender_mac))
+            if homes <= MAX_HOMES:
+                return m
     return None
 
 
@@ -344,8 +359,8 @@ def _declined(facts: Facts) -> bytes:
 
 def _suffers(facts: Facts) -> bool:
     """Packets in the device's name come from another MAC: resets, ICMP errors, replies gone astray."""
-    for index in facts.flows:
-        flow = facts.traffic.flow(index)
+    moved = moving_flows(facts.traffic)
+    for flow in (facts.traffic.flow(i) for i in facts.flows if moved[i]):
         senders = {p.smac for p in flow.packets if p.src in facts.addresses}
         if len(senders - {None}) > 1:
             return True
@@ -366,9 +381,11 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: allow this device out, or repair the uplink.
     """
+    if any(f.received and f.has_opening and facts.is_off_link(f.resp[0]) for f in facts.outward_flows):
+        return
     outward = [f for f in facts.outward_flows if facts.is_off_link(f.resp[0]) and f.has_opening]
     pings = [p for p in facts.pings if facts.is_off_link(p.request.at.dst)]
-    if not outward or any(f.received for f in outward) or not facts.sees_inbound:
+    if not outward or not facts.sees_inbound:
         return
     if any(p.reply is not None for p in pings):
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pcapaudit.catalog.schema import Need
@@ -18,6 +17,7 @@ from pcapaudit.diagnose.silence import by_service
 from pcapaudit.flows.flow import Flow
 from pcapaudit.model.addresses import ip_text, is_inside, parse_ip
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 REDIRECTS = frozenset({302, 303, 307})

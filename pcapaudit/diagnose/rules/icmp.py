@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts, IcmpError
@@ -28,6 +27,7 @@ from pcapaudit.flows.exchanges import DnsQuery, Lookup
 from pcapaudit.flows.flow import TCP, UDP, Flow
 from pcapaudit.model.addresses import ip_text, is_unicast
 from pcapaudit.model.events import IcmpMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 UNREACHABLE = {4: 3, 6: 1}

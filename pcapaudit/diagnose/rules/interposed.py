@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+import numpy as np
+
+from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.lookups import attempts_for, lookup_finding, need_of, relevant_lookups, served_after
-from pcapaudit.diagnose.makers import NEAR_HOPS, hops_of
+from pcapaudit.diagnose.makers import NEAR_HOPS, hops_behind, hops_of
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import DnsQuery, Lookup
 from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import DnsMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 DOUBLE_S = 1.0
@@ -24,8 +29,8 @@ NEXT_DOOR = 1
 """Hops of a resolver that stands in the site's own router, or right behind it."""
 MAX_ANSWERS = 8
 """Answers to one question that are compared."""
-MAX_PACKETS = 2000
-"""Packets from other far servers that are looked at for their distance."""
+MAX_FLOWS = 2000
+"""Flows whose far end is looked at for its distance."""
 NOISE_S = 0.005
 """Times below this say nothing: a busy host alone takes as long."""
 
@@ -91,7 +96,7 @@ def _unlike(one: Packet, other: Packet) -> str:
 def _from_next_door(facts: Facts, query: DnsQuery) -> _Doubt | None:
     """Answers "from" a public resolver that come from the site's own router."""
     near = [m for m in query.answers if is_public(m.at.src) and hops_of(m.at) <= NEXT_DOOR]
-    if not near or not query.sent or _farthest(facts) <= NEAR_HOPS:
+    if not near or not query.sent or _farthest(facts.traffic).hops <= NEAR_HOPS:
         return None
     own = _data(near[0])[1]
     elsewhere = [
@@ -112,23 +117,35 @@ def _is_known(facts: Facts, address: bytes, others: frozenset[bytes]) -> bool:
     return listed or any(address[: len(address) // 2] == o[: len(o) // 2] for o in others)
 
 
-def _farthest(facts: Facts) -> int:
-    """Hops of the farthest public server that any host of the capture heard; 0 when none was heard."""
-    known: int | None = facts.traffic.memo.get("farthest_hops")
+@dataclass(frozen=True, slots=True)
+class _Far:
+    """The farthest public server that any host of the capture heard: its hops (0: none was heard) and a frame of it."""
+
+    hops: int = 0
+    frame: int | None = None
+
+
+def _farthest(traffic: Traffic) -> _Far:
+    """By the first packet of public servers on the first flows of the capture; found once per capture."""
+    known: _Far | None = traffic.memo.get("farthest")
     if known is None:
-        far = (hops_of(p) for p in _far_packets(facts))
-        known = facts.traffic.memo["farthest_hops"] = max(far, default=0)
+        known = traffic.memo["farthest"] = _find_farthest(traffic)
     return known
 
 
-def _far_packets(facts: Facts) -> Iterable[Packet]:
-    """First packets of public servers, flow by flow."""
-    for index in range(min(len(facts.traffic.result.flows), MAX_PACKETS)):
-        a, _, b, _, _ = facts.traffic.ends(index)
-        if (a and is_public(a)) or (b and is_public(b)):
-            first = next((p for p in facts.traffic.flow(index).packets if is_public(p.src)), None)
-            if first is not None:
-                yield first
+def _find_farthest(traffic: Traffic) -> _Far:
+    rows, flows = traffic.result.rows, min(len(traffic.result.flows), MAX_FLOWS)
+    ends = (traffic.ends(i) for i in range(flows))
+    is_far = np.array([[bool(a) and is_public(a), bool(b) and is_public(b)] for a, _, b, _, _ in ends], bool)
+    early = rows[traffic.digests.order[: traffic.digests.bounds[flows]]]
+    heard = early[is_far.reshape(-1, 2)[early["flow"], early["side"]]]
+    firsts = heard[np.unique(heard["flow"], return_index=True)[1]]
+    hops = [hops_behind(ttl) for ttl in firsts["ttl"].tolist()]
+    return max((_Far(n, f) for n, f in zip(hops, firsts["frame"].tolist(), strict=True)), key=_hops, default=_Far())
+
+
+def _hops(far: _Far) -> int:
+    return far.hops
 
 
 def _doubtful(facts: Facts, lookup: Lookup, doubts: Sequence[_Doubt]) -> Fired:
@@ -173,40 +190,45 @@ def proxy_near(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: nothing for itself; it explains errors of TLS or HTTP on these connections.
     """
-    seen: set[tuple[bytes, int]] = set()
-    for attempt in facts.attempts:
-        key = (attempt.address, attempt.port)
-        if attempt.transport != "tcp" or key in seen or not attempt.flow.syn_acks or not is_public(attempt.address):
-            continue
-        seen.add(key)
-        why = _too_soon(facts, attempt.address, attempt.port) or _too_near(facts, attempt.flow)
+    times = _round_trips(facts)
+    for (address, port), attempt in _first_opened(facts).items():
+        why = _too_soon(facts, times.get(address, {}), port) or _too_near(facts, attempt.flow)
         if why is not None:
             text, frames = why
             yield facts.finding(
                 "TCP-PROXY-NEAR",
                 Stage.CONNECT,
-                f"something near opens the connections to {ip_text(attempt.address)} TCP {attempt.port}: {text}",
+                f"something near opens the connections to {ip_text(address)} TCP {port}: {text}",
                 [attempt.flow.syns[0], attempt.flow.syn_acks[0]] if attempt.flow.syns else attempt.flow.syn_acks[:1],
                 outcome=Outcome.NOTE,
                 need=attempt.need,
-                target=Target(attempt.host, attempt.address, "tcp", attempt.port),
+                target=Target(attempt.host, address, "tcp", port),
                 decisive=frames,
                 causes=[Cause("a transparent proxy", 30, text, "middlebox")],
             )
 
 
+def _first_opened(facts: Facts) -> dict[tuple[bytes, int], Attempt]:
+    """Address and port of each far service -> the first attempt at it that it accepted."""
+    found: dict[tuple[bytes, int], Attempt] = {}
+    for attempt in facts.attempts:
+        key = (attempt.address, attempt.port)
+        if attempt.transport == "tcp" and key not in found and is_public(attempt.address) and attempt.flow.syn_acks:
+            found[key] = attempt
+    return found
+
+
 def _too_near(facts: Facts, flow: Flow) -> tuple[str, list[int]] | None:
     answer = flow.syn_acks[0]
-    if hops_of(answer) > NEAR_HOPS or _farthest(facts) <= NEAR_HOPS + facts.params.ttl_delta:
+    far = _farthest(facts.traffic)
+    if hops_of(answer) > NEAR_HOPS or far.hops <= NEAR_HOPS + facts.params.ttl_delta:
         return None
-    far = next((p for p in _far_packets(facts) if hops_of(p) == _farthest(facts)), None)
-    frames = [answer.frame, *([far.frame] if far is not None else [])]
+    frames = [answer.frame, *([far.frame] if far.frame is not None else [])]
     return f"the SYN-ACK's TTL {answer.ttl} says {hops_of(answer)} hops, the address is public", frames
 
 
-def _too_soon(facts: Facts, address: bytes, port: int) -> tuple[str, list[int]] | None:
+def _too_soon(facts: Facts, times: _Times, port: int) -> tuple[str, list[int]] | None:
     """Whether the port answers in less than half the time that anything else at the address takes."""
-    times = _round_trips(facts, address)
     own = times.get(port)
     others = [t for key, t in times.items() if key != port]
     if own is None or not others:
@@ -221,20 +243,22 @@ def _too_soon(facts: Facts, address: bytes, port: int) -> tuple[str, list[int]] 
     return text, [own[1], fastest[1]]
 
 
-def _round_trips(facts: Facts, address: bytes) -> dict[int, tuple[int, int]]:
-    """Port (0 for pings) -> shortest time from question to answer of an address, and the frame of the answer."""
-    found: dict[int, tuple[int, int]] = {}
-    for flow in facts.outward_flows:
-        if flow.resp[0] == address:
-            pair = _first_answer(flow)
-            if pair is not None:
-                found[flow.resp[1]] = min(pair, found.get(flow.resp[1], pair))
-    pings = [
-        (p.reply.at.time_ns - p.request.at.time_ns, p.reply.at.frame)
-        for p in facts.pings
-        if p.reply is not None and p.request.at.dst == address
-    ]
-    return found | ({0: min(pings)} if pings else {})
+_Times = dict[int, tuple[int, int]]
+"""Port (0 for pings) -> shortest time from question to answer of an address, and the frame of the answer."""
+
+
+def _round_trips(facts: Facts) -> dict[bytes, _Times]:
+    """How soon each far address answered the device, where that is known of two ports or more."""
+    pings = [(p.request.at, p.reply.at) for p in facts.pings if p.reply is not None]
+    kinds = {f.resp for f in facts.outward_flows} | {(asked.dst, 0) for asked, _ in pings}
+    ports = Counter(address for address, _ in kinds)
+    times = [(f.resp, _first_answer(f)) for f in facts.outward_flows if ports[f.resp[0]] > 1 and is_public(f.resp[0])]
+    times += [((asked.dst, 0), (reply.time_ns - asked.time_ns, reply.frame)) for asked, reply in pings]
+    found: dict[bytes, _Times] = defaultdict(dict)
+    for (address, port), pair in times:
+        if pair is not None:
+            found[address][port] = min(pair, found[address].get(port, pair))
+    return found
 
 
 def _first_answer(flow: Flow) -> tuple[int, int] | None:

@@ -190,7 +190,7 @@ def no_router_advertisement(facts: Facts) -> Iterator[Fired]:
     """
     if facts.signature is None or facts.mac is None or not _lacks_address(facts):
         return
-    needs_ipv4 = facts.signature.address.dhcp == "required" or facts.dhcp or facts.traffic.arps_by_mac.get(facts.mac)
+    needs_ipv4 = facts.signature.address.dhcp == "required" or facts.dhcp or facts.traffic.arps_of(facts.mac)
     own = discovery_of(facts.traffic).solicitations.get(facts.mac, ())
     asked = [m.at for m in own if m.type == ROUTER_SOLICITATION]
     counted = facts.counted(asked, SOLICIT_WAIT_S)

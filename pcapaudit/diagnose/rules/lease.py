@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
@@ -13,6 +12,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import DhcpCycle
 from pcapaudit.model.addresses import BROADCAST_V4, ip_text, mac_text
 from pcapaudit.model.events import DhcpMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
@@ -13,6 +12,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.discovery import discovery_of, pair_neighbours
 from pcapaudit.model.addresses import ip_text, is_group_mac, is_public
 from pcapaudit.model.events import DhcpMessage, EapolFrame, IcmpMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Identification, Outcome, Stage
 
@@ -44,7 +44,7 @@ def silent(facts: Facts) -> Iterator[Fired]:
     is_expected = facts.signature is not None or facts.identification is Identification.ENGINEER
     if not is_expected or facts.host.frames or facts.visibility.is_proven:
         return
-    asked = [m.at for m in facts.traffic.arp if m.op == 1 and m.target_ip in facts.addresses]
+    asked = [m.at for m in facts.traffic.arp_requests_for(facts.addresses)]
     packets = [*asked, *(p for i in facts.flows for p in facts.traffic.flow(i).packets[:5] if p.dst in facts.addresses)]
     if not packets:
         return
@@ -203,8 +203,9 @@ def not_heard(facts: Facts) -> Iterator[Fired]:
 
 def _is_answered(facts: Facts) -> bool:
     """Whether anything shows that the device is heard: a frame to its MAC, or its own IP packets that go on."""
-    talks = any(is_public(f.resp[0]) and f.sent for f in facts.outward_flows)
-    return facts.visibility.received > 0 or talks or any(c.offers or c.ack is not None for c in facts.dhcp)
+    if facts.visibility.received > 0 or any(c.offers or c.ack is not None for c in facts.dhcp):
+        return True
+    return any(is_public(f.resp[0]) and f.sent for f in facts.outward_flows)
 
 
 def _is_same_wire(facts: Facts, packet: Packet) -> bool:
@@ -228,7 +229,7 @@ def _questions(facts: Facts) -> _Unheard | None:
             served.setdefault(m.sender_ip, m.at)
     for question in facts.arps:
         counted = facts.counted([m.at for m in question.requests], ARP_WAIT_S)
-        if counted and not question.replies and question.target in served:
+        if counted and not question.is_answered and question.target in served:
             what = f"{len(counted)} ARP for {ip_text(question.target)}"
             return _Unheard(what, tuple(counted), served[question.target])
     return None

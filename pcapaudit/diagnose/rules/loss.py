@@ -15,6 +15,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.udp import datagram_attempts
 from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
+from pcapaudit.flows.rows import closed_windows
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
@@ -51,20 +52,29 @@ def path_loss(facts: Facts) -> Iterator[Fired]:
         return
     needed = [a for a in facts.attempts if a.need.required and a.need.direction == "out"]
     flows = [a.flow for a in needed if a.transport == "tcp" and a.flow.is_established]
-    for who, sides in (("device", [f.sent_data for f in flows]), ("server", [f.received_data for f in flows])):
-        once = [_without_copies(data, ns(facts.params.dup_window)) for data in sides]
-        lost = [p for f, data in zip(flows, once, strict=True) for p in _repaired(f, data)]
-        total = sum(len(data) for data in sides)
-        if (
-            total >= MIN_SEGMENTS
-            and len(lost) >= MIN_LOST
-            and len(lost) > LOSS_SHARE * total
-            and _is_spread(lost, flows)
-        ):
+    for who in ("device", "server"):
+        lost, total = _lost_segments(facts, flows, is_device=who == "device")
+        if len(lost) >= MIN_LOST and len(lost) > LOSS_SHARE * total and _is_spread(lost, flows):
             yield _loss(facts, lost, f"{len(lost)} of {total} data segments of the {who} had to be sent again")
             return
     if not facts.is_lossy and facts.sees_inbound:
         yield from _datagram_loss(facts)
+
+
+def _lost_segments(facts: Facts, flows: Sequence[Flow], *, is_device: bool) -> tuple[list[Packet], int]:
+    """What one side had to send again on these flows, and how many data segments it sent; nothing where these are few.
+
+    Most sides repeat next to nothing, as the scan has counted: then there is no need to read them.
+    """
+    repeats = sum((f.orig_side if is_device else f.resp_side).retransmissions for f in flows)
+    if repeats < MIN_LOST:
+        return [], 0
+    sides = [(f, f.sent_data if is_device else f.received_data) for f in flows]
+    total = sum(len(data) for _, data in sides)
+    if total < MIN_SEGMENTS:
+        return [], total
+    once = ((f, _without_copies(data, ns(facts.params.dup_window))) for f, data in sides)
+    return [p for f, data in once for p in _repaired(f, data)], total
 
 
 def _without_copies(data: Sequence[Packet], window_ns: int) -> list[Packet]:
@@ -219,10 +229,11 @@ def zero_window(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: nothing; restart the device, or tell the vendor.
     """
+    closed_flows = closed_windows(facts.traffic)
     for attempt in facts.attempts:
-        if attempt.transport != "tcp":
-            continue
         flow = attempt.flow
+        if attempt.transport != "tcp" or not closed_flows[flow.index]:
+            continue
         sides = (
             (("device", flow.sent), ("server", flow.received))
             if attempt.need.direction == "out"

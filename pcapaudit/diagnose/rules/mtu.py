@@ -13,6 +13,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.stuck import MIN_REPEATS, WRAP, Stuck, size_limit, stopped_stage, tcp_attempts
 from pcapaudit.flows.flow import ACK, RST, SYN, Flow
+from pcapaudit.flows.rows import LARGE, lagging_flows
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet
 from pcapaudit.model.words import Outcome, Stage
@@ -41,7 +42,9 @@ def mtu_blackhole(facts: Facts) -> Iterator[Fired]:
         limit = size_limit(facts, need)
         if limit is not None:
             yield _outbound_limit(facts, *limit)
-        holes = [(a, h) for a in tcp_attempts(facts, need) for h in (_hole(a.flow),) if h is not None]
+        behind = lagging_flows(facts.traffic)
+        lacking = [a for a in tcp_attempts(facts, need) if behind[a.flow.index]]
+        holes = [(a, h) for a in lacking for h in (_hole(a.flow),) if h is not None]
         if len(holes) >= MIN_HOLES:
             yield _inbound_limit(facts, holes)
         yield from _too_big(facts, need)
@@ -75,7 +78,7 @@ def _hole(flow: Flow) -> tuple[Packet, Packet] | None:
     beyond: Packet | None = None
     for p in flow.received:
         ahead = distance(p.seq, expected)
-        if ahead > 1000 and not p.flags & RST:
+        if ahead > LARGE and not p.flags & RST:
             beyond = beyond or p
         elif p.payload_len and ahead <= 0:
             expected = max((p.seq + p.payload_len) % WRAP, expected, key=lambda s: distance(s, expected))
@@ -83,7 +86,7 @@ def _hole(flow: Flow) -> tuple[Packet, Packet] | None:
     if beyond is None or not acks or any(distance(p.ack, expected) > 0 for p in acks):
         return None
     after = [p for p in acks if p.frame > beyond.frame]
-    return (after[-1], beyond) if after and distance(beyond.seq, expected) > 1000 else None
+    return (after[-1], beyond) if after and distance(beyond.seq, expected) > LARGE else None
 
 
 def _inbound_limit(facts: Facts, holes: Sequence[tuple[Attempt, tuple[Packet, Packet]]]) -> Fired:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from dataclasses import field
+from itertools import groupby, islice, pairwise, takewhile
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -19,6 +19,7 @@ from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.flows.flow import FIN, RST, SYN, Flow
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet, TlsAlert, TlsClientHello, TlsRecords
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
@@ -38,6 +39,8 @@ STABLE_S = 60.0
 REPEAT_NS = ns(0.2)
 MIN_REPORTS = 5
 """Reports needed before their interval is believed."""
+REPORT_NS = ns(1.0)
+"""What comes this soon after another packet belongs to the same report."""
 SILENT_FACTOR = 3
 
 
@@ -65,38 +68,47 @@ def idle_times(facts: Facts, need: Need) -> IdleTimes:
         facts: The device.
         need: The need whose TCP connections are looked at.
     """
-    attempts = lasting_attempts(facts, need)
-    result = IdleTimes()
-    for attempt in attempts:
-        loss, survived = _idle_of(facts, attempt)
-        result.survived_ns = max(result.survived_ns, survived)
-        if len(result.losses) >= MAX_LOSSES:
-            continue
-        renewed = _renewed(attempts, attempt, loss[1][-1].time_ns) if loss is not None else None
-        if loss is not None and renewed is not None:
-            result.losses.append(IdleLoss(attempt, loss[0], loss[1], renewed))
-    result.losses = [
-        x for x in result.losses if x.gap_ns > result.survived_ns and x.gap_ns >= ns(facts.params.idle_gap)
-    ]
-    return result
+    ends = [(a, _lost_end(facts, a.flow)) for a in lasting_attempts(facts, need)]
+    losses = [x for x in islice(_losses(ends), MAX_LOSSES) if x.gap_ns >= ns(facts.params.idle_gap)]
+    if not losses:
+        return IdleTimes()
+    survived = max(_survived_ns(a.flow, dead) for a, dead in ends)
+    return IdleTimes(survived, [x for x in losses if x.gap_ns > survived])
 
 
-def _idle_of(facts: Facts, attempt: Attempt) -> tuple[tuple[int, list[Packet]] | None, int]:
-    """(idle time, packets) after which the flow was dead, and the longest idle time that it survived."""
-    flow = attempt.flow
-    dead = dead_end(flow) or _near_reset(facts, flow)
-    end = dead[0].frame if dead else None
-    alive = [p for p in flow.packets if end is None or p.frame < end]
-    pauses = [b.time_ns - a.time_ns for a, b in pairwise(alive) if _was_answered(flow, b)]
-    survived = max(pauses, default=0)
-    return ((dead[0].time_ns - alive[-1].time_ns, dead) if dead and alive else None), survived
+def _lost_end(facts: Facts, flow: Flow) -> list[Packet]:
+    """The packets that show a flow dead from the first of them on; [] while it lives."""
+    return dead_end(flow) or _near_reset(facts, flow) or []
+
+
+def _losses(ends: Sequence[tuple[Attempt, list[Packet]]]) -> Iterator[IdleLoss]:
+    """Connections that were dead after a pause and were made anew at once."""
+    attempts = [a for a, _ in ends]
+    for attempt, dead in ((a, dead) for a, dead in ends if dead):
+        before = _packets_before(attempt.flow, dead[0])
+        renewed = _renewed(attempts, attempt, dead[-1].time_ns) if before else None
+        if renewed is not None:
+            yield IdleLoss(attempt, dead[0].time_ns - before[-1].time_ns, dead, renewed)
+
+
+def _packets_before(flow: Flow, packet: Packet) -> Sequence[Packet]:
+    return flow.packets[: bisect_left(flow.packets, packet.frame, key=lambda p: p.frame)]
+
+
+def _survived_ns(flow: Flow, dead: Sequence[Packet]) -> int:
+    """The longest idle time of a flow after which it lived on."""
+    alive = _packets_before(flow, dead[0]) if dead else flow.packets
+    return max((b.time_ns - a.time_ns for a, b in pairwise(alive) if _was_answered(flow, b)), default=0)
 
 
 def _was_answered(flow: Flow, packet: Packet) -> bool:
     """Whether the flow lived on at this packet: the far side sent it, or it did not stay the last word."""
     if not flow.is_from_orig(packet):
         return not packet.flags & RST
-    return any(p.frame > packet.frame and not p.flags & RST for p in flow.received[-1:]) or not flow.received
+    if not flow.received:
+        return True
+    last = flow.received[-1]
+    return last.frame > packet.frame and not last.flags & RST
 
 
 def dead_end(flow: Flow) -> list[Packet] | None:
@@ -105,8 +117,11 @@ def dead_end(flow: Flow) -> list[Packet] | None:
     A keep-alive probe (sequence number one below the next, length 0 or 1, RFC 9293, 3.8.4) counts like data.
     """
     last_in = flow.received[-1].frame if flow.received else 0
-    tail = [p for p in flow.sent if p.frame > last_in and not p.flags & (SYN | RST | FIN)]
-    probes = _probes(flow, {p.frame for p in tail})
+    unheard = takewhile(lambda p: p.frame > last_in, reversed(flow.sent))
+    tail = {p.frame for p in unheard if not p.flags & (SYN | RST | FIN)}
+    if len(tail) <= MIN_REPEATS:
+        return None
+    probes = _probes(flow, tail)
     if not flow.received:
         # One direction only: the first packet that is repeated three times marks the end.
         probes = _repeated(probes)
@@ -157,8 +172,8 @@ def _near_reset(facts: Facts, flow: Flow) -> list[Packet] | None:
 
 def _rested(flow: Flow, packet: Packet, least_s: float) -> bool:
     """Whether the flow was idle for so long before a packet; only then is the reset worth a judgement."""
-    before = bisect_left(flow.packets, packet.frame, key=lambda p: p.frame)
-    return before > 0 and packet.time_ns - flow.packets[before - 1].time_ns >= ns(least_s)
+    before = _packets_before(flow, packet)
+    return bool(before) and packet.time_ns - before[-1].time_ns >= ns(least_s)
 
 
 def _renewed(attempts: Sequence[Attempt], lost: Attempt, since_ns: int) -> Attempt | None:
@@ -354,12 +369,11 @@ def _is_own_way(attempt: Attempt) -> bool:
 def _is_complete(attempt: Attempt) -> bool:
     """Whether the last request of the device was answered before the end."""
     flow = attempt.flow
-    if not flow.answered_bytes or not flow.sent_data:
+    end, answer = flow.closed_at, flow.last_answer
+    if not flow.answered_bytes or answer is None:
         return False
-    end = flow.closed_at
-    asked = [p for p in flow.sent_data if end is None or p.frame < end.frame]
-    last = flow.received_data[-1] if flow.received_data else flow.last_answer
-    return bool(asked) and last is not None and last.frame > asked[-1].frame
+    asked = next((p for p in reversed(flow.sent_data) if end is None or p.frame < end.frame), None)
+    return asked is not None and answer.frame > asked.frame
 
 
 def _lives(lives: Sequence[int]) -> str:
@@ -390,10 +404,10 @@ def _flap_causes(run: Sequence[Attempt], lives: Sequence[int]) -> list[Cause]:
 
 def _server_reset(flow: Flow) -> Packet | None:
     """The responder's reset that ended an established flow, before any FIN."""
-    reset = next((p for p in flow.received if p.flags & RST), None)
-    if reset is None or flow.closed_at is not reset or not flow.is_established:
+    end = flow.closed_at
+    if end is None or not end.flags & RST or flow.is_from_orig(end):
         return None
-    return reset
+    return end if flow.is_established else None
 
 
 def unwanted_reset(attempt: Attempt, need: Need) -> Packet | None:
@@ -427,19 +441,16 @@ def silent_after_ok(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: nothing; look at the device.
     """
+    quiet_ns = facts.end_ns - facts.host.last_ns
+    watched_ns = min(quiet_ns, facts.others_last_ns - facts.host.last_ns)
     answered = [a for a in facts.attempts if a.answered_ns is not None]
-    reports = sorted((p for a in answered for p in a.flow.sent_data), key=lambda p: p.time_ns)
-    starts = [
-        p
-        for prev, p in zip([None, *reports], reports, strict=False)
-        if prev is None or p.time_ns - prev.time_ns > ns(1.0)
-    ]
+    if not answered or watched_ns <= SILENT_FACTOR * REPORT_NS:
+        return
+    starts = _report_starts(answered)
     pauses = [b.time_ns - a.time_ns for a, b in pairwise(starts)]
     if len(starts) < MIN_REPORTS or max(pauses) > (1 + LIKE) * min(pauses):
         return
-    quiet_ns = facts.end_ns - facts.host.last_ns
-    witness = max((h.last_ns for h in facts.hosts if h is not facts.host), default=0)
-    if quiet_ns <= SILENT_FACTOR * max(pauses) or witness - facts.host.last_ns <= SILENT_FACTOR * max(pauses):
+    if watched_ns <= SILENT_FACTOR * max(pauses):
         return
     yield facts.finding(
         "SILENT-AFTER-OK",
@@ -450,3 +461,10 @@ def silent_after_ok(facts: Facts) -> Iterator[Fired]:
         outcome=Outcome.UNDECIDABLE,
         independent=len(starts),
     )
+
+
+def _report_starts(attempts: Sequence[Attempt]) -> list[Packet]:
+    """The first packet of each report, in order of time."""
+    reports = sorted((p for a in attempts for p in a.flow.sent_data), key=lambda p: p.time_ns)
+    starts = reports[:1]
+    return starts + [b for a, b in pairwise(reports) if b.time_ns - a.time_ns > REPORT_NS]

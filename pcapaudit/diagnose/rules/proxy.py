@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -19,6 +18,7 @@ from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Stage
 
 REFUSED_FROM = 400

@@ -87,10 +87,11 @@ def _likeliest(resets: Sequence[Reset]) -> ResetVerdict:
 
 def _broken(facts: Facts, need: Need) -> list[Reset]:
     """Established connections of a need that a reset of the server's side broke, those lost when idle left out."""
-    idle = {x.attempt.flow.index for x in idle_times(facts, need).losses}
-    lasting = [a for a in lasting_attempts(facts, need) if a.flow.index not in idle]
+    lasting = lasting_attempts(facts, need)
     resets = [(a, r) for a in lasting for r in (unwanted_reset(a, need),) if r is not None]
-    return [(a, r, judge_reset(facts, a.flow, r)) for a, r in resets[:MAX_LOSSES]]
+    idle = {x.attempt.flow.index for x in idle_times(facts, need).losses} if resets else set()
+    broken = [(a, r) for a, r in resets if a.flow.index not in idle]
+    return [(a, r, judge_reset(facts, a.flow, r)) for a, r in broken[:MAX_LOSSES]]
 
 
 @rule("TCP-RST-MIDSTREAM", stage=Stage.PERSIST, outcomes="Fdn", evidence=Evidence.STATISTICAL)

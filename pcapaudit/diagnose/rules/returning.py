@@ -22,9 +22,9 @@ from pcapaudit.diagnose.stuck import (
     is_first_after_change,
     is_first_data,
     is_unanswered_start,
+    repeated_segment,
     size_limit,
     stopped_stage,
-    stuck_segment,
     tcp_attempts,
 )
 from pcapaudit.diagnose.twins import answer_outside, twins_of
@@ -105,7 +105,7 @@ def _with(cause: Cause, causes: Sequence[Cause]) -> list[Cause]:
 
 def swallowed_starts(facts: Facts, need: Need) -> list[tuple[Attempt, Stuck]]:
     """Connections whose first data (or first after a change of protocol) was repeated in vain."""
-    found = [(a, s) for a in tcp_attempts(facts, need) for s in (stuck_segment(a.flow),) if s is not None and s.repeats]
+    found = [(a, s) for a in tcp_attempts(facts, need) for s in (repeated_segment(a.flow),) if s is not None]
     return [(a, s) for a, s in found if _is_start(a, s.first) and not any(p.flags & RST for p in a.flow.received)]
 
 
@@ -214,7 +214,7 @@ def ack_only(facts: Facts) -> Iterator[Fired]:
     for need in facts.needs:
         if not need.expects_answer:
             continue
-        attempts = [a for a in tcp_attempts(facts, need) if a.flow.is_established and a.flow.sent_data and _is_plain(a)]
+        attempts = [a for a in tcp_attempts(facts, need) if a.flow.is_established and _is_plain(a) and a.flow.sent_data]
         mute = [a for a in attempts if _is_mute(facts, a)]
         patient = [a for a in mute if facts.has_waited(_acked_at(a).time_ns, ANSWER_WAIT_S)]
         if len(mute) < 2 and not patient:
@@ -244,12 +244,12 @@ def _is_plain(attempt: Attempt) -> bool:
 def _is_mute(facts: Facts, attempt: Attempt) -> bool:
     """Whether the server acknowledged all data, said nothing, and had the time to."""
     flow = attempt.flow
+    if flow.gave_up is None and (flow.answered_bytes or flow.received_data):
+        return False
     if flow.unacked_data or flow.acked_sent is None or any(p.flags & RST for p in flow.received):
         return False
     if flow.gave_up is not None:
         return True
-    if flow.answered_bytes or flow.received_data:
-        return False
     return flow.closed_at is not None or facts.has_waited(_acked_at(attempt).time_ns, ANSWER_WAIT_S)
 
 
@@ -305,7 +305,8 @@ def not_delivered(facts: Facts) -> Iterator[Fired]:
         open_twice = [a for a in tcp_attempts(facts, need) if is_outside and is_repeated_handshake(a.flow)]
         if open_twice:
             yield _repeated_handshakes(facts, open_twice)
-        deaf = [(a, d) for a in tcp_attempts(facts, need) for d in (_deaf_repeats(a.flow),) if len(d) >= MIN_REPEATS]
+        repeating = [a for a in tcp_attempts(facts, need) if _may_be_deaf(a.flow)]
+        deaf = [(a, d) for a in repeating for d in (_deaf_repeats(a.flow),) if len(d) >= MIN_REPEATS]
         if deaf:
             attempts = [a for a, _ in deaf]
             yield facts.finding(
@@ -417,6 +418,11 @@ def _is_answered_once(attempt: Attempt) -> bool:
 def _moves_on(attempt: Attempt, following: Attempt) -> bool:
     """Whether the device left for another server after the answer had come."""
     return following.address != attempt.address and following.began_ns > attempt.flow.received[0].time_ns
+
+
+def _may_be_deaf(flow: Flow) -> bool:
+    """Whether the originator repeats data at all, as far as the scan saw them; only then is the flow worth reading."""
+    return flow.orig_side.retransmissions > 0 or flow.resp_side.unseen_acks > 0
 
 
 def _deaf_repeats(flow: Flow) -> list[Packet]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
+
+import numpy as np
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import registered_domain
@@ -15,8 +16,11 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.persist import lasting_attempts
 from pcapaudit.flows.flow import RST, Flow
+from pcapaudit.flows.rows import ttl_spans
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_public, mac_text
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import readable
 from pcapaudit.model.words import Outcome, Stage
 
@@ -25,6 +29,7 @@ MAX_FLOWS, MAX_PACKETS = 500, 2000
 MAX_MOVES = 20
 RTT_FACTOR = 2
 """Change of the round-trip time that goes with another way (catalogue, PATH-SWITCH)."""
+MIN_SERVERS = 2
 MIN_SEEN = 2
 """Packets that must agree on a distance; one may have strayed."""
 RENEWED_S = 120.0
@@ -96,7 +101,7 @@ def _router_moves(facts: Facts) -> list[Move]:
     """Times when the device's far packets begin to go to another MAC that owns the gateway's address, too."""
     if facts.gateway is None:
         return []
-    owners = {m.sender_mac for m in facts.traffic.arps_from(facts.gateway)}
+    owners = facts.traffic.arp_owners.get(facts.gateway, frozenset())
     if len(owners) < MIN_SEEN:
         return []
     far = sorted((p for f in _far_flows(facts) for p in f.sent[:MAX_PACKETS]), key=lambda p: p.frame)
@@ -129,9 +134,13 @@ class _Shift:
 
 def _distance_moves(facts: Facts) -> list[Move]:
     """The moment at which two unrelated servers come from another distance, both slower or both faster."""
+    unsteady = _unsteady(facts.traffic, facts.params.ttl_delta)
+    if len(unsteady) < MIN_SERVERS:
+        return []
     by_address: dict[bytes, list[Flow]] = defaultdict(list)
     for flow in (*_far_flows(facts), *_flows_of_others(facts)):
-        by_address[flow.resp[0]].append(flow)
+        if flow.resp[0] in unsteady:
+            by_address[flow.resp[0]].append(flow)
     moved = [(a, flows) for a, flows in by_address.items() if _has_moved(facts, a, flows)]
     shifts = [s for address, flows in moved for s in (_shift(facts, address, flows),) if s is not None]
     for one, other in combinations(shifts[:MAX_MOVES], 2):
@@ -148,6 +157,17 @@ def _distance_moves(facts: Facts) -> list[Move]:
     return []
 
 
+def _unsteady(traffic: Traffic, least: float) -> frozenset[bytes]:
+    """Public addresses whose packets came from different distances at all; found once per capture."""
+    known: dict[float, frozenset[bytes]] = traffic.memo.setdefault("unsteady", {})
+    if least not in known:
+        spans = ttl_spans(traffic)
+        # Where the table was full it does not tell of every address.
+        far = (a for a in traffic.flows_by_address if is_public(a) and (spans is None or spans.get(a, 0) >= least))
+        known[least] = frozenset(far)
+    return known[least]
+
+
 def _flows_of_others(facts: Facts) -> list[Flow]:
     """Far flows of the site's other hosts, read only where a lasting connection of the device was replaced."""
     lasting = [a for need in facts.needs for a in lasting_attempts(facts, need)]
@@ -161,13 +181,12 @@ def _flows_of_others(facts: Facts) -> list[Flow]:
 
 def _has_moved(facts: Facts, address: bytes, flows: Sequence[Flow]) -> bool:
     """Whether packets of an address came from different distances at all, by the flow table alone."""
-    ttls: list[int] = []
-    for flow in flows:
-        side = "a" if facts.traffic.ends(flow.index)[0] == address else "b"
-        row = facts.traffic.result.flows[flow.index]
-        if row[f"{side}_pkts"]:
-            ttls += [int(row[f"{side}_ttl_min"]), int(row[f"{side}_ttl_max"])]
-    return bool(ttls) and max(ttls) - min(ttls) >= facts.params.ttl_delta
+    own = facts.traffic.result.flows[[f.index for f in flows]]
+    is_from_a = np.array([facts.traffic.ends(f.index)[0] == address for f in flows])
+    spoke = np.where(is_from_a, own["a_pkts"], own["b_pkts"]) > 0
+    least = np.where(is_from_a, own["a_ttl_min"], own["b_ttl_min"])[spoke]
+    most = np.where(is_from_a, own["a_ttl_max"], own["b_ttl_max"])[spoke]
+    return bool(len(most)) and int(most.max()) - int(least.min()) >= facts.params.ttl_delta
 
 
 def _shift(facts: Facts, address: bytes, flows: Sequence[Flow]) -> _Shift | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pcapaudit.diagnose import ipv6
 from pcapaudit.diagnose.facts import Facts
@@ -15,6 +14,7 @@ from pcapaudit.diagnose.unserved import unoffered
 from pcapaudit.flows.hosts import Host
 from pcapaudit.model.addresses import ip_text, is_link_local, is_private
 from pcapaudit.model.events import Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 MIN_OTHERS = 2
@@ -67,14 +67,14 @@ def wrong_vlan(facts: Facts) -> Iterator[Fired]:
 
 def _stuck_packets(facts: Facts) -> list[Packet]:
     """What the device asked in vain for an address or for its neighbours; empty when anything reaches it."""
-    if facts.mac is None or ipv6.works(facts) or any(f.received for f in facts.outward_flows):
+    if facts.mac is None or any(f.received for f in facts.outward_flows) or ipv6.works(facts):
         return []
     asked = [p for _, counted in unoffered(facts) for p in counted]
     if len(asked) >= facts.params.dhcp_min_tries:
         return asked
-    silent = [q for q in facts.arps if not q.replies]
+    silent = [q for q in facts.arps if not q.is_answered]
     tries = [p for q in silent for p in facts.counted([m.at for m in q.requests], ARP_WAIT_S)]
-    return tries if len(tries) >= facts.params.arp_min_tries and not any(q.replies for q in facts.arps) else []
+    return tries if len(tries) >= facts.params.arp_min_tries and not any(q.is_answered for q in facts.arps) else []
 
 
 def _by_port(facts: Facts) -> _Sign | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from pcapaudit.diagnose.attempts import Attempt
@@ -20,6 +19,7 @@ from pcapaudit.diagnose.rules.persist import is_even
 from pcapaudit.diagnose.silence import by_service
 from pcapaudit.model.addresses import is_public
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet, WebsocketFrame
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 

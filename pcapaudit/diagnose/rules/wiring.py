@@ -7,7 +7,6 @@ dozen, and a capture proves either by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +19,7 @@ from pcapaudit.flows.flow import Flow
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_virtual_router_mac, mac_text
 from pcapaudit.model.events import ArpMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 LOOP_COPIES, LOOP_S = 500, 1.0
@@ -130,8 +130,7 @@ def gateway_conflict(facts: Facts) -> Iterator[Fired]:
     """
     if facts.gateway is None:
         return
-    said = [m for m in facts.traffic.arps_from(facts.gateway) if not is_virtual_router_mac(m.sender_mac)]
-    turns = [(a, b) for a, b in pairwise(said) if a.sender_mac != b.sender_mac]
+    said, turns = _claims_on(facts.traffic, facts.gateway)
     if len(turns) < ALTERNATIONS:
         return
     lost, has_way_out = _lost_at(facts, {m.sender_mac for m in said})
@@ -148,6 +147,18 @@ def gateway_conflict(facts: Facts) -> Iterator[Fired]:
         began_ns=_latest(lost, turns),
         causes=[Cause("another box has the gateway's address", 35, f"{len(turns)} changes of the owner")],
     )
+
+
+_Claims = tuple[Sequence[ArpMessage], Sequence[tuple[ArpMessage, ArpMessage]]]
+
+
+def _claims_on(traffic: Traffic, gateway: bytes) -> _Claims:
+    """Who said that a gateway's address is his, and each change from one to the other; found once per capture."""
+    known: dict[bytes, _Claims] = traffic.memo.setdefault("gateway_claims", {})
+    if gateway not in known:
+        said = [m for m in traffic.arps_from(gateway) if not is_virtual_router_mac(m.sender_mac)]
+        known[gateway] = said, [(a, b) for a, b in pairwise(said) if a.sender_mac != b.sender_mac]
+    return known[gateway]
 
 
 def _lost_at(facts: Facts, owners: set[bytes]) -> tuple[list[Flow], bool]:
