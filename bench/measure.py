@@ -7,6 +7,34 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+_LAUNCH = Path(__file__).with_name("launch.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run, and the exit statuses with which it has done its work."""
+
+    words: Sequence[str]
+    fine: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When to stop.
+
+    Attributes:
+        rounds: How often a command runs at most.
+        total_s: A command that has taken so long in all is not run again.
+        limit_s: A command is ended after this time.
+        limit_bytes: A command is ended when it and what it started take more memory.
+    """
+
+    rounds: int = 3
+    total_s: float = 20.0
+    limit_s: float = 180.0
+    limit_bytes: int = 6_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,63 +43,58 @@ class Measure:
 
     Attributes:
         seconds: Wall-clock time of its fastest round.
-        cpu_s: Processor time of that round, all threads.
-        peak_bytes: Highest resident memory of any round, of its largest process.
+        cpu_s: Processor time of that round, all threads and processes.
+        peak_bytes: Highest resident memory of any round: of the process, or of all it started together.
+        was_ended: It reached a limit: all figures are lower bounds.
     """
 
     seconds: float
     cpu_s: float
     peak_bytes: int
+    was_ended: bool = False
 
 
-def measure_all(commands: Mapping[str, Sequence[str]], rounds: int, *, cpus: int | None = None) -> dict[str, Measure]:
+def measure_all(commands: Mapping[str, Command], patience: Patience, *, cpus: int | None = None) -> dict[str, Measure]:
     """Let the commands take turns, round by round.
 
     Args:
         commands: Name -> command.
-        rounds: How often each runs.
+        patience: When to stop.
         cpus: Processors that each may use; None for all.
 
     Returns:
-        A measure for each command that ended well each time; the others are named on the screen.
+        A measure for each command that did not fail; the others are named on the screen.
     """
     found: dict[str, list[Measure]] = {name: [] for name in commands}
-    for number in range(rounds):
-        for name, words in commands.items():
-            measure = _run(words, cpus) if len(found[name]) == number else None
-            if measure is not None:
+    failed: set[str] = set()
+    for _ in range(patience.rounds):
+        for name, command in commands.items():
+            if name in failed or _is_enough(found[name], patience):
+                continue
+            measure = _run(command, patience, cpus)
+            if measure is None:
+                failed.add(name)
+            else:
                 found[name].append(measure)
-            print(f"  {name:24}" + (f"{measure.seconds:8.2f} s" if measure else "    failed"), flush=True)
-    return {name: _best(runs) for name, runs in found.items() if len(runs) == rounds}
+            print(f"  {name:26}" + (f"{measure.seconds:8.2f} s" if measure else "    failed"), flush=True)
+    return {name: _best(runs) for name, runs in found.items() if name not in failed}
+
+
+def _is_enough(runs: Sequence[Measure], patience: Patience) -> bool:
+    return any(run.was_ended for run in runs) or sum(run.seconds for run in runs) > patience.total_s
 
 
 def _best(runs: Sequence[Measure]) -> Measure:
     fastest = min(runs, key=lambda run: run.seconds)
-    return Measure(fastest.seconds, fastest.cpu_s, max(run.peak_bytes for run in runs))
+    was_ended = any(run.was_ended for run in runs)
+    return Measure(fastest.seconds, fastest.cpu_s, max(run.peak_bytes for run in runs), was_ended)
 
 
-def _run(words: Sequence[str], cpus: int | None) -> Measure | None:
+def _run(command: Command, patience: Patience, cpus: int | None) -> Measure | None:
     pinned = ["taskset", "-c", f"0-{cpus - 1}"] if cpus else []
-    # The system counts as a process' memory what it had before it became another program: so a small one starts it.
-    done = subprocess.run([sys.executable, "-IS", "-c", _LAUNCH, *pinned, *words], capture_output=True, check=True)
-    seconds, cpu_s, peak_kib, status = json.loads(done.stdout)
-    # An audit that finds no device has done its work, too (report contract).
-    return Measure(seconds, cpu_s, peak_kib * 1024) if status in (0, 3) else None
-
-
-_LAUNCH = """
-import os, sys, time
-begin = time.perf_counter()
-child = os.fork()
-if not child:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for handle in (0, 1, 2):
-        os.dup2(nothing, handle)
-    try:
-        os.execvp(sys.argv[1], sys.argv[1:])
-    finally:
-        os._exit(127)
-_, status, usage = os.wait4(child, 0)
-cpu_s = usage.ru_utime + usage.ru_stime
-print([time.perf_counter() - begin, cpu_s, usage.ru_maxrss, os.waitstatus_to_exitcode(status)])
-"""
+    launch = [sys.executable, "-IS", str(_LAUNCH), str(patience.limit_s), str(patience.limit_bytes)]
+    done = subprocess.run([*launch, *pinned, *command.words], capture_output=True, check=True)
+    answer = json.loads(done.stdout)
+    if not answer["was_ended"] and answer["status"] not in command.fine:
+        return None
+    return Measure(answer["seconds"], answer["cpu_s"], answer["peak_bytes"], answer["was_ended"])

@@ -163,9 +163,9 @@ class Probe:
     def _find_contact(self, subject: Subject, known: NameTest) -> Evidence | None:
         sign = self._sign
         for contact in self._contacts(subject):
-            if not (self._has_shape or sign.is_inbound) and _is_foreign(contact, known):
-                continue
             if sign.addresses and not self._is_hinted(contact.address):
+                continue
+            if not (self._has_shape or sign.is_inbound) and _is_foreign(contact, known):
                 continue
             kind = Identification.SHAPE if self._has_shape else Identification.ADDRESS
             is_complete = bool(sign.addresses and sign.ports)

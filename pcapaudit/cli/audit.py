@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pcapaudit.cli.output import choose_look, write_note, write_result
-from pcapaudit.cli.progress import Progress, ProgressLines
+from pcapaudit.cli.progress import ProgressLine, ProgressLines
 from pcapaudit.cli.status import FAIL_ON, choose_status
 from pcapaudit.cli.values import read_moment, read_numbers, read_pairs
 from pcapaudit.engine import run
@@ -69,6 +69,12 @@ Exit status:
 @click.option("--until", "until_ns", metavar="T", callback=read_moment, help="Leave out frames after this time.")
 @click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
 @click.option(
+    "--max-flows",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Keep at most N conversations; later ones are counted, not judged.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice(FAIL_ON),
     default=Verdict.FAILED.value,
@@ -100,7 +106,7 @@ def command(
     SOURCE is a capture file (pcap or pcapng, also compressed), a folder of them, or - for
     standard input. Files that follow each other in time are taken as one capture.
     """
-    with ProgressLines() if told == "json" else Progress() as progress:
+    with ProgressLines() if told == "json" else ProgressLine() as progress:
         report = run.audit(sources, AuditOptions(**wishes), progress)
     _write_notes(report, is_told=form == "text" and output is None)
     write_result([render(report, form, choose_look(output, colour))], output)

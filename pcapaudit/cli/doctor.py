@@ -7,7 +7,6 @@ import platform
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from pcapaudit.cli.output import choose_look, write_result
 from pcapaudit.cli.products import load_products
 from pcapaudit.cli.status import FINE, UNUSABLE
 from pcapaudit.model.errors import SignatureError
+from pcapaudit.model.records import dataclass
 from pcapaudit.report.escape import make_ascii, make_visible
 from pcapaudit.report.layout import hang
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 
 from pcapaudit.cli.output import write_result
-from pcapaudit.cli.progress import Progress
+from pcapaudit.cli.progress import ProgressLine
 from pcapaudit.engine import run
 from pcapaudit.report.escape import make_visible, quote_cell
 
@@ -35,7 +35,7 @@ def command(sources: tuple[str, ...], form: str, output: str | None) -> None:
     Columns mean what Zeek's conn.log means by the same names; community_id joins the line with
     other tools. An empty cell (null in JSON) is unknown.
     """
-    with Progress() as progress:
+    with ProgressLine() as progress:
         records = run.flow_records(sources, progress)
         write_result(_write_csv(records) if form == "csv" else _write_lines(records), output)
 

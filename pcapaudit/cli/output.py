@@ -30,10 +30,11 @@ def choose_look(target: str | None, colour: str) -> Look:
     if target not in (None, _STDOUT):
         return Look(has_colour=colour == "always")
     auto = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Look(is_unicode=_can_show(_MARKS, sys.stdout), has_colour=colour == "always" or (colour == "auto" and auto))
+    return Look(is_unicode=can_show(_MARKS, sys.stdout), has_colour=colour == "always" or (colour == "auto" and auto))
 
 
-def _can_show(text: str, stream: TextIO) -> bool:
+def can_show(text: str, stream: TextIO) -> bool:
+    """Whether the encoding of a stream has these characters."""
     try:
         text.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -59,10 +60,14 @@ def _write_stdout(pieces: Iterable[str]) -> None:
     encoding = sys.stdout.encoding or "ascii"
     try:
         for piece in pieces:
-            sys.stdout.write(piece.encode(encoding, "backslashreplace").decode(encoding))
+            sys.stdout.write(piece if piece.isascii() else piece.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
+    except KeyboardInterrupt:
+        # Else Python's own flush at the end waits for the reader who kept this waiting.
+        _silence_stdout()
+        raise
 
 
 def _silence_stdout() -> None:

@@ -178,6 +178,8 @@ class Binder:
             for member, endpoint in enumerate(need.endpoints)
             if endpoint.app not in SPECIAL_APPS
         ]
+        self._by_port: dict[tuple[str, int], list[tuple[Need, int]]] = {}
+        self._by_name: dict[tuple[int, tuple[str, ...]], tuple[int, str] | None] = {}
         self._told = {a: sorted((p.time_ns, name) for name, p in found) for a, found in (told or {}).items()}
 
     def attempts(self, flows: Sequence[int], addresses: frozenset[bytes]) -> list[Attempt]:
@@ -258,42 +260,56 @@ class Binder:
         return False
 
     def _bind(self, flow: Flow, events: Sequence[Event], direction: str) -> tuple[Need, int, str | None] | None:
-        names = self._names_of(flow, events)
         tunnel = proxied_to(events)
         port = flow.resp[1] if tunnel is None else tunnel[1]
-        best: tuple[int, Need, int, str | None] | None = None
-        for need, member, endpoint in self._endpoints:
-            if need.direction != direction or not self._port_fits(endpoint, TRANSPORTS[flow.proto], port):
-                continue
+        possible = [e for e in self._endpoints_on(TRANSPORTS[flow.proto], port) if e[0].direction == direction]
+        names = self._names_of(flow, events) if possible else ()
+        best: tuple[Need, int, str | None] | None = None
+        highest = 0
+        for need, member in possible:
             score, host = self._fit(need, flow, names)
             score += 1 if need.required else 0
-            if host is not False and score > (best[0] if best else 0):
-                best = (score, need, member, host if isinstance(host, str) else None)
-        return None if best is None else best[1:]
+            if host is not False and score > highest:
+                best, highest = (need, member, host if isinstance(host, str) else None), score
+        return best
 
-    def _port_fits(self, endpoint: Endpoint, transport: str, port: int) -> bool:
-        return endpoint.transport == transport and any(r.low <= port <= r.high for r in self._ranges_of(endpoint))
+    def _endpoints_on(self, transport: str, port: int) -> list[tuple[Need, int]]:
+        """Needs with a port among theirs, and which of their endpoints has it."""
+        known = self._by_port.get((transport, port))
+        if known is None:
+            known = self._by_port[transport, port] = [
+                (need, member)
+                for need, member, endpoint in self._endpoints
+                if endpoint.transport == transport and any(r.covers(port, port) for r in self._ranges_of(endpoint))
+            ]
+        return known
 
-    def _fit(self, need: Need, flow: Flow, names: Sequence[str]) -> tuple[int, str | bool | None]:
+    def _fit(self, need: Need, flow: Flow, names: tuple[str, ...]) -> tuple[int, str | bool | None]:
         """How well a flow on a fitting port belongs to a need; False as host when it does not."""
-        far, port = flow.resp
         if need.direction == "in":
             return 2, None
-        for name in names:
-            patterns = [p for p in need.hosts if p.matches(name)]
-            if patterns:
-                return (9 if any("*" not in p.text for p in patterns) else 7), name
+        known = self._named(need, names)
+        if known is not None:
+            return known
+        if need.hosts and names:
+            return 0, False
+        far, port = flow.resp
         hinted = any(is_inside(translated(far) or far, net) for net in need.addresses)
         if not need.hosts:
             return (5 if hinted or not need.addresses else 3), (names[0] if names else None)
-        if names:
-            return 0, False
         if hinted:
             return 6, None
         is_open = port not in COMMON_PORTS or self._is_certain
         return (3, None) if is_open else (0, False)
 
-    def _names_of(self, flow: Flow, events: Sequence[Event]) -> list[str]:
+    def _named(self, need: Need, names: tuple[str, ...]) -> tuple[int, str] | None:
+        """How well the first name that is one of a need's fits it; None when none does."""
+        case = id(need), names
+        if case not in self._by_name:
+            self._by_name[case] = _match(need, names)
+        return self._by_name[case]
+
+    def _names_of(self, flow: Flow, events: Sequence[Event]) -> tuple[str, ...]:
         """Names that lead to the far side; what the connection itself says goes before what was looked up.
 
         Several services may share an address (ALS-13): then only the connection's own words tell them apart, or
@@ -301,13 +317,22 @@ class Binder:
         """
         said = [e.sni for e in events if isinstance(e, TlsClientHello) and e.sni]
         said += [host for e in events if isinstance(e, HttpRequest) for host in (_host_of(e),) if host]
-        return list(dict.fromkeys(said or [*self._asked_last(flow), *self._names.get(flow.resp[0], ())]))
+        return tuple(dict.fromkeys(said or [*self._asked_last(flow), *self._names.get(flow.resp[0], ())]))
 
     def _asked_last(self, flow: Flow) -> list[str]:
         """The name whose answer gave the far address last before the flow; none where no answer was seen."""
         told = self._told.get(flow.resp[0], [])
         place = bisect(told, flow.first_ns, key=lambda t: t[0])
         return [told[place - 1][1]] if place else []
+
+
+def _match(need: Need, names: Sequence[str]) -> tuple[int, str] | None:
+    """The first name that a need mentions, exact mentions before families of names."""
+    for name in names:
+        patterns = [p for p in need.hosts if p.matches(name)]
+        if patterns:
+            return (9 if any("*" not in p.text for p in patterns) else 7), name
+    return None
 
 
 def _mark_late(datagrams: Sequence[Attempt], closed: Mapping[tuple[bytes, int], int]) -> None:

@@ -18,6 +18,13 @@ from pcapaudit.model.times import NS, rfc3339
 from pcapaudit.model.words import Directions
 
 OFFSET_WORTH_SAYING_S = 2.0
+_OF_MESSAGES = ("dns_queries", "dns_responses", "dns_rcodes")
+_COUNTED_FROM = {
+    "flows": ("tcp_conversations", "udp_conversations", *_OF_MESSAGES),
+    "rows": _OF_MESSAGES,
+    "handed": _OF_MESSAGES,
+}
+"""Table of the scan -> the counters that need its entries; all others are counted frame by frame."""
 _ONE_WAY = frozenset({"CAP-ONEWAY", "CAP-PARTIAL-DIR"})
 
 
@@ -43,12 +50,19 @@ def capture_info(traffic: Traffic, items: Sequence[HealthItem]) -> CaptureInfo:
         directions=_directions(traffic, items),
         clock_offset_s=clock_offset_s(traffic),
         switches=switch_ports(traffic),
+        lower_limits=_lower_limits(traffic),
     )
 
 
 def _counters(traffic: Traffic) -> Counters:
     values: dict[str, Any] = {**traffic.result.counters, **traffic.dns_counters()}
     return Counters(**{f.name: values[f.name] for f in fields(Counters)})
+
+
+def _lower_limits(traffic: Traffic) -> tuple[str, ...]:
+    """Counters that what was left out would have raised."""
+    lost = [names for table, names in _COUNTED_FROM.items() if traffic.result.left_out.get(table)]
+    return tuple(dict.fromkeys(name for names in lost for name in names))
 
 
 def _directions(traffic: Traffic, items: Sequence[HealthItem]) -> Directions | None:

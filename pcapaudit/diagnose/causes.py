@@ -5,9 +5,9 @@ Source: catalogue, section 7.2. Weights order the causes; they never change a st
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
-from ipaddress import ip_address
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
 from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.diagnose.vantage import vantage_of
+from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.flows.rows import insisting_flows
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.addresses import ip_text, is_private, is_public
+from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Vantage
 
@@ -46,8 +48,12 @@ def silence_causes(facts: Facts, attempts: Sequence[Attempt]) -> Causes:
     result = Causes()
     if not attempts:
         return result
+    outage = list(_came_back(facts, attempts))
     for sign in SIGNS:
-        for cause, frames, is_contrast in sign(facts, attempts):
+        if sign is _other_hosts and outage:
+            # Others reach the server only after an outage that hit them, too: no contrast.
+            continue
+        for cause, frames, is_contrast in outage if sign is _came_back else sign(facts, attempts):
             result.ranked.append(cause)
             result.frames.extend(frames)
             result.has_contrast |= is_contrast
@@ -85,9 +91,7 @@ def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
 
 
 def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
-    """Another host of the LAN reaches the same server and port, and not only after an outage that hit both."""
-    if any(True for _ in _came_back(facts, attempts)):
-        return
+    """Another host of the LAN reaches the same server and port."""
     for address, transport, port in dict.fromkeys((a.address, a.transport, a.port) for a in attempts):
         contrast = facts.reached_by_others(address, transport, port, since_ns=_since(facts, attempts))
         if contrast is not None:
@@ -103,17 +107,22 @@ def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
 def _other_hosts_fail(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Another host fails on the same server and port, too."""
     for address, port in dict.fromkeys((a.address, a.port) for a in attempts):
-        for flow in _foreign_flows(facts, address):
-            if flow.proto == TCP and flow.resp == (address, port) and flow.syns and not flow.received:
-                text = f"{ip_text(flow.orig[0])} gets no answer there either (frame {flow.first_frame})"
-                yield Cause("the server is down, or a filter for the whole site", 15, text, "server"), [], False
-                return
+        calls = _calls_of_others(facts, address, port)
+        words = facts.traffic.digests.table[calls]
+        silent = np.flatnonzero((words[:, layout.SYNS] > 0) & (words[:, layout.SIDE + layout.PACKETS] == 0))
+        if len(silent):
+            flow = facts.traffic.flow(calls[silent[0]])
+            text = f"{ip_text(flow.orig[0])} gets no answer there either (frame {flow.first_frame})"
+            yield Cause("the server is down, or a filter for the whole site", 15, text, "server"), [], False
+            return
 
 
-def _foreign_flows(facts: Facts, address: bytes) -> Iterable[Flow]:
-    indices = facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
-    flows = (facts.traffic.flow(i) for i in indices)
-    return (f for f in flows if f.orig[0] not in facts.addresses and f.resp[0] not in facts.addresses)
+def _calls_of_others(facts: Facts, address: bytes, port: int) -> list[int]:
+    """TCP flows of other hosts to a service, as far as they are among the first of its address."""
+    first = facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
+    calls = facts.traffic.flows_to.get((TCP, address, port), [])
+    ends = ((i, facts.traffic.ends(i)) for i in calls[: bisect_right(calls, first[-1]) if first else 0])
+    return [i for i, (a, _, b, _, _) in ends if a not in facts.addresses and b not in facts.addresses]
 
 
 def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
@@ -193,23 +202,25 @@ def _resolver_policy(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tupl
 
 def _stale_list(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Only addresses that are not in the vendor's paper fail, those of the paper work."""
-    hints = [net for a in attempts for net in a.need.addresses]
-    if not hints:
+    need = attempts[0].need
+    if not need.addresses:
         return
-    failing_new = all(not any(ip_address(a.address) in net for net in hints) for a in attempts)
-    own = facts.attempts_of(attempts[0].need)
-    paper_works = any(any(ip_address(a.address) in net for net in hints) and a.answered_ns is not None for a in own)
-    if failing_new and paper_works:
+    own = facts.attempts_of(need)
+    addresses = {a.address for a in (*own, *attempts)}
+    listed = {address for address in addresses if any(is_inside(address, net) for net in need.addresses)}
+    if any(a.address in listed for a in attempts):
+        return
+    if any(a.address in listed and a.answered_ns is not None for a in own):
         text = "addresses of the vendor's paper answer, newer ones do not"
         yield Cause("an allow-list by address that is out of date", 30, text, "address_list"), [], False
 
 
 def _some_addresses(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Always the same addresses of one name fail while others of it work."""
-    own = facts.attempts_of(attempts[0].need)
+    host = attempts[0].host
+    own = [a for a in facts.attempts_of(attempts[0].need) if host and a.host == host]
     # A connection whose data is unacknowledged at its end has broken as well.
-    good = [a for a in own if a.answered_ns is not None and not a.flow.unacked_data]
-    works = {a.address for a in good if a.host == attempts[0].host and a.host}
+    works = {a.address for a in own if a.answered_ns is not None and not a.flow.unacked_data}
     fails = {a.address for a in attempts}
     if works and not works & fails:
         text = f"{ip_text(min(works))} of the same name works, {', '.join(sorted(ip_text(f) for f in fails))} does not"
@@ -225,12 +236,12 @@ def _late_answers(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[C
         )
         yield Cause("the line is slower than the device waits", 60, text, "loss"), [late.flow.received[0].frame], False
         return
-    for flow in facts.outward_flows:
-        if len(flow.syns) > 1 and flow.syn_acks and flow.is_established:
-            where = f"{ip_text(flow.resp[0])}:{flow.resp[1]}"
-            text = f"{where} answers only after {len(flow.syns)} SYN (frame {flow.syn_acks[0].frame})"
-            yield Cause("packet loss or congestion", 30, text, "loss"), [flow.syn_acks[0].frame], False
-            return
+    insisting = insisting_flows(facts.traffic)
+    flow = next((f for f in facts.outward_flows if insisting[f.index] and f.syn_acks and f.is_established), None)
+    if flow is not None:
+        where = f"{ip_text(flow.resp[0])}:{flow.resp[1]}"
+        text = f"{where} answers only after {len(flow.syns)} SYN (frame {flow.syn_acks[0].frame})"
+        yield Cause("packet loss or congestion", 30, text, "loss"), [flow.syn_acks[0].frame], False
 
 
 def _worked_before(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
@@ -258,14 +269,18 @@ def _came_back(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Caus
     own = next((a for a in facts.attempts_of(attempts[0].need) if a.began_ns > ended and a.answered_ns), None)
     if own is None:
         return
-    targets = {(a.address, a.port) for a in attempts}
-    foreign = [f for a in {a.address for a in attempts} for f in _foreign_flows(facts, a) if f.resp in targets]
-    meanwhile = [f for f in foreign if f.proto == TCP and f.syns and began <= f.first_ns <= ended]
-    later = next((f for f in foreign if f.first_ns > ended and f.is_established), None)
-    if later is None or not meanwhile or any(f.is_established for f in meanwhile):
+    traffic, targets = facts.traffic, dict.fromkeys((a.address, a.port) for a in attempts)
+    calls = [i for address, port in targets for i in _calls_of_others(facts, address, port)]
+    words, first_ns = traffic.digests.table[calls], traffic.result.flows["first_ns"][calls]
+    is_established = words[:, layout.STATE] & layout.ESTABLISHED > 0
+    is_meanwhile = (words[:, layout.SYNS] > 0) & (began <= first_ns) & (first_ns <= ended)
+    later = np.flatnonzero(is_established & (first_ns > ended))
+    if not len(later) or not is_meanwhile.any() or is_established[is_meanwhile].any():
         return
-    text = f"it fails for {len({f.orig[0] for f in meanwhile}) + 1} hosts and works for them again later"
-    yield Cause("maintenance or an outage at the server", 30, text, "server"), [later.first_frame], False
+    failed = {traffic.flow(calls[place]).orig[0] for place in np.flatnonzero(is_meanwhile).tolist()}
+    text = f"it fails for {len(failed) + 1} hosts and works for them again later"
+    frame = traffic.flow(calls[later[0]]).first_frame
+    yield Cause("maintenance or an outage at the server", 30, text, "server"), [frame], False
 
 
 def _beyond_the_firewall(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:

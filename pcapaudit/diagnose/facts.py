@@ -17,6 +17,7 @@ from pcapaudit.diagnose.attempts import Attempt, Binder, Series, series_of
 from pcapaudit.diagnose.fired import Details, Fired, Target, choose_frames, display_filter
 from pcapaudit.diagnose.params import Params, ns
 from pcapaudit.diagnose.twins import twins_of
+from pcapaudit.flows import layout
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.discovery import discovery_of, is_on_link
 from pcapaudit.flows.exchanges import (
@@ -29,12 +30,12 @@ from pcapaudit.flows.exchanges import (
     Ping,
     dhcp_cycles,
     names_by_address,
-    pair_dns,
     pair_ntp,
     pair_pings,
 )
 from pcapaudit.flows.flow import TCP, UDP, Flow
 from pcapaudit.flows.hosts import Host
+from pcapaudit.flows.latest import last_received_ns
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.flows.visibility import Visibility, hears_unseen, judge_visibility
 from pcapaudit.model.addresses import (
@@ -178,25 +179,19 @@ class Facts:
     @cached_property
     def lookups(self) -> list[Lookup]:
         """DNS lookups of the device."""
-        mine = (m for a in self.addresses for m in self.traffic.dns_by_asker.get(a, ()) if self._sent_or_got(m.at))
-        return pair_dns(sorted(mine, key=lambda m: m.at.frame), self.addresses)
-
-    def _sent_or_got(self, at: Packet) -> bool:
-        if self.mac is None:
-            return True
-        return (
-            at.smac in (self.mac, None)
-            or at.dmac in (self.mac, None)
-            or (at.src not in self.addresses and at.dst not in self.addresses)
-        )
+        return self.traffic.lookups_of(self.addresses, self.mac)
 
     @cached_property
-    def names(self) -> Mapping[bytes, list[str]]:
+    def names(self) -> ChainMap[bytes, list[str]]:
         """Address -> names known for it: the device's own lookups, else what other hosts were told."""
-        own = {a: list(dict.fromkeys(n for n, _ in found)) for a, found in names_by_address(self.lookups).items()}
+        own = {a: list(dict.fromkeys(n for n, _ in found)) for a, found in self._told.items()}
         own |= {six: own[four] for six, four in self.traffic.translated_addresses.items() if four in own}
         # One table for all devices of the capture; a copy for each would grow with hosts times names.
         return ChainMap(own, self.traffic.names)
+
+    @cached_property
+    def _told(self) -> dict[bytes, list[tuple[str, Packet]]]:
+        return names_by_address(self.lookups)
 
     @cached_property
     def dhcp(self) -> list[DhcpCycle]:
@@ -270,10 +265,10 @@ class Facts:
         mac = self.gateway_mac
         if mac is None:
             return None
-        said = (address for address, _ in self.traffic.arp_uses(mac))
+        said = self.traffic.arp_address_of(mac)
         # A stack checks a neighbour that it knows by a request to its MAC alone (RFC 1122, 2.3.2.1).
         asked = (q.target for q in self.arps if any(m.at.dmac == mac for m in q.requests))
-        return next(said, None) or next(asked, None) or discovery_of(self.traffic).routers.get(mac)
+        return said or next(asked, None) or discovery_of(self.traffic).routers.get(mac)
 
     @cached_property
     def gateway_mac(self) -> bytes | None:
@@ -288,13 +283,29 @@ class Facts:
     @cached_property
     def outward_flows(self) -> list[Flow]:
         """TCP and UDP flows that the device opened, in order; DHCP left out."""
-        flows = (self.traffic.flow(i) for i in self.flows if self.traffic.ends(i)[4] in (TCP, UDP))
-        return [f for f in flows if f.orig[0] in self.addresses and f.resp[1] not in (67, 68) and is_unicast(f.resp[0])]
+        turned = (self.traffic.digests.table[self.flows, layout.STATE] & layout.FROM_B).tolist()
+        ends = map(self.traffic.ends, self.flows)
+        oriented = (
+            (b, a, a_port, p) if back else (a, b, b_port, p)
+            for back, (a, a_port, b, b_port, p) in zip(turned, ends, strict=True)
+        )
+        return [
+            self.traffic.flow(index)
+            for index, (own, far, port, proto) in zip(self.flows, oriented, strict=True)
+            if proto in (TCP, UDP) and own in self.addresses and port not in (67, 68) and is_unicast(far)
+        ]
 
     @cached_property
     def flows_beyond(self) -> list[Flow]:
         """Those of the outward flows that lead beyond the gateway."""
         return [f for f in self.outward_flows if self.is_off_link(f.resp[0])]
+
+    @cached_property
+    def heard_beyond_ns(self) -> list[int]:
+        """When each of these was last answered, ascending; of a far side that is not seen the device's word counts."""
+        seen = {f.index: last_received_ns(self.traffic, f.index) for f in self.flows_beyond}
+        told = (f.last_answer for f in self.flows_beyond if not seen[f.index])
+        return sorted([*filter(None, seen.values()), *(p.time_ns for p in told if p is not None)])
 
     def is_off_link(self, address: bytes) -> bool:
         """Whether an address lies beyond the gateway: outside the lease's subnet, or public when no lease is known."""
@@ -335,8 +346,10 @@ class Facts:
             # The outer half of a translated connection is no other host's.
             if a in self.addresses or b in self.addresses or index in twins_of(self.traffic).outer:
                 continue
+            if last_received_ns(self.traffic, index) < since_ns:
+                continue
             flow = self.traffic.flow(index)
-            if flow.received[-1].time_ns >= since_ns and not flow.refusal and (flow.is_established or proto == UDP):
+            if not flow.refusal and (flow.is_established or proto == UDP):
                 return Contrast(flow.orig[0], address, port, flow.received[0].frame)
         return None
 
@@ -348,8 +361,7 @@ class Facts:
         if self.signature is None:
             return []
         certain = self.identification == Identification.ENGINEER
-        told = names_by_address(self.lookups)
-        binder = Binder(self.traffic, self.signature, self.names, self.values, is_certain=certain, told=told)
+        binder = Binder(self.traffic, self.signature, self.names, self.values, is_certain=certain, told=self._told)
         return binder.attempts(self.flows, self.addresses)
 
     @cached_property
@@ -359,7 +371,14 @@ class Facts:
 
     def attempts_of(self, need: Need) -> list[Attempt]:
         """Attempts of one need."""
-        return [a for a in self.attempts if a.need is need]
+        return self._attempts_by_need.get(id(need), [])
+
+    @cached_property
+    def _attempts_by_need(self) -> dict[int, list[Attempt]]:
+        table: dict[int, list[Attempt]] = {}
+        for attempt in self.attempts:
+            table.setdefault(id(attempt.need), []).append(attempt)
+        return table
 
     @cached_property
     def needs(self) -> tuple[Need, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from pcapaudit.diagnose import ipv6
@@ -60,8 +61,7 @@ def repaired_ns(finding: Fired, facts: Facts, needs: Sequence[NeedJudgement]) ->
     times = [proof.time_ns] if proof is not None and proof.state is State.OK else []
     if finding.stage is not Stage.TIME:
         times += [n.answered_ns for n in needs if n.answered_ns is not None]
-        later = (f for f in facts.flows_beyond if f.last_ns > finding.began_ns)
-        times += [back[1] for flow in later if (back := _last_from(flow)) is not None]
+        times += facts.heard_beyond_ns[bisect_right(facts.heard_beyond_ns, finding.began_ns) :][:1]
     if finding.stage is Stage.DNS:
         times = [n.answered_ns for n in needs if n.answered_ns is not None]
     return min((t for t in times if t > finding.began_ns), default=None)

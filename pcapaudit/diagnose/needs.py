@@ -457,9 +457,21 @@ def first_answer_after(judged: NeedJudgement, finding: Fired) -> int | None:
     """
     members = {a.member for a in finding.attempts} or {a.member for a in judged.attempts}
     answered = [a for a in judged.attempts if a.member in members and a.answered_ns is not None]
-    moments = [p.time_ns for a in answered if a.flow.last_ns > finding.began_ns for p in a.flow.received_data]
-    moments += [a.answered_ns for a in answered if a.answered_ns is not None]
-    return min((t for t in moments if t > finding.began_ns), default=None)
+    first: int | None = None
+    for attempt in sorted(answered, key=lambda a: a.began_ns):
+        if first is not None and attempt.began_ns >= first:
+            break
+        moments = _moments_after(attempt, finding.began_ns)
+        first = min(moments if first is None else [*moments, first], default=None)
+    return first
+
+
+def _moments_after(attempt: Attempt, since_ns: int) -> list[int]:
+    """When data of the service came, or was acknowledged, after a moment; of a later attempt the first data."""
+    flow, told = attempt.flow, attempt.answered_ns
+    data = flow.received_data if flow.last_ns > since_ns else ()
+    moments = [p.time_ns for p in (data[:1] if flow.first_ns > since_ns else data)]
+    return [t for t in (*moments, *((told,) if told is not None else ())) if t > since_ns]
 
 
 def endpoint_states(judged: NeedJudgement) -> list[tuple[list[Attempt], State, str]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
 from pcapaudit.flows.flow import ACK, RST, Flow
-from pcapaudit.flows.rows import opening_times, rows_from, rows_received
+from pcapaudit.flows.hosts import Host
+from pcapaudit.flows.rows import opening_times, refusing_flows, rows_from, rows_received
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_public
@@ -26,6 +27,7 @@ MIN_SERVERS = 3
 MIN_COUNTED, COUNTER_STEP = 3, 1000
 """Packets that show an identification counter, and its steps (other flows of the server count in between)."""
 BURST_NS = 100_000_000
+MIN_RISING, RISING_NS = 3, 1_000_000_000
 MAX_READ = 20
 WINDOW = 65_535
 FITS = "it fits the server's own packets"
@@ -56,11 +58,12 @@ class _Sign:
 class _Usual:
     """How an address answers when nothing is wrong: the packets it sent that are no resets.
 
-    ``ttls`` holds the TTL of each, ascending; ``frame`` is the first of them; ``fastest_ns`` the shortest time from
-    a lone SYN to its SYN-ACK.
+    ``ttls`` are the TTLs that they have, ``usual`` the one in their middle; ``frame`` is the first of them;
+    ``fastest_ns`` the shortest time from a lone SYN to its SYN-ACK.
     """
 
-    ttls: bytes
+    ttls: frozenset[int]
+    usual: int | None
     frame: int | None
     fastest_ns: int | None
 
@@ -73,6 +76,19 @@ def judge_reset(facts: Facts, flow: Flow, reset: Packet) -> ResetVerdict:
         flow: The flow that was reset.
         reset: The RST, sent in the responder's name.
     """
+    found: tuple[Host | None, dict[tuple[int, int], ResetVerdict]] = facts.traffic.memo.get("resets", (None, {}))
+    whose, known = found
+    if whose is not facts.host:
+        # One device is judged at a time; the others' verdicts are not kept.
+        known = {}
+        facts.traffic.memo["resets"] = facts.host, known
+    key = flow.index, reset.frame
+    if key not in known:
+        known[key] = _judge(facts, flow, reset)
+    return known[key]
+
+
+def _judge(facts: Facts, flow: Flow, reset: Packet) -> ResetVerdict:
     own = _usual_of(facts.traffic, flow.resp[0])
     signs = [s for check in CHECKS for s in (check(facts, flow, reset, own),) if s is not None]
     plus = [s for s in signs if s.weight > 0]
@@ -99,12 +115,14 @@ def _usual_of(traffic: Traffic, address: bytes) -> _Usual:
 
 def _read_usual(traffic: Traffic, address: bytes) -> _Usual:
     flows = traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
-    said = rows_from(traffic, address, flows)
-    said = said[(said["flags"] & RST) == 0]
+    rows, said = traffic.result.rows, rows_from(traffic, address, flows)
+    said = said[(rows["flags"][said] & RST) == 0]
     times = opening_times(traffic, address, flows)
+    ttls = np.sort(rows["ttl"][said]).tolist()
     return _Usual(
-        np.sort(said["ttl"]).tobytes(),
-        int(said["frame"][0]) if len(said) else None,
+        frozenset(ttls),
+        ttls[len(ttls) // 2] if ttls else None,
+        int(rows["frame"][said[0]]) if ttls else None,
         min(times[times > 0].tolist(), default=None),
     )
 
@@ -112,9 +130,8 @@ def _read_usual(traffic: Traffic, address: bytes) -> _Usual:
 def _ttl(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     if not own.ttls:
         return None
-    usual = own.ttls[len(own.ttls) // 2]
-    if all(abs(reset.ttl - t) >= facts.params.ttl_delta for t in set(own.ttls)):
-        return _Sign(40, f"its TTL is {reset.ttl}, other packets of that address have {usual}", own.frame)
+    if all(abs(reset.ttl - t) >= facts.params.ttl_delta for t in own.ttls):
+        return _Sign(40, f"its TTL is {reset.ttl}, other packets of that address have {own.usual}", own.frame)
     return _Sign(-40, f"its TTL {reset.ttl} is that of the server")
 
 
@@ -142,6 +159,8 @@ def _trigger(flow: Flow, reset: Packet) -> Packet | None:
 
 
 def _race(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
+    if flow.received[-1].frame <= reset.frame:
+        return None
     late = next((p for p in flow.received if p.frame > reset.frame and not p.flags & RST), None)
     return (
         _Sign(50, f"the server's real answer came after it (frame {late.frame})", late.frame)
@@ -153,8 +172,13 @@ def _race(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
 def _rising(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     if _is_astray(flow, reset):
         return _Sign(25, "its sequence number lies outside the window")
-    sequences = [p.seq for p in flow.received if p.flags & RST and abs(p.time_ns - reset.time_ns) < 1_000_000_000]
-    return _Sign(25, "several resets with rising sequence numbers") if len(set(sequences)) >= 3 else None
+    if flow.first_rst == flow.received[-1]:
+        return None
+    rows, heard = facts.traffic.result.rows, rows_received(facts.traffic, flow)
+    resets = heard[(rows["flags"][heard] & RST) > 0]
+    near = resets[abs(rows["time_ns"][resets] - reset.time_ns) < RISING_NS]
+    is_row = len(set(rows["seq"][near].tolist())) >= MIN_RISING
+    return _Sign(25, "several resets with rising sequence numbers") if is_row else None
 
 
 def _is_astray(flow: Flow, reset: Packet) -> bool:
@@ -163,12 +187,17 @@ def _is_astray(flow: Flow, reset: Packet) -> bool:
     A server's own reset bears its next number, or the one that the device acknowledged (RFC 9293, 3.10.7); a window
     without scaling (RFC 7323) leaves room for lost packets.
     """
-    sent = [p for p in flow.received if p.frame < reset.frame and not p.flags & RST]
-    acks = [p for p in flow.sent if p.frame < reset.frame and p.flags & ACK]
-    if not sent or not acks or not flow.is_established:
+    sent = next(_before(flow.received, reset), None)
+    ack = next((p for p in reversed(flow.sent) if p.frame < reset.frame and p.flags & ACK), None)
+    if sent is None or ack is None or not flow.is_established:
         return False
-    known = (sent[-1].seq + sent[-1].payload_len, acks[-1].ack)
+    known = (sent.seq + sent.payload_len, ack.ack)
     return all(abs(distance(reset.seq, number % (1 << 32))) > WINDOW for number in known)
+
+
+def _before(packets: Sequence[Packet], reset: Packet) -> Iterator[Packet]:
+    """What a side sent before a reset, the last first; resets left out."""
+    return (p for p in reversed(packets) if p.frame < reset.frame and not p.flags & RST)
 
 
 def _like_gateway(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
@@ -184,7 +213,7 @@ def _gateway_ttls(traffic: Traffic, gateway: bytes) -> frozenset[int]:
     known: dict[bytes, frozenset[int]] = traffic.memo.setdefault("gateway_ttls", {})
     if gateway not in known:
         flows = traffic.flows_by_address.get(gateway, [])[:MAX_GATEWAY_FLOWS]
-        known[gateway] = frozenset(rows_from(traffic, gateway, flows)["ttl"].tolist())
+        known[gateway] = frozenset(traffic.result.rows["ttl"][rows_from(traffic, gateway, flows)].tolist())
     return known[gateway]
 
 
@@ -206,16 +235,20 @@ def _content(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | No
 
 def _identification(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     """The server counts its IP identifications up, the reset's does not fit; 0 says nothing (RFC 6864)."""
-    before = [p.ip_id for p in flow.received if p.frame < reset.frame and not p.flags & RST][-MIN_COUNTED:]
-    if not reset.ip_id or len(before) < MIN_COUNTED or len(reset.src) != 4:
+    if not reset.ip_id or len(reset.src) != 4:
         return None
-    steps = [(b - a) % 65536 for a, b in pairwise([*before, reset.ip_id])]
+    before = [p.ip_id for p in islice(_before(flow.received, reset), MIN_COUNTED)]
+    if len(before) < MIN_COUNTED:
+        return None
+    steps = [(b - a) % 65536 for a, b in pairwise([*reversed(before), reset.ip_id])]
     is_counter = all(0 < s <= COUNTER_STEP for s in steps[:-1])
     return _Sign(10, "its IP identification is out of line") if is_counter and steps[-1] > 2 * COUNTER_STEP else None
 
 
 def _both_ends(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     """The server gets a reset "from" the device at the same time, which the device did not send."""
+    if not flow.orig_side.flags & RST:
+        return None
     usual = {(p.ttl, p.smac) for p in flow.sent if not p.flags & RST}
     for p in flow.sent:
         if p.flags & RST and abs(p.time_ns - reset.time_ns) <= BURST_NS and usual:
@@ -248,14 +281,16 @@ def _reset_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]]
 
 def _read_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]]:
     far = [f for f in facts.outward_flows[:MAX_FLOWS] if is_public(f.resp[0])]
-    reset = [f for f in far if f.resp_side.flags & RST]
+    refusing = refusing_flows(facts.traffic)
+    reset = [f for f in far if refusing[f.index]]
     if len({_network(f.resp[0]) for f in reset}) < MIN_SERVERS:
         return {}, frozenset()
     styles: dict[tuple[int, ...], dict[bytes, int]] = {}
     for p in (p for f in reset for p in f.received[:MAX_READ] if p.flags & RST):
         styles.setdefault(_style(p), {}).setdefault(_network(p.src), p.frame)
-    heard = [rows_received(facts.traffic, f)[:MAX_READ] for f in far]
-    return styles, frozenset(ttl for t in heard for ttl in t["ttl"][(t["flags"] & RST) == 0].tolist())
+    rows = facts.traffic.result.rows
+    heard = np.concatenate([rows_received(facts.traffic, f)[:MAX_READ] for f in far])
+    return styles, frozenset(rows["ttl"][heard][(rows["flags"][heard] & RST) == 0].tolist())
 
 
 def _style(reset: Packet) -> tuple[int, ...]:

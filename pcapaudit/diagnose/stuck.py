@@ -8,6 +8,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TLS13
 from pcapaudit.flows.flow import ACK, RST, SYN, Flow
+from pcapaudit.flows.rows import repeating_flows
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import (
     FtpReply,
@@ -61,13 +62,6 @@ def stuck_segment(flow: Flow) -> Stuck | None:
     return Stuck(first, tuple(sends))
 
 
-def repeated_segment(flow: Flow) -> Stuck | None:
-    """The stuck segment of a flow, when it was sent more than once."""
-    # Most flows repeat nothing, as the scan has counted: then there is no need to read them.
-    found = stuck_segment(flow) if flow.orig_side.retransmissions else None
-    return found if found is not None and found.repeats else None
-
-
 def is_first_data(flow: Flow, segment: Packet) -> bool:
     """Whether a segment holds the originator's first payload byte of a flow seen from its start."""
     isn = flow.orig_isn
@@ -107,7 +101,19 @@ def _has_changed_cipher(attempt: Attempt) -> bool:
 def tcp_attempts(facts: Facts, need: Need) -> list[Attempt]:
     """TCP attempts that the device began."""
     attempts = facts.attempts_of(need) if need.direction == "out" else []
-    return [a for a in attempts if a.transport == "tcp" and a.flow.syns]
+    return [a for a in attempts if a.transport == "tcp" and a.flow.has_opening]
+
+
+def repeating_attempts(facts: Facts, need: Need) -> list[Attempt]:
+    """Those TCP attempts in which something was sent more than once, as the scan counts; most need no closer look."""
+    repeating = repeating_flows(facts.traffic)
+    return [a for a in tcp_attempts(facts, need) if repeating[a.flow.index]]
+
+
+def repeated_segments(facts: Facts, need: Need) -> list[tuple[Attempt, Stuck]]:
+    """The stuck segments that the device sent more than once, each with its attempt."""
+    found = ((a, stuck_segment(a.flow)) for a in repeating_attempts(facts, need))
+    return [(a, s) for a, s in found if s is not None and s.repeats]
 
 
 def is_unanswered_start(attempt: Attempt) -> bool:
@@ -127,8 +133,8 @@ def size_limit(facts: Facts, need: Need) -> tuple[int, list[tuple[Attempt, Stuck
     Large segments must be stuck three times or more while every acknowledged one was smaller, with
     "don't fragment" set. One flow alone must show that smaller ones still pass after it.
     """
-    attempts = tcp_attempts(facts, need)
-    stuck = [(a, s) for a in attempts for s in (repeated_segment(a.flow),) if s is not None and _is_large(s.first)]
+    stuck = [(a, s) for a, s in repeated_segments(facts, need) if _is_large(s.first)]
+    attempts = tcp_attempts(facts, need) if stuck else []
     if not stuck or any(p.ip_len > SMALL for a in attempts for p in a.flow.packets):
         return None
     passed = [p.payload_len for a in attempts for p in _acked(a.flow)]

@@ -17,7 +17,7 @@ from pcapaudit.model.events import DhcpMessage, Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import TimelineLane, TimelineMark
 from pcapaudit.model.times import rfc3339
-from pcapaudit.model.words import STAGES, MarkKind, Stage
+from pcapaudit.model.words import MarkKind, Stage
 
 MAX_LANES = 24
 MAX_MARKS = 120
@@ -32,9 +32,12 @@ def timeline_of(d: Diagnosis) -> tuple[TimelineLane, ...]:
     """The lanes of one recognised device, at most ``MAX_LANES``; empty for a device without a signature."""
     if d.facts.signature is None:
         return ()
-    lanes = [lane for lane in _lanes(d.facts) if lane.marks]
-    shown = sorted(lanes, key=lambda lane: (STAGES.index(lane.stage), lane.marks[0][0].frame))[:MAX_LANES]
-    return tuple(lane.written() for lane in shown)
+    shown: list[_Lane] = []
+    for rung in (_dhcp_lanes, _gateway_lanes, _dns_lanes, _time_lanes, _service_lanes):
+        shown += sorted((lane for lane in rung(d.facts) if lane.marks), key=lambda lane: lane.marks[0][0].frame)
+        if len(shown) >= MAX_LANES:
+            break
+    return tuple(lane.written() for lane in shown[:MAX_LANES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,28 @@ class _Lane:
         return TimelineLane(self.stage, self.what, marks, len(self.marks) - len(shown))
 
 
-def _lanes(facts: Facts) -> Iterator[_Lane]:
+def _dhcp_lanes(facts: Facts) -> Iterator[_Lane]:
     yield _lane(Stage.DHCP, "DHCP", (m for c in facts.dhcp for m in _dhcp_marks(c)))
-    for question in facts.arps:
+
+
+def _gateway_lanes(facts: Facts) -> Iterator[_Lane]:
+    """What was asked by ARP; these stand in order of the first request."""
+    for question in facts.arps[:MAX_LANES]:
         is_gateway = question.target == facts.gateway
         what = f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}"
         yield _lane(Stage.GATEWAY, what, _arp_marks(question))
+
+
+def _dns_lanes(facts: Facts) -> Iterator[_Lane]:
     for lookup in _telling(facts.needed_lookups):
         yield _lane(Stage.DNS, f"{lookup.name} by DNS", _dns_marks(lookup))
+
+
+def _time_lanes(facts: Facts) -> Iterator[_Lane]:
     yield _lane(Stage.TIME, "NTP", (m for p in facts.polls for m in _ntp_marks(p)))
+
+
+def _service_lanes(facts: Facts) -> Iterator[_Lane]:
     for series in facts.series:
         yield _lane(Stage.CONNECT, _far_side(series), (m for a in series.attempts for m in _attempt_marks(a)))
 

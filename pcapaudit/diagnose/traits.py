@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
+from typing import NamedTuple
 
 from pcapaudit.diagnose.attempts import proxied_to
 from pcapaudit.diagnose.domains import is_public_name, registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
-from pcapaudit.flows.contacts import INWARD, MAX_FLOWS, TRANSPORTS, ContactTable, HostServices, Stretch
+from pcapaudit.flows.contacts import INWARD, MAX_FLOWS, OUTWARD, TRANSPORTS, ContactTable, HostServices, Stretch
+from pcapaudit.flows.flow import TCP, Endpoint
 from pcapaudit.flows.outline import Outline
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Event, HttpRequest, TlsClientHello
@@ -28,10 +30,11 @@ def traits_of(facts: Facts) -> Traits:
     Args:
         facts: The host, without a signature.
     """
-    outward, inward = _worded(facts)
-    words = _words(facts, outward)
-    table = _contact_table(facts.traffic)
-    stretches = [s for s in _stretches(facts, table) if s.way != INWARD]
+    talks, stretches = _talks(facts), list(_stretches(facts))
+    own = [t for t in talks if t.is_outward]
+    words = _words(facts, own)
+    asking, asked = _asked(facts, own), _asked(facts, [t for t in talks if not t.is_outward])
+    outward = [s for s in stretches if s.way != INWARD]
     queried = _first_frames((q.name, m.at.frame) for q in facts.lookups for m in q.sent)
     return Traits(
         host=facts.host.key,
@@ -40,43 +43,59 @@ def traits_of(facts: Facts) -> Traits:
         queried=queried,
         sni=words.sni,
         http_hosts=words.hosts,
-        contacts=_contacts(facts, stretches, outward, words),
-        inbound=_inbound(facts, inward),
+        contacts=_contacts(facts, outward, [(_service(f.index, f.resp, words), f, f.resp[0]) for f in asking], words),
+        inbound=_contacts(
+            facts,
+            [s for s in stretches if s.way == INWARD],
+            [(_service(f.index, f.resp, words), f, f.orig[0]) for f in asked],
+            _Words(),
+        ),
         # Names that nobody can register, such as wpad or those of a search list, tell nothing of a browser.
         registered_domains=len({registered_domain(n) for n in queried if is_public_name(n)}),
         user_agents=tuple(words.agents),
         answers_dns=not facts.addresses.isdisjoint(facts.traffic.dns_answerers),
-        is_proxy=_is_proxy(facts, inward),
+        is_proxy=_is_proxy(facts, asked),
         is_router=facts.host.is_router,
-        sent_tcp=any(s.has_sent for s in stretches if s.service[0] == "tcp") or any(f.sent.packets for f in outward),
+        sent_tcp=any(s.has_sent for s in outward if s.service[0] == "tcp") or any(f.sent.packets for f in asking),
         asked_after_lease=tuple(_asked_after_lease(facts)),
         query_counts=Counter(q.name for q in facts.lookups for _ in q.sent),
         is_shared=facts.is_outside_view,
     )
 
 
-def _worded(facts: Facts) -> tuple[list[Outline], list[Outline]]:
-    """Flows in which something may be said that can be read: those that the host opened, and those of others to it."""
-    known = facts.traffic.spoken.known
-    flows = [facts.traffic.outline(i) for i in facts.flows[:MAX_FLOWS] if known[i]]
-    flows = [f if _is_direction_known(f) else f.seen_from(_own(f, facts)) for f in flows]
-    own = facts.addresses
-    inward = [f for f in flows if f.orig[0] not in own and f.resp[0] in own]
-    return [f for f in flows if f.orig[0] in own], inward
+class _Talk(NamedTuple):
+    """A flow in which something may be said that can be read; ``is_outward``: the host is taken for its opener."""
+
+    flow: int
+    near: Endpoint
+    far: Endpoint
+    is_outward: bool
 
 
-def _is_proxy(facts: Facts, inward: Sequence[Outline]) -> bool:
+def _talks(facts: Facts) -> list[_Talk]:
+    """What the host and others may have said to each other."""
+    traffic, own, table = facts.traffic, facts.addresses, _contact_table(facts.traffic)
+    known = traffic.spoken.known
+    found: list[_Talk] = []
+    for flow in facts.flows[:MAX_FLOWS]:
+        if known[flow]:
+            a, a_port, b, b_port, _ = traffic.ends(flow)
+            is_a = a in own and (b not in own or table.way(flow, 0) == OUTWARD)
+            near, far = ((a, a_port), (b, b_port)) if is_a else ((b, b_port), (a, a_port))
+            found.append(_Talk(flow, near, far, is_outward=table.way(flow, 0 if is_a else 1) != INWARD))
+    return found
+
+
+def _asked(facts: Facts, talks: Iterable[_Talk]) -> list[Outline]:
+    """Those in which somebody may be asked to go elsewhere, from the side that opened them."""
+    traffic = facts.traffic
+    outlines = ((traffic.outline(t.flow), t) for t in talks if traffic.spoken.http[t.flow])
+    return [o.seen_from(t.near[0]) if t.is_outward else o for o, t in outlines]
+
+
+def _is_proxy(facts: Facts, asked: Sequence[Outline]) -> bool:
     """Whether others ask the host to go somewhere for them; what it does then is their business, not its own."""
-    asked = [f.index for f in inward if f.sent.payload_high and facts.traffic.spoken.http[f.index]][:MAX_ASKED]
-    return any(proxied_to(facts.traffic.conversation(index)) is not None for index in asked)
-
-
-def _is_direction_known(flow: Outline) -> bool:
-    return flow.has_opening or flow.received.answer_isn is not None
-
-
-def _own(flow: Outline, facts: Facts) -> bytes:
-    return flow.orig[0] if flow.orig[0] in facts.addresses else flow.resp[0]
+    return any(proxied_to(facts.traffic.conversation(f.index)) is not None for f in asked[:MAX_ASKED])
 
 
 def _first_frames(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -99,25 +118,27 @@ class _Words:
     """Flow to a proxy -> the port that the proxy is asked for: that is where the host goes."""
 
 
-def _words(facts: Facts, flows: Iterable[Outline]) -> _Words:
-    """SNI, HTTP host names and user agents of these flows."""
+def _words(facts: Facts, talks: Iterable[_Talk]) -> _Words:
+    """SNI, HTTP host names and user agents of what the host opened."""
     words = _Words()
-    for flow in flows:
+    traffic = facts.traffic
+    for flow, _, far, _ in talks:
         # Who is seen in the middle of a connection only may be its server: the client's words are not his.
-        own = [e for e in facts.traffic.conversation(flow.index) if e.at.src in facts.addresses]
+        own = [e for e in traffic.conversation(flow) if e.at.src in facts.addresses]
         said = list(_names_said(own, words))
-        target = proxied_to(own) if said or facts.traffic.spoken.http[flow.index] else None
+        target = proxied_to(own) if traffic.spoken.http[flow] else None
         if target is not None:
-            name, words.proxied[flow.index] = target[0].lower(), target[1]
+            name, words.proxied[flow] = target[0].lower(), target[1]
             said.append(name)
-            words.hosts.setdefault(name, flow.first_frame)
+            words.hosts.setdefault(name, traffic.outline(flow).first_frame)
         if said:
-            words.by_server.setdefault((_service(flow, words), flow.resp[0]), []).extend(said)
+            words.by_server.setdefault((_service(flow, far, words), far[0]), []).extend(said)
     return words
 
 
-def _service(flow: Outline, words: _Words) -> Service:
-    return TRANSPORTS[flow.proto], words.proxied.get(flow.index, flow.resp[1])
+def _service(flow: int, server: Endpoint, words: _Words) -> Service:
+    """The service that a connection leads to: where a proxy stands between, the one behind it."""
+    return TRANSPORTS[TCP], words.proxied.get(flow, server[1])
 
 
 def _names_said(events: Iterable[Event], words: _Words) -> Iterator[str]:
@@ -144,32 +165,28 @@ def _contact_table(traffic: Traffic) -> ContactTable:
     return known
 
 
-def _stretches(facts: Facts, table: ContactTable) -> Iterator[Stretch]:
+def _stretches(facts: Facts) -> Iterator[Stretch]:
     """What the host's addresses did, but for what another MAC sent from them."""
     mac = None if facts.mac is None else int.from_bytes(facts.mac, "big")
     for address in facts.addresses:
-        yield from (s for s in table.stretches(address) if mac is None or s.mac in (0, mac))
+        found = _contact_table(facts.traffic).stretches(address)
+        yield from (s for s in found if mac is None or s.mac in (0, mac))
 
 
-def _contacts(facts: Facts, stretches: Iterable[Stretch], outward: Iterable[Outline], words: _Words) -> Contacts:
-    """Where the host goes."""
-    table, http = _contact_table(facts.traffic), facts.traffic.spoken.http
-    asked = [(_service(f, words), table.sum_of(f, f.resp[0])) for f in outward if http[f.index]]
+def _contacts(
+    facts: Facts, stretches: Iterable[Stretch], alone: Iterable[tuple[Service, Outline, bytes]], words: _Words
+) -> Contacts:
+    """Contacts of the host in one direction; flows that stand ``alone`` come with their service and far side."""
+    table = _contact_table(facts.traffic)
+    own, others = facts.names.maps
 
     def names(service: Service, far: bytes) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*words.by_server.get((service, far), ()), *facts.names.get(far, ())]))
+        known = own.get(far) or others.get(far) or ()
+        said = words.by_server.get((service, far), ())
+        return tuple(dict.fromkeys((*said, *known))) if said else tuple(known)
 
-    return Contacts(HostServices(table, stretches, facts.addresses, asked, names))
-
-
-def _inbound(facts: Facts, inward: Iterable[Outline]) -> Contacts:
-    """Who comes to it."""
-    table, http = _contact_table(facts.traffic), facts.traffic.spoken.http
-    asked = [((TRANSPORTS[f.proto], f.resp[1]), table.sum_of(f, f.orig[0])) for f in inward if http[f.index]]
-    stretches = (s for s in _stretches(facts, table) if s.way == INWARD)
-    return Contacts(
-        HostServices(table, stretches, facts.addresses, asked, lambda _, far: tuple(facts.names.get(far, ())))
-    )
+    counted = [(service, table.sum_of(flow, far)) for service, flow, far in alone]
+    return Contacts(HostServices(table, stretches, facts.addresses, counted, names))
 
 
 def _asked_after_lease(facts: Facts) -> list[str]:

@@ -24,18 +24,23 @@ HTTP_BEGINNINGS: tuple[Beginning, ...] = (
     (http.METHOD_OCTETS,) * 6,
 )
 """Of a status line, and of a request line with a method of whatever length (``http.is_request``)."""
+_DIGITS = b"0123456789"
 OTHER_BEGINNINGS: tuple[Beginning, ...] = (
     (bytes(range(tls.CHANGE_CIPHER, tls.HEARTBEAT + 1)), b"\3", _ANY[:5]),
     (_ANY[0x80:], _ANY, b"\1", b"\3", _ANY[:5]),
     (b"\0", b"\0", _ANY[:40], _ANY, b"\0\4", b"\3\xd2"),
     (b"2", b"2", b"0"),
+    (b"123456", _DIGITS, _DIGITS, b" -"),
 )
-"""Of TLS, of its old hello, of a PostgreSQL start-up, and of FTP's greeting.
+"""Of TLS, of its old hello, of a PostgreSQL start-up, of FTP's greeting, and of its other replies.
 
 A stream that is read here begins, or a message behind a gap in it begins, in one of these ways or those of HTTP, or
-the connection is on one of ``PORTS``.
+the connection is on one of the ports below.
 """
-PORTS = (FTP_PORT, DNS_PORT, POSTGRES_PORT)
+ALWAYS_READ = (DNS_PORT,)
+"""Ports that decide alone."""
+READ_ONE_SIDED = (FTP_PORT, POSTGRES_PORT)
+"""Ports that decide where the beginning of one side is not there."""
 
 
 def read(orig: Stream, resp: Stream, *, port: int) -> list[Event | Malformed]:

@@ -147,7 +147,9 @@ class _Direction:
                 self._add(record, clear_after_change=clear_after_change)
         self._add_applications([record for record in records if record[0] == APPLICATION])
         if records:
-            self.last, self.next_at = self._completed_at(records[-1]), end
+            is_counted = records[-1][0] == APPLICATION
+            self.last = self.counts.last_application if is_counted else self._completed_at(records[-1])
+            self.next_at = end
         if end + _RECORD_HEADER <= len(self.stream.data):
             self.events.append(Malformed(self.stream.at(end), "tls", "no record where one should begin"))
         self._end_flight()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcapaudit.diagnose.analysis import CaptureAnalysis, Request, analyse
+from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, analyse
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
-from pcapaudit.scan import Scanner
+from pcapaudit.scan import Bounds, Scanner
 
 
 class Auditor:
@@ -20,16 +20,23 @@ class Auditor:
         request: What is asked of the capture: signatures, device, thresholds, what the engineer saw.
         notes: What the reader learns of the capture while it reads.
         since_ns, until_ns: Frames outside are left out, their numbers kept.
+        bounds: How much of a capture is kept.
     """
 
     def __init__(
-        self, request: Request, notes: CaptureNotes, *, since_ns: int | None = None, until_ns: int | None = None
+        self,
+        request: Request,
+        notes: CaptureNotes,
+        *,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self._request = request
         self._notes = notes
         self._since_ns = since_ns
         self._until_ns = until_ns
-        self._scanner = Scanner()
+        self._scanner = Scanner(bounds=bounds)
         self._now_ns: int | None = None
 
     def feed(self, item: FrameBatch | Tick) -> None:
@@ -47,13 +54,14 @@ class Auditor:
         """What was on the wire so far."""
         return Traffic(self._scanner.result(), self._notes, now_ns=self._now_ns, until_ns=self._until_ns)
 
-    def snapshot(self, capture: int = 0) -> CaptureAnalysis:
+    def snapshot(self, capture: int = 0, go_on: GoOn | None = None) -> CaptureAnalysis:
         """The diagnosis of what was fed so far; feeding may go on after it.
 
         Args:
             capture: Index of this capture in the report.
+            go_on: Asked before each device whether to judge it, see ``analyse``.
         """
-        return analyse(self.traffic(), self._request, capture)
+        return analyse(self.traffic(), self._request, capture, go_on)
 
     def _inside(self, batch: FrameBatch) -> Iterator[FrameBatch]:
         """The runs of frames inside the time window."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pcapaudit.capture import read_ring
+from pcapaudit.capture import expand, group, read_ring
 from pcapaudit.capture.writer import Frame, Target, write_pcapng
 from pcapaudit.diagnose.analysis import analyse
 from pcapaudit.engine.auditor import Auditor
 from pcapaudit.engine.options import AuditOptions
-from pcapaudit.engine.run import find_captures, make_request
+from pcapaudit.engine.run import make_request
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.errors import CaptureError, UsageError
+from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes, FrameBatch
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import DeviceReport
 from pcapaudit.scan.columns import NO_FLOW
 
@@ -77,9 +77,7 @@ def cite_frames(devices: Iterable[DeviceReport]) -> dict[int, str]:
 def _one_capture(sources: Sequence[str], options: AuditOptions) -> list[str]:
     if _STDIN in sources:
         raise UsageError("the evidence is cut out in a second reading: give a file, not standard input")
-    found, unread = find_captures(sources, options)
-    if unread:
-        raise CaptureError(unread[0].reason, path=unread[0].source, offset=unread[0].offset)
+    found = group(expand(sources), separate=options.separate)
     if len(found) != 1:
         raise UsageError(f"these are {len(found)} captures; give one of them at a time")
     return found[0]

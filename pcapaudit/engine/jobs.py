@@ -9,11 +9,12 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.progress import Phase, Step
 from pcapaudit.model.errors import JobError
+from pcapaudit.model.records import dataclass
 
 Progress = Callable[[int, int | None], None]
 
@@ -48,7 +49,7 @@ async def run_audit(
         options: As for an audit.
         target: Where the document goes.
         limits: What the process may use.
-        progress: Told the bytes read so far and the total, some times a second.
+        progress: Told the bytes read so far and the total (None if unknown), some times a second.
 
     Raises:
         JobError: The process gave no report; says why.
@@ -105,6 +106,7 @@ def _option_words(options: AuditOptions) -> list[str]:
     words = [f"{name}={value}" for name, value in named.items() if value]
     words += [f"--param={name}={value}" for name, value in options.params.items()]
     words += [f"--set={name}={value:g}" for name, value in options.thresholds.items()]
+    words += [f"--max-flows={options.max_flows}"] if options.max_flows is not None else []
     words += [f"--signatures={options.signatures_dir}"] if options.signatures_dir else []
     flags = {"--all-devices": options.all_devices, "--separate": options.separate, "--why": options.why}
     return words + [name for name, is_set in flags.items() if is_set]
@@ -125,17 +127,18 @@ async def _listen(process: asyncio.subprocess.Process, progress: Progress | None
         told = _read_progress(line)
         if told is None:
             said = [*said, line][-_KEPT_LINES:]
-        elif progress is not None:
-            progress(*told)
+        elif progress is not None and told.phase is Phase.READING:
+            progress(told.done, told.total)
     return said
 
 
-def _read_progress(line: str) -> tuple[int, int | None] | None:
+def _read_progress(line: str) -> Step | None:
     if not line.startswith("{"):
         return None
     try:
         told = json.loads(line)
-        return int(told["done"]), None if told["total"] is None else int(told["total"])
+        total = None if told["total"] is None else int(told["total"])
+        return Step(Phase(told["phase"]), int(told["done"]), total)
     except (ValueError, KeyError, TypeError):
         return None
 

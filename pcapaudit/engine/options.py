@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from pcapaudit.model.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class AuditOptions:
     values for a signature's parameters as text; ``thresholds`` override the catalogue's waits
     and counts; ``led`` and ``log`` are what the engineer saw; ``since_ns`` and ``until_ns`` bound
     the frames that are looked at (ns UTC, both inclusive); ``why`` adds to each device what came
-    of every rule.
+    of every rule; ``max_flows`` is how many conversations are kept, None for the scan's own bound.
     """
 
     signature: str | None = None
@@ -30,3 +32,4 @@ class AuditOptions:
     until_ns: int | None = None
     separate: bool = False
     why: bool = False
+    max_flows: int | None = None

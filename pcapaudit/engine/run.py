@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import field
 
 from pcapaudit import __version__
 from pcapaudit.capture import expand, group, read_ring
@@ -15,24 +15,30 @@ from pcapaudit.catalog.schema import Signature
 from pcapaudit.diagnose.analysis import CaptureAnalysis, Request
 from pcapaudit.diagnose.params import Params
 from pcapaudit.engine.auditor import Auditor
+from pcapaudit.engine.interrupt import Interrupt
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.progress import ByteCount, Phase, Progress, Step, ignore
+from pcapaudit.engine.reading import NoRingError, feed
 from pcapaudit.flows import zeek
 from pcapaudit.model.errors import CaptureError, UsageError
 from pcapaudit.model.frames import CaptureNotes, FileNote, FrameBatch
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import Generator, Report, Said, Settings, SignatureUse, UnreadSource
-from pcapaudit.scan import is_compiled
+from pcapaudit.scan import Bounds, is_compiled
 
 ETHERNET = 1
-Progress = Callable[[int, int | None], None]
 
 
-def audit(sources: Sequence[str], options: AuditOptions, progress: Progress | None = None) -> Report:
+def audit(sources: Sequence[str], options: AuditOptions, progress: Progress = ignore) -> Report:
     """Audit captures and return the report.
+
+    Ctrl-C ends the reading, or the judging of device after device; the report says what is known by then. A second one
+    raises KeyboardInterrupt.
 
     Args:
         sources: Files, folders, ``-`` for standard input.
         options: See ``AuditOptions``.
-        progress: Called with the bytes read so far and the total (None when unknown).
+        progress: Told how far the audit is.
 
     Raises:
         CaptureError: No source could be read at all.
@@ -40,28 +46,62 @@ def audit(sources: Sequence[str], options: AuditOptions, progress: Progress | No
         UsageError: An option names something that does not exist.
     """
     request = make_request(options)
-    found, unread = find_captures(sources, options)
-    report_progress = _counter(progress, [p for ring in found for p in ring])
-    analyses: list[CaptureAnalysis] = []
-    is_partial = False
-    for ring in found:
-        notes = CaptureNotes()
-        auditor = Auditor(request, notes, since_ns=options.since_ns, until_ns=options.until_ns)
-        try:
-            for batch in read_ring(ring, notes, progress=report_progress):
-                auditor.feed(batch)
-        except CaptureError as error:
-            unread.append(UnreadSource(error.path, error.reason, error.offset))
-            continue
-        except KeyboardInterrupt:
-            is_partial = True
-        with _collector_paused():
-            analyses.append(auditor.snapshot(len(analyses)))
-        if is_partial:
-            break
-    if not analyses and unread:
-        raise CaptureError(unread[0].reason, path=unread[0].source, offset=unread[0].offset)
-    return assemble(analyses, request, unread, is_partial=is_partial)
+    paths = expand(sources)
+    try:
+        guess = group(paths, separate=options.separate, is_guess=True)
+        done = _audit_rings(guess, request, options, progress)
+    except NoRingError:
+        done = _audit_rings(group(paths, separate=options.separate), request, options, progress)
+    if not done.analyses and done.unread:
+        raise CaptureError(done.unread[0].reason, path=done.unread[0].source, offset=done.unread[0].offset)
+    return assemble(done.analyses, request, done.unread, is_partial=done.is_partial)
+
+
+@dataclass(slots=True)
+class _Done:
+    """What came of the captures so far."""
+
+    analyses: list[CaptureAnalysis] = field(default_factory=list)
+    unread: list[UnreadSource] = field(default_factory=list)
+    is_partial: bool = False
+
+
+def _audit_rings(rings: Sequence[Sequence[str]], request: Request, options: AuditOptions, progress: Progress) -> _Done:
+    """Audit one capture after the other. Raises NoRingError when files were wrongly taken for one."""
+    done = _Done()
+    count = ByteCount(progress, [path for ring in rings for path in ring])
+    with Interrupt() as interrupt:
+        for ring in rings:
+            notes = CaptureNotes()
+            auditor = _make_auditor(request, notes, options)
+            try:
+                feed(auditor, ring, notes, interrupt, count)
+            except CaptureError as error:
+                done.unread.append(UnreadSource(error.path, error.reason, error.offset))
+                continue
+            if notes.files:
+                done.analyses.append(_judge(auditor, len(done.analyses), interrupt, progress))
+            if interrupt.is_noted:
+                break
+    done.is_partial = interrupt.is_noted
+    return done
+
+
+def _make_auditor(request: Request, notes: CaptureNotes, options: AuditOptions) -> Auditor:
+    bounds = Bounds() if options.max_flows is None else Bounds(max_flows=options.max_flows)
+    return Auditor(request, notes, since_ns=options.since_ns, until_ns=options.until_ns, bounds=bounds)
+
+
+def _judge(auditor: Auditor, capture: int, interrupt: Interrupt, progress: Progress) -> CaptureAnalysis:
+    """The diagnosis of what was read; a Ctrl-C that comes now ends it with the devices that are judged."""
+    was_noted = interrupt.is_noted
+
+    def go_on(judged: int, devices: int) -> bool:
+        progress(Step(Phase.JUDGING, judged, devices))
+        return was_noted or not interrupt.is_noted
+
+    with _collector_paused():
+        return auditor.snapshot(capture, go_on)
 
 
 @contextmanager
@@ -83,7 +123,7 @@ def audit_frames(frames: Iterable[tuple[int, bytes, int]], options: AuditOptions
     """Audit frames that are at hand: (time ns, bytes, length on the wire)."""
     request = make_request(options)
     notes = CaptureNotes(files=[FileNote("frames", "memory", 1)], link_types=[link])
-    auditor = Auditor(request, notes, since_ns=options.since_ns, until_ns=options.until_ns)
+    auditor = _make_auditor(request, notes, options)
     batch = batch_of(frames, link)
     notes.files[0].frames = len(batch)
     auditor.feed(batch)
@@ -105,19 +145,25 @@ def batch_of(frames: Iterable[tuple[int, bytes, int]], link: int = ETHERNET) -> 
     return FrameBatch(memoryview(bytes(data)), 1, *columns)
 
 
-def flow_records(sources: Sequence[str], progress: Progress | None = None) -> Iterator[dict[str, object]]:
+def flow_records(sources: Sequence[str], progress: Progress = ignore) -> Iterator[dict[str, object]]:
     """One record a flow with Zeek's column names, in order of the first frame."""
-    options = AuditOptions()
-    found, unread = find_captures(sources, options)
-    report_progress = _counter(progress, [p for ring in found for p in ring])
-    for ring in found:
+    rings = group(expand(sources), separate=False)
+    count = ByteCount(progress, [path for ring in rings for path in ring])
+    request, unread = make_request(AuditOptions()), list[CaptureError]()
+    for ring in rings:
         notes = CaptureNotes()
-        auditor = Auditor(make_request(options), notes)
-        for batch in read_ring(ring, notes, progress=report_progress):
-            auditor.feed(batch)
+        auditor = Auditor(request, notes)
+        try:
+            for batch in read_ring(ring, notes, progress=count.note):
+                auditor.feed(batch)
+                count.tell()
+        except CaptureError as error:
+            unread.append(error)
+            continue
+        count.end_capture()
         yield from zeek.flow_records(auditor.traffic())
     if unread:
-        raise CaptureError(unread[0].reason, path=unread[0].source, offset=unread[0].offset)
+        raise unread[0]
 
 
 def make_request(options: AuditOptions) -> Request:
@@ -151,39 +197,6 @@ def _values(options: AuditOptions, signatures: Sequence[Signature]) -> dict[str,
             raise UsageError(f"--param {name}={text}: expected a number from {param.low} to {param.high}")
         values[name] = int(text)
     return values
-
-
-def find_captures(sources: Sequence[str], options: AuditOptions) -> tuple[list[list[str]], list[UnreadSource]]:
-    """Group sources into captures, each the files of one ring, and name those that are no captures."""
-    unread: list[UnreadSource] = []
-    rings: list[list[str]] = []
-    good: list[str] = []
-    for source in expand(sources):
-        try:
-            group([source], separate=True)
-            good.append(source)
-        except CaptureError as error:
-            unread.append(UnreadSource(error.path, error.reason, error.offset))
-    if good:
-        rings = group(good, separate=options.separate)
-    return rings, unread
-
-
-def _counter(progress: Progress | None, paths: Sequence[str]) -> Callable[[int], None] | None:
-    """Turn "bytes consumed of this file so far" into "bytes of all so far, total"."""
-    if progress is None:
-        return None
-    sizes = [Path(p).stat().st_size if p != "-" else None for p in paths]
-    total = None if any(s is None for s in sizes) else sum(s for s in sizes if s is not None)
-    state = {"before": 0, "last": 0}
-
-    def count(done: int) -> None:
-        if done < state["last"]:
-            state["before"] += state["last"]
-        state["last"] = done
-        progress(state["before"] + done, total)
-
-    return count
 
 
 def assemble(

@@ -19,8 +19,10 @@ from pcapaudit.scan.columns import NO_VLAN, Table
 
 REQUEST = 1
 MAC_SIZE, ADDRESS_SIZE = 6, 4
+MAX_CLAIMS = 200
+"""So many packets of boxes that fight for one address tell all that there is to tell; a flood has millions."""
 NEVER = -1
-"""Stands for the place of a packet that is not there."""
+"""Stands for the place of a packet that is not there, and for an address that no packet names."""
 _READ = ("frame", "time_ns", "op", "smac", "dmac", "sender_mac", "target_mac", "sender_ip", "target_ip", "vlan")
 """Columns that make a message, in the order in which ``_read`` takes them."""
 
@@ -109,6 +111,8 @@ class ArpTable:
         self._table = arps[arps["dup_of"] == 0]
         self._records = self._table[list(_READ)]
         self._made: dict[int, ArpMessage] = {}
+        self._naming: dict[bytes, list[ArpMessage]] = {}
+        self._rivalry: dict[bytes, list[ArpMessage]] = {}
 
     # --- messages -------------------------------------------------------------------------
 
@@ -141,7 +145,7 @@ class ArpTable:
         return _Index(self._table["target_ip"])
 
     def _sent_by(self, mac: bytes | None) -> _Places:
-        return self._by_mac.places(int.from_bytes(mac, "big") if mac is not None and len(mac) == MAC_SIZE else -1)
+        return self._by_mac.places(_mac_number(mac))
 
     def sent_by(self, mac: bytes | None) -> list[ArpMessage]:
         """What names the MAC as its sender's, in frame order."""
@@ -149,15 +153,33 @@ class ArpTable:
 
     def announced_by(self, mac: bytes | None) -> list[ArpMessage]:
         """Gratuitous ARP of a host, in frame order: it announces its own address (RFC 5227, section 1.1)."""
-        own = self._sent_by(mac)
-        sender, target = self._table["sender_ip"][own], self._table["target_ip"][own]
-        return self._messages(own[(sender == target) & (sender > 0)].tolist())
+        return self._messages(self._announcements.get(_mac_number(mac), ()))
+
+    @cached_property
+    def _announcements(self) -> dict[int, list[int]]:
+        t = self._table
+        return self._by_host((t["sender_ip"] == t["target_ip"]) & (t["sender_ip"] > 0))
 
     def probed_by(self, mac: bytes | None) -> list[ArpMessage]:
         """Probes of a host, in frame order: it asks without an address of its own (RFC 5227, section 1.1)."""
-        own = self._sent_by(mac)
-        is_probe = (self._table["sender_ip"][own] == 0) & (self._table["op"][own] == REQUEST)
-        return self._messages(own[is_probe].tolist())
+        return self._messages(self._probes.get(_mac_number(mac), ()))
+
+    @cached_property
+    def _probes(self) -> dict[int, list[int]]:
+        return self._by_host((self._table["sender_ip"] == 0) & (self._table["op"] == REQUEST))
+
+    def _by_host(self, is_meant: npt.NDArray[np.bool_]) -> dict[int, list[int]]:
+        """Places of some packets by sender MAC."""
+        places = np.flatnonzero(is_meant)
+        table: dict[int, list[int]] = {}
+        for place, mac in zip(places.tolist(), self._table["sender_mac"][places].tolist(), strict=True):
+            table.setdefault(mac, []).append(place)
+        return table
+
+    def address_of(self, mac: bytes) -> bytes | None:
+        """The address that a host first gave as its own, but for 0.0.0.0."""
+        given = self._table["sender_ip"][self._sent_by(mac)]
+        return int(given[(given > 0).argmax()]).to_bytes(ADDRESS_SIZE, "big") if given.any() else None
 
     def used_by(self, mac: bytes | None) -> list[tuple[bytes, int]]:
         """Addresses that a host gave as its own, but for 0.0.0.0, and when (ns), in frame order."""
@@ -168,7 +190,18 @@ class ArpTable:
 
     def naming(self, address: bytes) -> list[ArpMessage]:
         """What names the address as its sender's, in frame order."""
-        return self._messages(self._by_sender.places(_number(address)).tolist())
+        known = self._naming.get(address)
+        if known is None:
+            known = self._naming[address] = self._messages(self._by_sender.places(_number(address)).tolist())
+        return known
+
+    def rivalry(self, address: bytes) -> list[ArpMessage]:
+        """The same; of more than MAX_CLAIMS only those where the sender changes, the first of them and the last."""
+        known = self._rivalry.get(address)
+        if known is None:
+            claims = self.naming(address)
+            known = self._rivalry[address] = claims if len(claims) <= MAX_CLAIMS else _changes(claims)
+        return known
 
     def asking_for(self, addresses: Iterable[bytes]) -> list[ArpMessage]:
         """Requests for the addresses, by whomever, in frame order."""
@@ -217,8 +250,7 @@ class ArpTable:
         itself in a request or an announcement (RFC 826 lets every ARP packet teach).
         """
         asked = self._questions
-        groups = asked.by_mac.get(int.from_bytes(mac, "big"), ()) if len(mac) == MAC_SIZE else ()
-        return [ArpQuestion(self, group, asked.known[group]) for group in groups]
+        return [ArpQuestion(self, group, asked.known[group]) for group in asked.by_mac.get(_mac_number(mac), ())]
 
     def requests(self, group: int) -> list[ArpMessage]:
         """The requests of one question."""
@@ -305,10 +337,26 @@ def _read(record: tuple[int, ...]) -> ArpMessage:
     return ArpMessage(at, op, sender_mac.to_bytes(MAC_SIZE, "big"), src, target_mac.to_bytes(MAC_SIZE, "big"), dst)
 
 
+def _changes(claims: list[ArpMessage]) -> list[ArpMessage]:
+    """The packets before and behind a change of the sender, with the first and the last of all; at most MAX_CLAIMS."""
+    ends = {0, len(claims) - 1}
+    for place in range(1, len(claims)):
+        if claims[place - 1].sender_mac != claims[place].sender_mac:
+            ends |= {place - 1, place}
+    kept = sorted(ends)
+    half = MAX_CLAIMS // 2
+    return [claims[place] for place in (kept if len(kept) <= MAX_CLAIMS else kept[:half] + kept[-half:])]
+
+
 def _vlan(number: int) -> int | None:
     return None if number == NO_VLAN else number
 
 
+def _mac_number(mac: bytes | None) -> int:
+    """A MAC as the table has it; one that stands nowhere for anything else."""
+    return int.from_bytes(mac, "big") if mac is not None and len(mac) == MAC_SIZE else NEVER
+
+
 def _number(address: bytes) -> int:
     """An IPv4 address as the table has it; one that stands nowhere for IPv6."""
-    return int.from_bytes(address, "big") if len(address) == ADDRESS_SIZE else -1
+    return int.from_bytes(address, "big") if len(address) == ADDRESS_SIZE else NEVER

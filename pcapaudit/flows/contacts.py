@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, UDP
+from pcapaudit.flows.numbering import Numbering, numbering_of
 from pcapaudit.flows.outline import Outline
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.traits import Contact, Service
@@ -30,7 +31,10 @@ _Names = Callable[[Service, bytes], tuple[str, ...]]
 
 
 class Sum(NamedTuple):
-    """What conversations of one host with one far side add up to; fields as those of ``Contact``."""
+    """What conversations of one host with one far side add up to; fields as those of ``Contact``.
+
+    ``far`` is the far side's number (``Numbering``).
+    """
 
     far: int
     first_frame: int
@@ -77,32 +81,33 @@ class ContactTable:
     """
 
     def __init__(self, traffic: Traffic, left_out: npt.NDArray[np.bool_]) -> None:
-        self.addresses = list(traffic.flows_by_address)
-        self._numbers = {address: number for number, address in enumerate(self.addresses)}
-        entries = _both_views(traffic, self._numbers, left_out)
+        self.numbering = numbering_of(traffic)
+        entries, self._ways = _both_views(traffic, self.numbering, left_out)
         order = np.lexsort((entries["far"], entries["service"], entries["mac"], entries["way"], entries["me"]))
         entries = {name: column[order] for name, column in entries.items()}
         firsts = _first_of_each(entries, (*_SERVED, "far"))
-        self._sums = _add_up(entries, firsts)
         self._stretches = _divide(entries, firsts)
+        sums = _add_up(entries, firsts)
+        services = np.searchsorted(_first_of_each(entries, _SERVED), firsts, side="right")
+        self._sums = sums[np.lexsort((sums[:, 1], services))]
 
     def stretches(self, address: bytes) -> Sequence[Stretch]:
         """The services that an address uses or offers."""
-        return self._stretches.get(self._numbers.get(address, -1), ())
+        return self._stretches.get(self.numbering.number(address), ())
 
-    def sums(self, stretch: Stretch) -> Iterator[Sum]:
-        """The sums of one of these, one for each far side."""
-        return map(Sum._make, self._sums[stretch.low : stretch.high].tolist())
+    def way(self, flow: int, side: int) -> int:
+        """How a side of a flow stands to it: side 0 is a, 1 is b."""
+        return self._ways[side][flow]
 
-    def numbers(self, addresses: Iterable[bytes]) -> frozenset[int]:
-        """The numbers by which addresses stand in ``Sum.far``; those without any flow have none."""
-        return frozenset(self._numbers[address] for address in addresses if address in self._numbers)
+    def sums(self, stretch: Stretch) -> list[Sum]:
+        """The sums of one of these, one for each far side, in order of the first frame."""
+        return list(map(Sum._make, self._sums[stretch.low : stretch.high].tolist()))
 
     def sum_of(self, flow: Outline, far: bytes) -> Sum:
         """One flow alone, seen from the side that opened it or is taken for it."""
         is_tcp = flow.proto == TCP
         return Sum(
-            self._numbers[far],
+            self.numbering.number(far),
             flow.first_frame,
             max(1, flow.sent.syns) if is_tcp else flow.sent.packets,
             flow.sent.payload_low,
@@ -113,11 +118,12 @@ class ContactTable:
         )
 
 
-def _both_views(traffic: Traffic, numbers: Mapping[bytes, int], left_out: npt.NDArray[np.bool_]) -> dict[str, _Numbers]:
-    """Each conversation twice, as its two ends see it."""
+def _both_views(
+    traffic: Traffic, numbering: Numbering, left_out: npt.NDArray[np.bool_]
+) -> tuple[dict[str, _Numbers], tuple[list[int], list[int]]]:
+    """Each conversation twice, as its two ends see it; and how side a and side b of every flow stand to it."""
     flows, digests = traffic.result.flows, traffic.digests.table
-    ends = [traffic.ends(flow) for flow in range(len(flows))]
-    a, b = (np.array([numbers[end[side]] for end in ends], np.int64) for side in (0, 2))
+    a, b = numbering.a, numbering.b
     is_from_b = (digests[:, layout.STATE] & layout.FROM_B) > 0
     wanted = np.isin(flows["proto"], list(TRANSPORTS)) & ~left_out
     one = _view(flows, digests, ("a", a), ("b", b), ~is_from_b)
@@ -125,7 +131,7 @@ def _both_views(traffic: Traffic, numbers: Mapping[bytes, int], left_out: npt.ND
     other = _view(flows, digests, ("b", b), ("a", a), is_from_b)
     both = {name: np.concatenate([one[name], other[name]]) for name in one}
     kept = np.concatenate([wanted, wanted & (a != b)]) & (_ranks(a, b) < MAX_FLOWS)
-    return {name: column[kept] for name, column in both.items()}
+    return {name: column[kept] for name, column in both.items()}, (one["way"].tolist(), other["way"].tolist())
 
 
 def _view(
@@ -229,7 +235,7 @@ class HostServices(Mapping[Service, Sequence[Contact]]):
         names: _Names,
     ) -> None:
         self._table = table
-        self._own = table.numbers(own)
+        self._own = table.numbering.numbers(own)
         self._names = names
         self._parts: dict[Service, list[Stretch]] = {}
         self._counted: dict[Service, list[Sum]] = {}
@@ -251,24 +257,28 @@ class HostServices(Mapping[Service, Sequence[Contact]]):
         return self._made[service]
 
     def _merged(self, service: Service) -> list[Sum]:
-        """One sum for each far side, whichever of the host's addresses talked to it."""
-        table: dict[int, Sum] = {}
+        """One sum for each far side, whichever of the host's addresses talked to it, in order of the first frame."""
+        parts = [self._counted.get(service, [])]
         for stretch in self._parts.get(service, ()):
-            for found in self._table.sums(stretch):
-                if stretch.way != OUTWARD and found.far in self._own:
-                    continue
-                known = table.get(found.far)
-                table[found.far] = found if known is None else known.plus(found)
-        for found in self._counted.get(service, ()):
-            known = table.get(found.far)
-            table[found.far] = found if known is None else known.plus(found)
-        return sorted(table.values(), key=lambda s: s.first_frame)
+            found = self._table.sums(stretch)
+            parts.append(found if stretch.way == OUTWARD else [s for s in found if s.far not in self._own])
+        filled = [part for part in parts if part]
+        return filled[0] if len(filled) == 1 and filled[0] is not parts[0] else _merge(filled)
 
     def _contact(self, service: Service, found: Sum) -> Contact:
-        far = self._table.addresses[found.far]
+        far = self._table.numbering.addresses[found.far]
         names = self._names(service, far)
         _, first, tries, low, high, source_low, source_high, answered = found
         transport, port = service
         return Contact(
             transport, far, port, names, first, tries, low, high, source_low, source_high, answered=bool(answered)
         )
+
+
+def _merge(parts: Iterable[Iterable[Sum]]) -> list[Sum]:
+    table: dict[int, Sum] = {}
+    for part in parts:
+        for found in part:
+            known = table.get(found.far)
+            table[found.far] = found if known is None else known.plus(found)
+    return sorted(table.values(), key=lambda s: s.first_frame)

@@ -344,7 +344,7 @@ class Digests(Logged):
             following: cython.longlong = words[self.at + RESP_ISN] + 1
             return following & 0xFFFFFFFF
         if data:
-            seq = self.seq[self._row(data) * self.w4]
+            seq: cython.longlong = self.seq[self._row(data) * self.w4]
             if distance(seq, first_ack) < 0:
                 return seq
         return first_ack

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,6 +146,14 @@ class Flow:
     def received(self) -> Sequence[Packet]:
         """Packets of the responder."""
         return self._run(self._words[layout.SIDE + layout.PACKETS], 1 - self._orig_side, layout.ALL)
+
+    @cached_property
+    def unheard(self) -> Sequence[Packet]:
+        """What the originator sent behind the last packet of the responder."""
+        sent, received = (
+            self._log.digests.places(self.index, side, layout.ALL) for side in (self._orig_side, 1 - self._orig_side)
+        )
+        return Run(self._log, self.index, sent[bisect_right(sent, received[-1]) :] if received else sent)
 
     def _run(self, count: int, side: int, kind: int, first: int = 0) -> Sequence[Packet]:
         """Packets of one side; ``first`` is the place of the first one plus 1, where it is known."""

@@ -43,6 +43,12 @@ class Binding:
     ttl_min: int = 0
 
 
+_BINDING = (
+    "family", "hi", "lo", "smac", "frames", "first_ns", "last_ns", "first_frame", "last_frame", "ttl_max", "ttl_min",
+)  # fmt: skip
+"""Columns of the scan that make a binding: its address, its MAC, and the rest in the order of the fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One box as the capture shows it.
@@ -73,23 +79,12 @@ class Host:
 
 def find_bindings(traffic: Traffic) -> list[Binding]:
     """Source addresses behind source MACs, unspecified and group addresses left out."""
+    table = traffic.result.bindings
     found = []
-    for r in traffic.result.bindings:
-        address = packed_address(int(r["family"]), int(r["hi"]), int(r["lo"]))
+    for family, high, low, mac, *seen in zip(*(table[name].tolist() for name in _BINDING), strict=True):
+        address = packed_address(family, high, low)
         if address and is_unicast(address):
-            found.append(
-                Binding(
-                    packed_mac(int(r["smac"])),
-                    address,
-                    int(r["frames"]),
-                    int(r["first_ns"]),
-                    int(r["last_ns"]),
-                    int(r["first_frame"]),
-                    int(r["last_frame"]),
-                    int(r["ttl_max"]),
-                    int(r["ttl_min"]),
-                )
-            )
+            found.append(Binding(packed_mac(mac), address, *seen))
     return sorted(found, key=lambda b: b.first_frame)
 
 
@@ -236,6 +231,7 @@ def _merged(
     )
 
 
+_PAIR = ("smac", "frames", "first_frame", "first_ns", "last_frame", "last_ns", "vlan")
 _Sent = dict[bytes, tuple[int, tuple[int, int], tuple[int, int], int | None]]
 
 
@@ -245,18 +241,21 @@ def _sent_by(traffic: Traffic) -> _Sent:
     if cached is not None:
         return cached
     table: _Sent = {}
-    for r in traffic.result.pairs:
-        mac = packed_mac(int(r["smac"]))
+    pairs = traffic.result.pairs
+    for source, count, first_frame, first_ns, last_frame, last_ns, tag in zip(
+        *(pairs[name].tolist() for name in _PAIR), strict=True
+    ):
+        mac = packed_mac(source)
         if mac is None:
             continue
-        first = (int(r["first_frame"]), int(r["first_ns"]))
-        last = (int(r["last_frame"]), int(r["last_ns"]))
-        vlan = None if int(r["vlan"]) == NO_VLAN else int(r["vlan"])
-        if mac in table:
-            frames, f, la, v = table[mac]
-            table[mac] = (frames + int(r["frames"]), min(f, first), max(la, last), v if f <= first else vlan)
-        else:
-            table[mac] = (int(r["frames"]), first, last, vlan)
+        first, last, vlan = (first_frame, first_ns), (last_frame, last_ns), None if tag == NO_VLAN else tag
+        frames, earliest, latest, tagged = table.get(mac, (0, first, last, vlan))
+        table[mac] = (
+            frames + count,
+            min(earliest, first),
+            max(latest, last),
+            tagged if earliest <= first else vlan,
+        )
     traffic.memo["sent_by"] = table
     return table
 

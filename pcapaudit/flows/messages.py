@@ -24,7 +24,7 @@ from pcapaudit.model.events import (
     Packet,
     SpanningTree,
 )
-from pcapaudit.scan.columns import Kind
+from pcapaudit.scan.columns import Kind, Table
 from pcapaudit.scan.result import ScanResult
 
 UDP = 17
@@ -33,6 +33,9 @@ MAX_READINGS = 4096
 """Different payloads that are remembered with what they say."""
 MAX_REPEATED = 512
 """Bytes of the longest payload that is remembered: no question and hardly an answer is longer (RFC 1035, 2.3.4)."""
+
+WINDOW = 1 << 16
+"""Bytes that are fetched at a time; messages lie far apart among the data of connections."""
 
 _E = TypeVar("_E")
 _Read: TypeAlias = Event | Malformed
@@ -147,10 +150,16 @@ class Messages:
 
     def _read_kind(self, kind: Kind) -> Iterator[_Read]:
         handed = self._result.handed[self._result.handed["kind"] == kind]
-        blob, read = self._result.blob, self._repeats.read
-        packets = self._log.packets_at(handed["row"])
-        for at, start, length in zip(packets, handed["start"].tolist(), handed["length"].tolist(), strict=True):
-            yield read(kind, bytes(blob[start : start + length]), at)
+        packets, payloads = self._log.packets_at(handed["row"]), self._payloads(handed)
+        return (self._repeats.read(kind, payload, at) for at, payload in zip(packets, payloads, strict=True))
+
+    def _payloads(self, handed: Table) -> Iterator[bytes]:
+        """The bytes of each entry; those that lie near to each other are fetched at once."""
+        blob, window, begin = self._result.blob, b"", 0
+        for start, length in zip(handed["start"].tolist(), handed["length"].tolist(), strict=True):
+            if start < begin or start + length > begin + len(window):
+                window, begin = bytes(blob[start : start + max(WINDOW, length)]), start
+            yield window[start - begin : start - begin + length]
 
     @cached_property
     def _joined(self) -> _Joined:

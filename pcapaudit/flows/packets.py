@@ -1,4 +1,4 @@
-"""The scan's packet log, read as packets: one packet, a flow's, or the payloads that a flow handed over."""
+"""The scan's packet log, read as packets: one packet, or a flow's."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.flows.streams import Segment
 from pcapaudit.model.events import Packet
-from pcapaudit.scan.columns import NO_FLOW, NO_VLAN, Kind
+from pcapaudit.scan.columns import NO_FLOW, NO_VLAN
 from pcapaudit.scan.loading import choose
 from pcapaudit.scan.result import ScanResult
 
@@ -31,7 +29,6 @@ _READ = (
 )  # fmt: skip
 """Columns of the log that make a packet, in the order in which ``PacketLog._read`` takes them."""
 
-_Indices = npt.NDArray[np.int64]
 FEW = 4
 """So few packets are made one by one; for more, all of the flow are."""
 MAX_HELD = 50_000
@@ -119,22 +116,6 @@ class PacketLog:
         known = self._held.get(flow)
         return known[place] if known is not None else self.packet(self.digests.order[self.digests.bounds[flow] + place])
 
-    def segments(self, flow: int) -> list[Segment]:
-        """TCP payloads of a flow in frame order, marked duplicates left out."""
-        order, bounds = self._segments_by_flow
-        entries = self._result.handed[order[bounds[flow] : bounds[flow + 1]]]
-        packets = map(self._read, self._rows[entries["row"]].tolist())
-        places = zip(packets, entries["start"].tolist(), entries["length"].tolist(), strict=True)
-        blob = self._result.blob
-        return [Segment(at, bytes(blob[start : start + length])) for at, start, length in places if not at.dup_of]
-
-    @cached_property
-    def _segments_by_flow(self) -> tuple[_Indices, _Indices]:
-        handed = self._result.handed
-        places = np.flatnonzero(handed["kind"] == Kind.TCP)
-        order, bounds = _grouped(self._result.rows["flow"][handed["row"][places]], len(self._result.flows))
-        return places[order], bounds
-
     def _read(self, record: Iterable[Any]) -> Packet:
         (
             frame, time_ns, flow, side, smac, dmac, vlan, ttl, ip_id, ip_len, payload_len,
@@ -187,9 +168,3 @@ class Run(Sequence[Packet]):
         if len(self._places) < FEW:
             return (self._log.packet_of(self._flow, place) for place in self._places)
         return map(self._log.packets(self._flow).__getitem__, self._places)
-
-
-def _grouped(flows: npt.NDArray[Any], count: int) -> tuple[_Indices, _Indices]:
-    """Positions sorted by flow, and where in them each flow begins; the last bound ends the last flow."""
-    order = np.argsort(flows, kind="stable")
-    return order, np.searchsorted(flows[order], np.arange(count + 1))

@@ -14,7 +14,6 @@ from pcapaudit.flows import layout
 from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
 from pcapaudit.flows.packets import packed_address
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.scan.columns import Table
 
 LARGE = 1000
 """Bytes: less is no full segment of any usual path."""
@@ -23,35 +22,73 @@ _Numbers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
 
 
-def rows_from(traffic: Traffic, address: bytes, flows: Sequence[int]) -> Table:
-    """What an address sent on some flows, flow by flow, in each in frame order; marked duplicates left out."""
+def rows_from(traffic: Traffic, address: bytes, flows: Sequence[int]) -> _Numbers:
+    """Rows of what an address sent on some flows, flow by flow, in each in frame order; marked duplicates left out."""
     places, lengths = _places_of(traffic, flows)
-    found: Table = traffic.result.rows[places]
+    of_whom, side = np.repeat(np.arange(len(lengths)), lengths), traffic.result.rows["side"][places]
     # An address may talk to itself: then what either side sent is its own.
-    is_own = np.array([[traffic.ends(i)[0] == address, traffic.ends(i)[2] == address] for i in flows], np.bool_)
-    own: Table = found[is_own.reshape(-1, 2)[np.repeat(np.arange(len(lengths)), lengths), found["side"]]]
+    is_own = np.stack([_is_end(traffic, address, flows, name) for name in "ab"], axis=1)
+    own: _Numbers = places[is_own[of_whom, side]]
     return own
 
 
-def rows_received(traffic: Traffic, flow: Flow) -> Table:
-    """What the responder of a flow sent, in frame order; marked duplicates left out."""
+def _is_end(traffic: Traffic, address: bytes, flows: Sequence[int], side: str) -> _Flags:
+    """Whether an address stands on side a or b of each flow."""
+    whole, table = int.from_bytes(address, "big"), traffic.result.flows
+    is_high = table[f"{side}_hi"][flows] == np.uint64(whole >> 64)
+    found: _Flags = is_high & (table[f"{side}_lo"][flows] == np.uint64(whole & (1 << 64) - 1))
+    return found
+
+
+def rows_received(traffic: Traffic, flow: Flow) -> _Numbers:
+    """Rows of what the responder of a flow sent, in frame order; marked duplicates left out."""
     a, a_port, _, _, _ = traffic.ends(flow.index)
-    found: Table = traffic.result.rows[_places_of(traffic, [flow.index])[0]]
-    received: Table = found[found["side"] == int((a, a_port) == flow.orig)]
+    places, _ = _places_of(traffic, [flow.index])
+    received: _Numbers = places[traffic.result.rows["side"][places] == int((a, a_port) == flow.orig)]
     return received
+
+
+def last_rows_sent(traffic: Traffic, flows: Sequence[Flow], count: int) -> _Numbers:
+    """Rows of the last packets, at most so many of each flow, that the originators of some flows sent."""
+    places, lengths = _places_of(traffic, [f.index for f in flows])
+    is_b = np.array([traffic.ends(f.index)[:2] != f.orig for f in flows], np.uint8)
+    of_whom = np.repeat(np.arange(len(lengths)), lengths)
+    is_sent = traffic.result.rows["side"][places] == is_b[of_whom]
+    sent, of_whom = places[is_sent], of_whom[is_sent]
+    ends = np.cumsum(np.bincount(of_whom, minlength=len(lengths)))
+    last: _Numbers = sent[ends[of_whom] - np.arange(len(sent)) <= count]
+    return last
+
+
+def rows_of_data(traffic: Traffic, flows: Sequence[Flow]) -> _Numbers:
+    """Where in the log the data stand that the originators of some flows sent, by time; keep-alive probes left out."""
+    places, lengths = _places_of(traffic, [f.index for f in flows])
+    own = [traffic.ends(f.index)[:2] != f.orig for f in flows]
+    rows = traffic.result.rows
+    is_sent = rows["side"][places] == np.repeat(np.array(own, np.uint8), lengths)
+    found = places[is_sent & (traffic.digests.is_data[places] > 0)]
+    ordered: _Numbers = found[np.argsort(rows["time_ns"][found], kind="stable")]
+    return ordered
 
 
 def opening_times(traffic: Traffic, address: bytes, flows: Sequence[int]) -> _Numbers:
     """Time from the one SYN of each flow to the SYN-ACK of the address, where both are there (ns)."""
-    digests, times = traffic.digests, traffic.result.rows["time_ns"]
-    is_from_b = (digests.table[flows, layout.STATE] & layout.FROM_B).tolist()
-    answered = [i for i, turned in zip(flows, is_from_b, strict=True) if traffic.ends(i)[0 if turned else 2] == address]
-    words, begins = digests.table[answered].astype(np.int64), digests.bounds[answered] - 1
-    asked, told = words[:, layout.SYN_AT], words[:, layout.SIDE + layout.SYN_ACK_AT]
-    is_whole = (words[:, layout.SYNS] == 1) & (told > 0)
-    sent, came = (digests.order[(begins + places)[is_whole]] for places in (asked, told))
-    found: _Numbers = times[came] - times[sent]
+    is_from_b = (traffic.digests.table[flows, layout.STATE] & layout.FROM_B) > 0
+    is_asked = np.where(is_from_b, *(_is_end(traffic, address, flows, name) for name in "ab"))
+    times, (_, asked, answers) = traffic.result.rows["time_ns"], openings(traffic, np.array(flows, np.int64)[is_asked])
+    found: _Numbers = times[answers] - times[asked]
     return found
+
+
+def openings(traffic: Traffic, flows: Sequence[int] | _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
+    """Those of the flows that show one SYN and a SYN-ACK, and for each the rows of both."""
+    digests, chosen = traffic.digests, np.asarray(flows, np.int64)
+    words = digests.table[chosen].astype(np.int64)
+    is_whole = (words[:, layout.SYNS] == 1) & (words[:, layout.SIDE + layout.SYN_ACK_AT] > 0)
+    chosen, words = chosen[is_whole], words[is_whole]
+    begins = digests.bounds[chosen] - 1
+    asked = digests.order[begins + words[:, layout.SYN_AT]]
+    return chosen, asked, digests.order[begins + words[:, layout.SIDE + layout.SYN_ACK_AT]]
 
 
 def _places_of(traffic: Traffic, flows: Sequence[int]) -> tuple[_Numbers, _Numbers]:
@@ -86,6 +123,12 @@ def moving_flows(traffic: Traffic) -> _Flags:
     return _once(traffic, "moving_flows", lambda: (flows["a_mac_changes"] > 0) | (flows["b_mac_changes"] > 0))
 
 
+def repeating_flows(traffic: Traffic) -> _Flags:
+    """Flows in which a side sent something again, or acknowledged what the capture does not hold."""
+    flows, columns = traffic.result.flows, ("a_retrans", "b_retrans", "a_unseen_acks", "b_unseen_acks")
+    return _once(traffic, "repeating_flows", lambda: np.any([flows[name] > 0 for name in columns], axis=0))
+
+
 def closed_windows(traffic: Traffic) -> _Flags:
     """Flows in which a side says that it takes no data (RFC 9293, section 3.8.6)."""
     return _once(traffic, "closed_windows", lambda: _find_closed(traffic))
@@ -98,20 +141,49 @@ def _find_closed(traffic: Traffic) -> _Flags:
     return found
 
 
-def lagging_flows(traffic: Traffic) -> _Flags:
-    """TCP flows in which one side is a large segment or more ahead of what the other acknowledged, by the flow table.
+def reset_flows(traffic: Traffic) -> _Flags:
+    """Flows in which a side sent a reset."""
+    flows = traffic.result.flows
+    return _once(traffic, "reset_flows", lambda: ((flows["a_flags"] | flows["b_flags"]) & RST) > 0)
 
-    A reset may bear any acknowledgment, and of a long flow not every packet is logged: such ones are among them, too.
+
+def insisting_flows(traffic: Traffic) -> _Flags:
+    """Flows whose originator sent its SYN more than once."""
+    return _once(traffic, "insisting_flows", lambda: np.array(traffic.digests.table[:, layout.SYNS] > 1))
+
+
+def refusing_flows(traffic: Traffic) -> _Flags:
+    """Flows whose responder sent a reset."""
+    return _once(traffic, "refusing_flows", lambda: _find_refusing(traffic))
+
+
+def _find_refusing(traffic: Traffic) -> _Flags:
+    flows = traffic.result.flows
+    found: _Flags = (np.where(_is_from_b(traffic), flows["a_flags"], flows["b_flags"]) & RST) > 0
+    return found
+
+
+def outrun_flows(traffic: Traffic) -> _Flags:
+    """TCP flows whose responder is a large segment ahead of what the originator acknowledged, by the flow table.
+
+    A reset may bear any acknowledgment: where the originator sent one, the table does not tell.
     """
-    return _once(traffic, "lagging_flows", lambda: _find_lagging(traffic.result.flows))
+    return _once(traffic, "outrun_flows", lambda: _find_outrun(traffic))
 
 
-def _find_lagging(flows: Table) -> _Flags:
-    found: _Flags = flows["rows_left_out"] > 0
-    for own, other in ("ab", "ba"):
-        is_ahead = (flows[f"{own}_next"] - flows[f"{other}_ack"]).view(np.int32) > LARGE
-        found |= is_ahead | (flows[f"{other}_flags"] & (ACK | RST) != ACK)
-    found &= flows["proto"] == TCP
+def _find_outrun(traffic: Traffic) -> _Flags:
+    flows, is_from_b = traffic.result.flows, _is_from_b(traffic)
+    reached = np.where(is_from_b, flows["a_next"], flows["b_next"])
+    acked = np.where(is_from_b, flows["b_ack"], flows["a_ack"])
+    flags = np.where(is_from_b, flows["b_flags"], flows["a_flags"])
+    is_ahead = ((reached - acked).view(np.int32) > LARGE) | (flags & (ACK | RST) != ACK)
+    found: _Flags = (flows["proto"] == TCP) & is_ahead
+    return found
+
+
+def _is_from_b(traffic: Traffic) -> _Flags:
+    """Whether side b opened the flow, for each."""
+    found: _Flags = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
     return found
 
 

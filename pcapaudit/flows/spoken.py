@@ -7,14 +7,14 @@ it lets through is read in full, what it keeps back has no events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.dissect.conversation import HTTP_BEGINNINGS, OTHER_BEGINNINGS, PORTS, Beginning
+from pcapaudit.dissect.conversation import ALWAYS_READ, HTTP_BEGINNINGS, OTHER_BEGINNINGS, READ_ONE_SIDED, Beginning
 from pcapaudit.flows.flow import SYN, TCP
-from pcapaudit.scan.columns import Kind
+from pcapaudit.scan.columns import Kind, Table
 from pcapaudit.scan.result import ScanResult
 
 _Flags = npt.NDArray[np.bool_]
@@ -35,15 +35,35 @@ class Spoken:
     def __init__(self, result: ScanResult) -> None:
         flows = result.flows
         places = np.flatnonzero(result.handed["kind"] == Kind.TCP)
+        rows = result.handed["row"][places]
         heads = _Heads(result, places)
-        speakers = result.rows["flow"][result.handed["row"][places]]
-        has_words = np.zeros(len(flows), np.bool_)
-        has_words[speakers] = True
+        speakers = result.rows["flow"][rows]
+        has_words = _marked(len(flows), speakers)
         unclear = has_words & _begins_within_a_segment(result)
         self.http = unclear | _marked(len(flows), speakers[heads.begin_like(HTTP_BEGINNINGS)])
-        on_port = np.isin(flows["a_port"], PORTS) | np.isin(flows["b_port"], PORTS)
         others = _marked(len(flows), speakers[heads.begin_like(OTHER_BEGINNINGS)])
-        self.known = self.http | others | (has_words & on_port)
+        may_be_half = _is_on(flows, READ_ONE_SIDED)
+        is_half = may_be_half & ~_has_both_beginnings(result, rows[may_be_half[speakers]])
+        self.known = self.http | others | (has_words & (is_half | _is_on(flows, ALWAYS_READ)))
+
+
+def _is_on(flows: Table, ports: Sequence[int]) -> _Flags:
+    found: _Flags = np.isin(flows["a_port"], ports) | np.isin(flows["b_port"], ports)
+    return found
+
+
+def _has_both_beginnings(result: ScanResult, rows: npt.NDArray[np.uint32]) -> _Flags:
+    """Flows of which the first payload of either side is among these rows, as far as anybody can tell from numbers."""
+    flows = result.flows
+    both = np.ones(len(flows), np.bool_)
+    for side, name in enumerate("ab"):
+        logged = rows[(result.rows["side"][rows] == side) & (result.rows["dup_of"][rows] == 0)]
+        speakers = result.rows["flow"][logged]
+        # A SYN takes a number of its own (RFC 9293, section 3.4).
+        first = result.rows["seq"][logged] + (result.rows["flags"][logged] & SYN > 0).astype(np.uint32)
+        has_syn = flows[f"{name}_flags"][speakers] & SYN > 0
+        both &= _marked(len(flows), speakers[~has_syn | (first == flows[f"{name}_isn"][speakers] + np.uint32(1))])
+    return both
 
 
 def _marked(count: int, flows: npt.NDArray[np.uint32]) -> _Flags:
@@ -70,13 +90,12 @@ class _Heads:
     """The first bytes of payloads."""
 
     def __init__(self, result: ScanResult, places: _Numbers) -> None:
-        self._octets = np.frombuffer(result.blob, np.uint8)
-        self._starts = result.handed["start"][places].astype(np.int64)
+        self._heads = result.handed["head"][places]
         self._lengths = result.handed["length"][places].astype(np.int64)
 
     def begin_like(self, beginnings: Iterable[Beginning]) -> _Flags:
         """Which payloads begin in one of these ways, as far as they go."""
-        found = np.zeros(len(self._starts), np.bool_)
+        found = np.zeros(len(self._lengths), np.bool_)
         for places in self._sift(np.flatnonzero(self._lengths > 0), tuple(beginnings), 0):
             found[places] = True
         return found
@@ -86,8 +105,8 @@ class _Heads:
         if any(len(b) == offset for b in beginnings):
             yield places
             return
-        at = np.minimum(self._starts[places] + offset, len(self._octets) - 1)
-        octets, is_short = self._octets[at], self._lengths[places] <= offset
+        octets = (self._heads[places] >> np.uint64(8 * offset)).astype(np.uint8)
+        is_short = self._lengths[places] <= offset
         for wanted in {b[offset]: None for b in beginnings}:
             fits = np.zeros(256, np.bool_)
             fits[list(wanted)] = True

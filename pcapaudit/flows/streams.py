@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -42,48 +42,52 @@ class Streams:
         self._blob = result.blob
         self._packet = packet
         places = np.flatnonzero(result.handed["kind"] == Kind.TCP)
-        logged = result.rows[result.handed["row"][places]]
-        places = places[wanted[logged["flow"]] & (logged["dup_of"] == 0)]
-        places = places[np.argsort(_sides_of(result, places), kind="stable")]
-        self._sides = _sides_of(result, places)
-        self._entries = _entries_of(result, places)
+        rows = result.handed["row"][places]
+        is_wanted = wanted[result.rows["flow"][rows]] & (result.rows["dup_of"][rows] == 0)
+        places, rows = places[is_wanted], rows[is_wanted]
+        sides = result.rows["flow"][rows].astype(np.int64) * 2 + result.rows["side"][rows]
+        order = np.argsort(sides, kind="stable")
+        self._sides = sides[order]
+        """Of each payload: twice the flow's number, one more for side b."""
+        self._rows = rows[order]
+        # A SYN takes a number of its own (RFC 9293, section 3.4); the sum goes around as the numbers do.
+        takes_one = (result.rows["flags"][self._rows] & _SYN > 0).astype(np.uint32)
+        self._begins = result.rows["seq"][self._rows] + takes_one
+        self._starts = result.handed["start"][places[order]]
+        self._lengths = result.handed["length"][places[order]]
+        self._jumps = self._count_jumps(result.rows["payload_len"][self._rows])
+
+    def _count_jumps(self, sizes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+        """How many payloads, up to each place, do not go on where the one before ended, or are not there in full."""
+        is_jump = (sizes != self._lengths) | (sizes == 0)
+        follows = (self._begins[1:] == self._begins[:-1] + sizes[:-1]) | (self._sides[1:] != self._sides[:-1])
+        is_jump[1:] |= ~follows
+        return np.concatenate([[0], np.cumsum(is_jump)])
 
     def of(self, flow: int, side: int, isn: int | None) -> Stream:
         """What one side of a flow said: side 0 is a, 1 is b; ``isn`` is its initial sequence number if known."""
         low, high = np.searchsorted(self._sides, (2 * flow + side, 2 * flow + side + 1)).tolist()
-        entries = self._entries[low:high].tolist()
-        return self._join(entries, isn) or assemble([self._segment(entry) for entry in entries], isn)
-
-    def _join(self, entries: list[list[int]], isn: int | None) -> Stream | None:
-        """The stream of segments of which each whole one follows upon the one before; None where that is not so."""
-        if not entries:
-            return None
-        blob = self._blob
-        first = following = entries[0][0] if isn is None else (isn + 1) % _WRAP
-        pieces: list[memoryview] = []
-        offsets: list[int] = []
-        for begin, size, start, length, _ in entries:
-            if begin != following or size != length or not length:
-                return None
-            pieces.append(blob[start : start + length])
-            offsets.append((begin - first) % _WRAP)
-            following = (begin + length) % _WRAP
-        packets = _Packets(self._packet, [entry[4] for entry in entries])
-        return Stream(b"".join(pieces), offsets, packets, is_from_start=isn is not None, is_complete=True)
-
-    def _segment(self, entry: Sequence[int]) -> Segment:
-        _, _, start, length, row = entry
-        return Segment(self._packet(row), bytes(self._blob[start : start + length]))
+        own = slice(low, high)
+        starts, lengths = self._starts[own].tolist(), self._lengths[own].tolist()
+        pieces = [self._blob[start : start + length] for start, length in zip(starts, lengths, strict=True)]
+        is_plain = low < high and self._jumps[low] == self._jumps[high]
+        if is_plain and isn in (None, int(self._begins[low]) - 1):
+            offsets = (self._begins[own] - self._begins[low]).tolist()
+            packets = _Packets(self._packet, self._rows[own].tolist())
+            return Stream(b"".join(pieces), offsets, packets, is_from_start=isn is not None, is_complete=True)
+        packets = _Packets(self._packet, self._rows[own].tolist())
+        return assemble([Segment(at, bytes(data)) for at, data in zip(packets, pieces, strict=True)], isn)
 
 
 class _Packets(Sequence[Packet]):
     """Packets of the log by their rows, made when one is looked at."""
 
-    __slots__ = ("_packet", "_rows")
+    __slots__ = ("_made", "_packet", "_rows")
 
     def __init__(self, packet: Callable[[int], Packet], rows: Sequence[int]) -> None:
         self._packet = packet
         self._rows = rows
+        self._made: dict[int, Packet] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -95,23 +99,11 @@ class _Packets(Sequence[Packet]):
     def __getitem__(self, index: int | slice) -> Packet | _Packets:
         if isinstance(index, slice):
             return _Packets(self._packet, self._rows[index])
-        return self._packet(self._rows[index])
-
-
-def _sides_of(result: ScanResult, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Of entries handed over: twice the flow's number, one more for side b."""
-    rows = result.handed["row"][places]
-    sides: npt.NDArray[np.int64] = result.rows["flow"][rows].astype(np.int64) * 2 + result.rows["side"][rows]
-    return sides
-
-
-def _entries_of(result: ScanResult, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """Of entries handed over: number of the first byte, size as sent, place in the blob, captured bytes, row."""
-    handed = result.handed[places]
-    logged = result.rows[handed["row"]]
-    begins = logged["seq"] + ((logged["flags"] & _SYN) // _SYN).astype(np.uint32)
-    columns = (begins, logged["payload_len"], handed["start"], handed["length"], handed["row"])
-    return np.stack([column.astype(np.uint32) for column in columns], axis=1)
+        row = self._rows[index]
+        made = self._made.get(row)
+        if made is None:
+            made = self._made[row] = self._packet(row)
+        return made
 
 
 def distance(later: int, earlier: int) -> int:

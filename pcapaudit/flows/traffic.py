@@ -7,7 +7,7 @@ payloads into events, only for the flows that somebody asks about.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from pcapaudit.dissect import conversation, dns
 from pcapaudit.flows import layout
 from pcapaudit.flows.arps import ArpQuestion, ArpTable
 from pcapaudit.flows.digest import Digests
+from pcapaudit.flows.exchanges import Lookup, pair_dns
 from pcapaudit.flows.flow import Flow
 from pcapaudit.flows.messages import Messages
 from pcapaudit.flows.outline import Outline, outline_of
@@ -43,6 +44,7 @@ from pcapaudit.scan.result import ScanResult
 
 UDP = 17
 DNS_PORT = 53
+DHCP_OFFER, DHCP_ACK = 2, 5
 MAX_FLOWS = 10_000
 """Flows that are kept at one time; what is asked for again is made again."""
 GRAINS_NS, MIN_STAMPS = (1_000_000_000, 10_000_000, 1_000_000), 50
@@ -78,6 +80,7 @@ class Traffic:
         self._malformed: list[Malformed] = []
         self._messages = Messages(result, self._log)
         self._arps = ArpTable(result.arps)
+        self._lookups: dict[tuple[frozenset[bytes], bytes | None], list[Lookup]] = {}
         self.memo: dict[str, Any] = {}
         """Tables that other modules of this room derive once per capture."""
 
@@ -158,16 +161,22 @@ class Traffic:
         return frozenset(rows["flow"][rows["cut"] == 1].tolist())
 
     @cached_property
-    def answered_flows(self) -> dict[tuple[int, bytes, int], list[int]]:
-        """Protocol, address and port of a responder -> flows in which it sent something, in order."""
+    def flows_to(self) -> dict[tuple[int, bytes, int], list[int]]:
+        """Protocol, address and port of a responder -> flows to it, in order."""
         table: dict[tuple[int, bytes, int], list[int]] = defaultdict(list)
-        digests = self.digests.table
-        answered = np.flatnonzero(digests[:, layout.SIDE + layout.PACKETS])
-        is_from_b = digests[answered, layout.STATE] & layout.FROM_B
-        for index, turned in zip(answered.tolist(), is_from_b.tolist(), strict=True):
+        is_from_b = self.digests.table[:, layout.STATE] & layout.FROM_B
+        for index, turned in enumerate(is_from_b.tolist()):
             a, a_port, b, b_port, proto = self.ends(index)
             table[(proto, a, a_port) if turned else (proto, b, b_port)].append(index)
         return table
+
+    @cached_property
+    def answered_flows(self) -> dict[tuple[int, bytes, int], list[int]]:
+        """Protocol, address and port of a responder -> flows in which it sent something, in order."""
+        answers = self.digests.table[:, layout.SIDE + layout.PACKETS].tolist()
+        answered = ((key, [i for i in flows if answers[i]]) for key, flows in self.flows_to.items())
+        # In order of the first answered one.
+        return dict(sorted(((key, flows) for key, flows in answered if flows), key=lambda item: item[1][0]))
 
     # --- messages -------------------------------------------------------------------------
 
@@ -203,10 +212,40 @@ class Traffic:
             table[m.at.dst if m.is_response else m.at.src].append(m)
         return table
 
+    def lookups_of(self, addresses: frozenset[bytes], mac: bytes | None) -> list[Lookup]:
+        """DNS lookups of a host by its addresses; where its MAC is given, what another MAC said is left out."""
+        known = self._lookups.get((addresses, mac))
+        if known is None:
+            found = [m for a in addresses for m in self.dns_by_asker.get(a, ())]
+            if mac is not None:
+                near = (mac, None)
+                found = [m for m in found if m.at.smac in near or m.at.dmac in near]
+            known = pair_dns(sorted(found, key=lambda m: m.at.frame), addresses)
+            self._lookups[addresses, mac] = known
+        return known
+
     @cached_property
-    def dns_answerers(self) -> frozenset[bytes]:
+    def dns_answers_from(self) -> dict[bytes, list[DnsMessage]]:
+        """DNS answers by the address that gave them."""
+        table: dict[bytes, list[DnsMessage]] = {}
+        for m in self.dns:
+            if m.is_response:
+                table.setdefault(m.at.src, []).append(m)
+        return table
+
+    @cached_property
+    def dns_answers_about(self) -> dict[str | None, list[DnsMessage]]:
+        """DNS answers by the name asked for; None for those that do not repeat it."""
+        table: dict[str | None, list[DnsMessage]] = {}
+        for m in self.dns:
+            if m.is_response:
+                table.setdefault(m.question, []).append(m)
+        return table
+
+    @property
+    def dns_answerers(self) -> KeysView[bytes]:
         """Addresses that answered a DNS question."""
-        return frozenset(m.at.src for m in self.dns if m.is_response)
+        return self.dns_answers_from.keys()
 
     def ntp_of(self, addresses: Iterable[bytes]) -> list[NtpMessage]:
         """NTP messages to or from the addresses, in frame order."""
@@ -245,10 +284,11 @@ class Traffic:
     @cached_property
     def answers_by_name(self) -> dict[str, list[DnsMessage]]:
         """Name asked for -> the answers that brought an address, whoever asked, in frame order."""
-        table: dict[str, list[DnsMessage]] = defaultdict(list)
-        for m in self.dns:
-            if m.is_response and m.question and any(isinstance(record.data, bytes) for record in m.answers):
-                table[m.question].append(m)
+        table: dict[str, list[DnsMessage]] = {}
+        for name, answers in self.dns_answers_about.items():
+            told = [m for m in answers if any(isinstance(record.data, bytes) for record in m.answers)]
+            if name and told:
+                table[name] = told
         return table
 
     @cached_property
@@ -282,6 +322,10 @@ class Traffic:
         """ARP packets in which a host asks without an address of its own, in frame order."""
         return self._arps.probed_by(mac)
 
+    def arp_address_of(self, mac: bytes) -> bytes | None:
+        """The address that a host first gave as its own in an ARP packet."""
+        return self._arps.address_of(mac)
+
     def arp_uses(self, mac: bytes) -> list[tuple[bytes, int]]:
         """Addresses that a host gave as its own in ARP packets, and when (ns), in frame order."""
         return self._arps.used_by(mac)
@@ -289,6 +333,10 @@ class Traffic:
     def arps_from(self, address: bytes) -> list[ArpMessage]:
         """ARP packets that name the address as their sender's, in frame order."""
         return self._arps.naming(address)
+
+    def arp_rivalry(self, address: bytes) -> list[ArpMessage]:
+        """The same; of a flood those alone where the sender changes, and not all of these."""
+        return self._arps.rivalry(address)
 
     def arp_requests_for(self, addresses: Iterable[bytes]) -> list[ArpMessage]:
         """ARP requests for the addresses, by whomever, in frame order."""
@@ -317,6 +365,11 @@ class Traffic:
     def dhcp(self) -> list[DhcpMessage]:
         """DHCPv4 messages."""
         return self._all(DhcpMessage)
+
+    @cached_property
+    def dhcp_given(self) -> list[DhcpMessage]:
+        """OFFERs and ACKs of DHCPv4."""
+        return [m for m in self.dhcp if m.kind in (DHCP_OFFER, DHCP_ACK)]
 
     @cached_property
     def dhcp6(self) -> list[Dhcp6Message]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
 from pcapaudit.flows.hosts import Host
-from pcapaudit.flows.packets import packed_mac
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.addresses import is_group_mac
 from pcapaudit.model.records import dataclass
 
+GROUP_BIT = np.uint64(1 << 40)
+"""The bit that makes a MAC, as a number, one of a group (IEEE 802)."""
 ENOUGH = 20
 """Unicast frames in one direction that make the other direction's absence worth a remark."""
 
 Missing = Literal["inbound", "outbound"]
+_Numbers = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,37 +94,48 @@ def hears_unseen(flows: Iterable[Flow]) -> bool:
 
 def _unicast_counts(traffic: Traffic, host: Host, flows: Sequence[int]) -> tuple[int, int]:
     """Unicast frames from and to a host; by its flows where the link layer shows no destination (cooked captures)."""
-    table = traffic.memo.get("unicast")
+    table: _Unicast | None = traffic.memo.get("unicast")
     if table is None:
         table = traffic.memo["unicast"] = _count_unicast(traffic)
-    sent, received, blind = table.get(host.mac, (0, 0, 0)) if host.mac is not None else (0, 0, 1)
-    return _flow_counts(traffic, host, flows) if blind else (sent, received)
+    mac = None if host.mac is None else int.from_bytes(host.mac, "big")
+    if mac is None or mac in table.blind:
+        return _flow_counts(traffic, host, flows)
+    return table.sent.get(mac, 0), table.received.get(mac, 0)
 
 
-def _count_unicast(traffic: Traffic) -> dict[bytes, tuple[int, int, int]]:
-    """MAC -> unicast frames sent and received, and frames it sent that show no destination."""
-    table: dict[bytes, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for r in traffic.result.pairs:
-        smac, dmac, frames = packed_mac(int(r["smac"])), packed_mac(int(r["dmac"])), int(r["frames"])
-        if smac is not None and dmac is None:
-            table[smac][2] += frames
-        elif dmac is not None and not is_group_mac(dmac):
-            table[dmac][1] += frames
-            if smac is not None:
-                table[smac][0] += frames
-    return {mac: (sent, received, blind) for mac, (sent, received, blind) in table.items()}
+class _Unicast(NamedTuple):
+    """Unicast frames by MAC, and the MACs of which some frames show no destination."""
+
+    sent: dict[int, int]
+    received: dict[int, int]
+    blind: frozenset[int]
+
+
+def _count_unicast(traffic: Traffic) -> _Unicast:
+    pairs = traffic.result.pairs
+    source, target, frames = pairs["smac"], pairs["dmac"], pairs["frames"]
+    is_unicast = (target > 0) & (target & GROUP_BIT == 0)
+    is_sent = is_unicast & (source > 0)
+    return _Unicast(
+        _sums(source[is_sent], frames[is_sent]),
+        _sums(target[is_unicast], frames[is_unicast]),
+        frozenset(source[target == 0].tolist()),
+    )
+
+
+def _sums(macs: _Numbers, frames: _Numbers) -> dict[int, int]:
+    known, places = np.unique(macs, return_inverse=True)
+    total = np.zeros(len(known), np.int64)
+    np.add.at(total, places, frames.astype(np.int64))
+    return dict(zip(known.tolist(), total.tolist(), strict=True))
 
 
 def _flow_counts(traffic: Traffic, host: Host, flows: Sequence[int]) -> tuple[int, int]:
-    sent = received = 0
     own = set(host.addresses)
-    for index in flows:
-        row = traffic.result.flows[index]
-        a_pkts, b_pkts = int(row["a_pkts"]), int(row["b_pkts"])
-        from_a = traffic.ends(index)[0] in own
-        sent += a_pkts if from_a else b_pkts
-        received += b_pkts if from_a else a_pkts
-    return sent, received
+    table = traffic.result.flows[np.fromiter(flows, np.intp)]
+    is_a = np.fromiter((traffic.ends(index)[0] in own for index in flows), np.bool_)
+    from_a, from_b = table["a_pkts"], table["b_pkts"]
+    return int(np.where(is_a, from_a, from_b).sum()), int(np.where(is_a, from_b, from_a).sum())
 
 
 def _one_sided_tcp(traffic: Traffic, flows: Sequence[int]) -> Iterable[Flow]:

@@ -177,6 +177,8 @@ class CaptureInfo:
     """NTP time minus the capture's clock, seconds; None when no answer told it or it is within 2 s."""
     switches: tuple[SwitchPort, ...] = ()
     """Switch ports that announce themselves on this wire, in order of their first frame."""
+    lower_limits: tuple[str, ...] = ()
+    """Keys of ``counters`` that say "at least", because more was in the capture than is kept (CAP-TABLE-FULL)."""
 
 
 @dataclass(frozen=True, slots=True)

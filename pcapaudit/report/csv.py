@@ -22,7 +22,7 @@ from pcapaudit.model.report import (
     Report,
 )
 from pcapaudit.report.escape import clean, make_visible, quote_cell
-from pcapaudit.report.registry import Look, renderer
+from pcapaudit.report.registry import Look
 
 COLUMNS = (
     "source",
@@ -55,7 +55,6 @@ COLUMNS = (
 Row = dict[str, object]
 
 
-@renderer("csv")
 def render(report: Report, _look: Look) -> str:
     """The table with its header line (RFC 4180, lines ended by a line feed)."""
     safe = clean(report, make_visible)

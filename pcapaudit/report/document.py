@@ -18,21 +18,19 @@ from typing import Any, cast
 
 from pcapaudit.model.errors import ReportError
 from pcapaudit.model.report import SCHEMA, Report
+from pcapaudit.report.serialize import serialize
 
 Json = dict[str, Any]
 
 
 def to_json(report: Report) -> str:
-    r"""The document, indented by two blanks, ASCII only, with a newline at the end.
-
-    Characters beyond ASCII are written as ``\uXXXX``, so that a name from the wire can neither
-    steer a terminal nor break an encoding.
+    """The document, indented by two blanks, ASCII only, with a newline at the end.
 
     Raises:
         TypeError: A mapping of the report holds something that JSON has not.
         ValueError: A number is infinite or none.
     """
-    return json.dumps(_plain(report), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return serialize(report) + "\n"
 
 
 def from_json(text: str | bytes) -> Report:
@@ -73,17 +71,6 @@ def _hints(kind: type) -> Mapping[str, Any]:
 
 def _key(name: str) -> str:
     return name.rstrip("_")
-
-
-def _plain(value: object) -> object:
-    """Dataclasses, tuples and mappings as what ``json`` writes."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {_key(f.name): _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(value[key]) for key in sorted(value)}
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, StrEnum) else value
 
 
 def _read(value: object, kind: Any, where: str) -> object:

@@ -18,7 +18,7 @@ from pcapaudit.model.words import MarkKind, Role, RuleState, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
 from pcapaudit.report.pictures import WORDS, draw_mark, draw_timeline
-from pcapaudit.report.registry import Look, renderer
+from pcapaudit.report.registry import Look
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, Verdict.HEALTHY)
 
 
-@renderer("html")
 def render(report: Report, _look: Look) -> str:
     """The whole report, the worst device first; looks the same everywhere."""
     return _fill("report.html", report)

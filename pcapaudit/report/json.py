@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pcapaudit.model.report import Report
 from pcapaudit.report.document import to_json
-from pcapaudit.report.registry import Look, renderer
+from pcapaudit.report.registry import Look
 
 
-@renderer("json")
 def render(report: Report, _look: Look) -> str:
     """The JSON document; looks the same everywhere."""
     return to_json(report)

@@ -12,12 +12,11 @@ from pcapaudit.model.report import CaptureInfo, DeviceReport, FindingReport, Rep
 from pcapaudit.model.words import Role, RuleState
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
-from pcapaudit.report.registry import Look, renderer
+from pcapaudit.report.registry import Look
 
 _SPECIAL = str.maketrans({char: f"&#{ord(char)};" for char in "&\\`*_[]<>|~#$"})
 
 
-@renderer("markdown")
 def render(report: Report, _look: Look) -> str:
     """The whole report, one section a capture and one below it a device."""
     blocks = list(_write_report(clean(report, make_visible)))

@@ -6,8 +6,8 @@ Nothing is judged here: every phrase says what the document holds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import (
     CaptureInfo,
     DeviceReport,

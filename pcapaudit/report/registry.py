@@ -1,15 +1,18 @@
-"""The list of output formats: each renderer is a function over the report, one per file.
+"""The list of output formats: each is a module of this room with a function ``render`` over the report.
 
-A new format is a new file with ``@renderer("name")`` and its line in ``_load``.
+A new format is a new module and its name in ``_FORMATS``. A module is imported when its format is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from importlib import import_module
 
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import Report
+
+_FORMATS = ("text", "csv", "html", "json", "markdown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +30,14 @@ class Look:
     width: int = 80
 
 
-Render = Callable[[Report, Look], str]
-
-_RENDERERS: dict[str, Render] = {}
-
-
-def renderer(name: str) -> Callable[[Render], Render]:
-    """Register a function as the renderer of a format. Raises ValueError for a name that is taken."""
-
-    def register(render: Render) -> Render:
-        if name in _RENDERERS:
-            raise ValueError(f"format {name} is registered twice")
-        _RENDERERS[name] = render
-        return render
-
-    return register
-
-
 def formats() -> tuple[str, ...]:
     """Names of all formats, the terminal's first."""
-    _load()
-    return tuple(sorted(_RENDERERS, key=lambda name: (name != "text", name)))
+    return _FORMATS
 
 
 def render(report: Report, name: str, look: Look | None = None) -> str:
     """The report in one format. Raises UsageError for a format that does not exist."""
-    _load()
-    if name not in _RENDERERS:
-        raise UsageError(f"there is no format {name!r}; known are: {', '.join(formats())}")
-    return _RENDERERS[name](report, look or Look())
-
-
-def _load() -> None:
-    """Import the renderer modules, each of which registers itself."""
-    from pcapaudit.report import csv, html, json, markdown, text  # noqa: F401, PLC0415 - they import this module
+    if name not in _FORMATS:
+        raise UsageError(f"there is no format {name!r}; known are: {', '.join(_FORMATS)}")
+    write: Callable[[Report, Look], str] = import_module(f"pcapaudit.report.{name}").render
+    return write(report, look or Look())

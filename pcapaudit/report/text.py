@@ -6,9 +6,9 @@ Nothing depends on colour, and every mark has a twin in plain ASCII.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import (
     CaptureInfo,
     DeviceReport,
@@ -22,7 +22,7 @@ from pcapaudit.model.words import Result, Role, RuleState, State, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_ascii, make_visible
 from pcapaudit.report.layout import count_cells, hang, join_wrapped, lay_row, pad, wrap
-from pcapaudit.report.registry import Look, renderer
+from pcapaudit.report.registry import Look
 
 _BODY = 12
 """Column at which the text behind a label begins."""
@@ -43,7 +43,6 @@ _STAGE_COLOURS = {State.FAILED: "31", State.DEGRADED: "33", State.NOT_REACHED: "
 _FAINT = "2"
 
 
-@renderer("text")
 def render(report: Report, look: Look) -> str:
     """The whole report. Strings from the wire are spelled out where a terminal would obey them."""
     safe = clean(report, make_visible if look.is_unicode else make_ascii)

@@ -208,10 +208,11 @@ ROW_COLUMNS: Final = (
 )
 
 HANDED_COLUMNS: Final = (
-    Column("start", "u8", "bytes", "where in ``blob`` the bytes begin"),
+    Column("start", "u4", "bytes", "where in ``blob`` the bytes begin"),
     Column("row", "u4", "row of rows", "the packet that carried them"),
     Column("length", "u4", "bytes", "captured, hence possibly fewer than were sent"),
-    Column("kind", "u1", "Kind", ""),
+    Column("kind", "u4", "Kind", ""),
+    Column("head", "u8", "", "the first eight bytes as one number, the first of them lowest; 0 for missing ones"),
 )
 
 ARP_COLUMNS: Final = (

@@ -13,13 +13,13 @@ cdef class Connections(Ledger):
     cdef unsigned long long flow_mask
     cdef long long max_flows, n_flows, left_flows
     cdef long long c_tcp_pairs, c_udp_pairs
-    cdef void _take_side(self, long long s8, long long s4) noexcept
-    cdef int _follow(self, long long mine, long long theirs) noexcept
-    cdef int _is_again(self, long long mine, long long theirs) noexcept
-    cdef long long _follow_ack(self, long long mine, long long theirs, long long known) noexcept
-    cdef long long _find_flow(self) noexcept
-    cdef unsigned long long _slot_of(self, long long a_hi, long long a_lo, long long b_hi, long long b_lo, long long key) noexcept
-    cdef unsigned long long _find_slot(self, long long key, long long back) noexcept
-    cdef void _place_flows(self) noexcept
-    cdef int _starts_anew(self, long long found) noexcept
-    cdef void _open_flow(self, long long key, long long earlier) noexcept
+    cdef void _take_side(self, long long s8, long long s4) noexcept nogil
+    cdef int _follow(self, long long mine, long long theirs) noexcept nogil
+    cdef int _is_again(self, long long mine, long long theirs) noexcept nogil
+    cdef long long _follow_ack(self, long long mine, long long theirs, long long known) noexcept nogil
+    cdef long long _find_flow(self) noexcept nogil
+    cdef unsigned long long _slot_of(self, long long a_hi, long long a_lo, long long b_hi, long long b_lo, long long key) noexcept nogil
+    cdef unsigned long long _find_slot(self, long long key, long long back) noexcept nogil
+    cdef void _place_flows(self) noexcept nogil
+    cdef int _starts_anew(self, long long found) noexcept nogil
+    cdef void _open_flow(self, long long key, long long earlier) noexcept nogil

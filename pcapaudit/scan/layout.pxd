@@ -59,6 +59,7 @@ cdef enum:
     KEY8 = 4
     FIRST8 = 5
     LAST8 = 6
+    KEPT8 = 7
     SIDES8 = 8
     SIDE8 = 5
     FLOW4 = 34
@@ -96,7 +97,7 @@ cdef enum:
     COPY_STEPS = 16
     HASHED_BYTES = 256
     RING = 8192
-    BUCKETS = 16_384
+    BUCKETS = 65_536
     SUMS = 64
     SUM_BYTES = 1514
     SAME_COPY = 1
@@ -106,6 +107,11 @@ cdef enum:
     FLOW_FIRST_ROWS = 300
     FLOW_MAX_ROWS = 2000
     LINK_MAX_ROWS = 100_000
+    FLOW_LAST_ROWS = 32
+    FLOW_LEAST_ROWS = 2
+    STREAM_LEAST_SEGMENTS = 4
+    THINNEST = 7
+    THIN_PAUSES = 5
     FIN = 1
     SYN = 2
     RST = 4

@@ -74,12 +74,13 @@ OUTER8: Final = 7
 LINK8: Final = 3
 COPY8: Final = 11
 
-# A flow's 8-byte words: a_hi, a_lo, b_hi, b_lo, key, first_ns, last_ns, (free), then for each side
-# bytes, payload, first MAC, latest MAC, last_ns.
+# A flow's 8-byte words: a_hi, a_lo, b_hi, b_lo, key, first_ns, last_ns, a word for the thinning of
+# the log, then for each side bytes, payload, first MAC, latest MAC, last_ns.
 FLOW8: Final = 18
 KEY8: Final = 4
 FIRST8: Final = 5
 LAST8: Final = 6
+KEPT8: Final = 7
 SIDES8: Final = 8
 SIDE8: Final = 5
 
@@ -127,7 +128,7 @@ COPY_PROOFS: Final = 20
 COPY_STEPS: Final = 16
 HASHED_BYTES: Final = 256
 RING: Final = 8192
-BUCKETS: Final = 16_384
+BUCKETS: Final = 65_536
 
 # CAP-OFFLOAD-CSUM: so many checksums are verified behind each address; packets above the size were not on a wire.
 SUMS: Final = 64
@@ -143,6 +144,14 @@ SILENCE_S: Final = 5
 FLOW_FIRST_ROWS: Final = 300
 FLOW_MAX_ROWS: Final = 2000
 LINK_MAX_ROWS: Final = 100_000
+
+# Each time that the log is full, half as many first and last rows of each flow stay, and half as many segments of each
+# stream, down to the least; pauses say something only up to a degree.
+FLOW_LAST_ROWS: Final = 32
+FLOW_LEAST_ROWS: Final = 2
+STREAM_LEAST_SEGMENTS: Final = 4
+THINNEST: Final = 7
+THIN_PAUSES: Final = 5
 
 # TCP flags.
 FIN: Final = 1

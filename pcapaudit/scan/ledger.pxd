@@ -12,7 +12,7 @@ cdef class Ledger(PacketReader):
     cdef long long *pairs
     cdef long long *bindings
     cdef long long *ring
-    cdef long long *buckets
+    cdef unsigned int *buckets
     cdef long long *copies
     cdef long long *outer
     cdef long long *tunnels
@@ -24,17 +24,17 @@ cdef class Ledger(PacketReader):
     cdef long long left_arps, left_pairs, left_bindings, c_arp
     cdef long long copy_proofs
     cdef long long ns, pair, dup_of, dup_kind
-    cdef void _note_tunnels(self) noexcept
-    cdef void _note_pair(self) noexcept
-    cdef long long _find_pair(self) noexcept
-    cdef void _note_binding(self) noexcept
-    cdef long long _find_binding(self) noexcept
-    cdef void _check_sum(self, long long entry) noexcept
-    cdef void _take_arp(self) noexcept
-    cdef long long _hash(self, long long at, long long end) noexcept
-    cdef long long _hash_words(self, long long at, long long stop) noexcept
-    cdef void _find_copy(self, long long key) noexcept
-    cdef long long _search_ring(self, long long key, long long size) noexcept
-    cdef long long _judge_copy(self, long long ns, long long smac, long long dmac, long long ttl, long long vlan) noexcept
-    cdef long long _settle_copy(self) noexcept
-    cdef void _note_copy(self, long long origin) noexcept
+    cdef void _note_tunnels(self) noexcept nogil
+    cdef void _note_pair(self) noexcept nogil
+    cdef long long _find_pair(self) noexcept nogil
+    cdef void _note_binding(self) noexcept nogil
+    cdef long long _find_binding(self) noexcept nogil
+    cdef void _check_sum(self, long long entry) noexcept nogil
+    cdef void _take_arp(self) noexcept nogil
+    cdef long long _hash(self, long long at, long long end) noexcept nogil
+    cdef long long _hash_words(self, long long at, long long stop) noexcept nogil
+    cdef void _find_copy(self, long long key) noexcept nogil
+    cdef long long _search_ring(self, long long key, long long size) noexcept nogil
+    cdef long long _judge_copy(self, long long ns, long long smac, long long dmac, long long ttl, long long vlan) noexcept nogil
+    cdef long long _settle_copy(self) noexcept nogil
+    cdef void _note_copy(self, long long origin) noexcept nogil

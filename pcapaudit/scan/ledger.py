@@ -187,7 +187,8 @@ class Ledger(PacketReader):
         pseudo: cython.longlong = ends + self.proto + size
         self.bindings[entry] += 1
         if (pseudo + sum16(p, at, at + size)) % 0xFFFF:
-            self.bindings[entry] += (1 << 16) if (pseudo - stated) % 0xFFFF else ((1 << 16) | (1 << 32))
+            is_partial: cython.longlong = (pseudo - stated) % 0xFFFF == 0
+            self.bindings[entry] += (1 << 16) | (is_partial << 32)
 
     def _find_binding(self) -> cython.longlong:
         """Give where the binding's entry lies, made anew if need be; -1 when the table is full."""
@@ -285,6 +286,17 @@ class Ledger(PacketReader):
             else:
                 x = mix(x ^ (word << 8))
                 at += 8
+        # Four sums side by side: each step waits for the one before it in its own sum alone.
+        a: cython.ulonglong = x
+        b: cython.ulonglong = x
+        c: cython.ulonglong = x
+        while at + 32 <= stop:
+            a = stir(a ^ raw64(p, at))
+            b = stir(b ^ raw64(p, at + 8))
+            c = stir(c ^ raw64(p, at + 16))
+            x = stir(x ^ raw64(p, at + 24))
+            at += 32
+        x = stir(stir(stir(x ^ a) ^ b) ^ c)
         while at + 8 <= stop:
             x = stir(x ^ raw64(p, at))
             at += 8

@@ -10,7 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-LAYERS: Final = tuple(f"pcapaudit.scan.{name}" for name in ("link", "packet", "ledger", "connections", "core"))
+LAYERS: Final = tuple(
+    f"pcapaudit.scan.{name}" for name in ("link", "packet", "ledger", "connections", "journal", "core")
+)
 """What is compiled of the scan, each after those that it needs."""
 
 
@@ -37,7 +39,8 @@ def choose(layers: Sequence[str] = LAYERS) -> ModuleType:
         last = importlib.import_module(layers[-1])
     except (ImportError, ValueError, TypeError, AttributeError):
         return load_interpreted(layers)
-    plain = [str(sys.modules[name].__file__).endswith(".py") for name in layers]
+    # One that was not imported is missing from a compiled file of an earlier version.
+    plain = [name not in sys.modules or str(sys.modules[name].__file__).endswith(".py") for name in layers]
     return last if all(plain) or not any(plain) else load_interpreted(layers)
 
 

@@ -58,6 +58,7 @@ def make_arrays(bounds: Bounds) -> dict[str, Words]:
     return {
         "rows": np.zeros(layout.ROW8, np.uint64),
         "handed": np.zeros(layout.HANDED8, np.uint64),
+        "marks": np.zeros(1, np.uint8),
         "blob": np.zeros(1, np.uint8),
         "flow8": np.zeros(layout.FLOW8, np.int64),
         "flow4": np.zeros(layout.FLOW4, np.uint32),
@@ -65,7 +66,7 @@ def make_arrays(bounds: Bounds) -> dict[str, Words]:
         "pairs": np.zeros(layout.PAIR8, np.int64),
         "bindings": np.zeros(layout.BINDING8, np.int64),
         "ring": np.zeros(layout.RING * layout.RING8, np.int64),
-        "buckets": np.zeros(layout.BUCKETS, np.int64),
+        "buckets": np.zeros(layout.BUCKETS, np.uint32),
         "seen": np.zeros((layout.SEEN_OVERSIZE + 1) * layout.SEEN8, np.int64),
         "copies": np.zeros(3 * layout.COPY8, np.int64),
         "links": np.zeros(layout.MAX_SMALL * layout.LINK8, np.int64),

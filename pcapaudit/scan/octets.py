@@ -45,6 +45,11 @@ def raw64(p: bytes, i: int) -> int:
     return int.from_bytes(p[i : i + 8], "little")
 
 
+def copy(target: memoryview, to: int, source: bytes, at: int, size: int) -> None:
+    """Copy ``size`` bytes of ``source`` from ``at`` on to the place ``to`` of ``target``."""
+    target[to : to + size] = source[at : at + size]
+
+
 def stir(x: int) -> int:
     """Multiply by an odd number and fold the high bits down: one step of a hash over 64 bits."""
     x = x * 0x369DEA0F31A53F85 & _ALL

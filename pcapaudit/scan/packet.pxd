@@ -17,18 +17,18 @@ cdef class PacketReader(LinkReader):
     cdef long long sport, dport, portless, seq, ack, flags, window
     cdef long long payload_at, payload_len
     cdef long long c_syn
-    cdef long long _decode(self, long long link, long long at, long long end) noexcept
-    cdef long long _ipv4(self, long long at) noexcept
-    cdef long long _ipv6(self, long long at) noexcept
-    cdef long long _extensions(self, long long proto, long long at) noexcept
-    cdef void _fragment_header(self, long long at) noexcept
-    cdef void _part(self, long long offset, long long more) noexcept
-    cdef long long _inner(self, long long proto) noexcept
-    cdef long long _enter(self, int kind, long long at, long long proto) noexcept
-    cdef long long _geneve(self, long long at) noexcept
-    cdef long long _gre(self, long long at) noexcept
-    cdef long long _erspan3(self, long long at) noexcept
-    cdef void _clear_transport(self) noexcept
-    cdef void _tcp(self) noexcept
-    cdef void _short_tcp(self, long long at) noexcept
-    cdef void _udp(self) noexcept
+    cdef long long _decode(self, long long link, long long at, long long end) noexcept nogil
+    cdef long long _ipv4(self, long long at) noexcept nogil
+    cdef long long _ipv6(self, long long at) noexcept nogil
+    cdef long long _extensions(self, long long proto, long long at) noexcept nogil
+    cdef void _fragment_header(self, long long at) noexcept nogil
+    cdef void _part(self, long long offset, long long more) noexcept nogil
+    cdef long long _inner(self, long long proto) noexcept nogil
+    cdef long long _enter(self, int kind, long long at, long long proto) noexcept nogil
+    cdef long long _geneve(self, long long at) noexcept nogil
+    cdef long long _gre(self, long long at) noexcept nogil
+    cdef long long _erspan3(self, long long at) noexcept nogil
+    cdef void _clear_transport(self) noexcept nogil
+    cdef void _tcp(self) noexcept nogil
+    cdef void _short_tcp(self, long long at) noexcept nogil
+    cdef void _udp(self) noexcept nogil

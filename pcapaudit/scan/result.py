@@ -9,15 +9,19 @@ from __future__ import annotations
 from dataclasses import field
 
 from pcapaudit.model.records import dataclass
+from pcapaudit.scan.blob import Blob
 from pcapaudit.scan.columns import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How large the tables may grow; what goes beyond is counted in ``ScanResult.left_out``."""
+    """How large the tables may grow; what goes beyond is counted in ``ScanResult.left_out``.
+
+    The packet log is thinned when it reaches ``max_rows``; only what finds no room even then counts as left out.
+    """
 
     max_flows: int = 2_000_000
-    max_rows: int = 12_000_000
+    max_rows: int = 1 << 19
     max_handed_bytes: int = 256 << 20
     max_pairs: int = 65_536
     max_bindings: int = 65_536
@@ -88,7 +92,7 @@ class ScanResult:
     flows: Table
     rows: Table
     handed: Table
-    blob: memoryview
+    blob: Blob
     """Bytes handed over, see ``payload``."""
     arps: Table
     pairs: Table
@@ -115,4 +119,4 @@ class ScanResult:
         """Give the bytes of one entry of ``handed``."""
         entry = self.handed[index]
         start = int(entry["start"])
-        return bytes(self.blob[start : start + int(entry["length"])])
+        return self.blob[start : start + int(entry["length"])]

@@ -1,7 +1,7 @@
 """The picture of a scan: from the loop's raw words to the tables of ``columns``.
 
-Logs only ever grow at their end, so the packet log and the list of what was handed over are
-shown where they lie, without a copy; tables whose rows still change are copied.
+The packet log and the list of what was handed over are shown where they lie, without a copy: they
+grow at their end, and the scanner that is to thin them makes a copy first. Tables whose rows still change are copied.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.scan import layout
+from pcapaudit.scan.blob import Blob
 from pcapaudit.scan.columns import (
     ARP_DTYPE,
     BINDING_DTYPE,
@@ -37,7 +38,12 @@ _SIDE_FIELDS4: Final = (
 
 
 def take_snapshot(
-    arrays: dict[str, Words], sizes: dict[str, int], counters: dict[str, int], left_out: dict[str, int], clock: Clock
+    arrays: dict[str, Words],
+    sizes: dict[str, int],
+    counters: dict[str, int],
+    left_out: dict[str, int],
+    clock: Clock,
+    blob: Blob,
 ) -> ScanResult:
     """Make a result of the loop's arrays.
 
@@ -47,13 +53,14 @@ def take_snapshot(
         counters: The loop's own counters.
         left_out: Entries that a bound kept out, by table name.
         clock: What the time stamps showed.
+        blob: The bytes handed over.
     """
     return ScanResult(
         counters=_all_counters(counters, clock),
         flows=_flows(arrays, sizes["flows"]),
         rows=_shown(arrays["rows"], sizes["rows"], ROW_DTYPE),
         handed=_shown(arrays["handed"], sizes["handed"], HANDED_DTYPE),
-        blob=arrays["blob"].data[: sizes["blob"]].toreadonly(),
+        blob=blob,
         arps=_arps(_records(arrays["arps"], sizes["arps"], layout.ARP8)),
         pairs=_pairs(_records(arrays["pairs"], sizes["pairs"], layout.PAIR8)),
         bindings=_bindings(_records(arrays["bindings"], sizes["bindings"], layout.BINDING8)),

@@ -8,12 +8,12 @@ import os
 import secrets
 import unicodedata
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.web.settings import Settings
 
 _LONGEST_NAME = 200

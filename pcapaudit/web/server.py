@@ -6,12 +6,12 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.records import dataclass
 from pcapaudit.web.app import build_app
 from pcapaudit.web.settings import Settings, prepare_folder
 from pcapaudit.web.state import Site

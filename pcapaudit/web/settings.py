@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from pcapaudit.engine.jobs import Limits
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.records import dataclass
 
 TOKEN_VARIABLE = "PCAPAUDIT_TOKEN"  # noqa: S105 - the name of a variable
 _TOKEN_BYTES = 32

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 from starlette.requests import HTTPConnection
 
+from pcapaudit.model.records import dataclass
 from pcapaudit.web.access import Gate
 from pcapaudit.web.settings import Settings
 from pcapaudit.web.store import Store

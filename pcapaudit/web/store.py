@@ -8,12 +8,13 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.model.records import dataclass
 
 _ID_BYTES = 9
 _SCHEMA = """

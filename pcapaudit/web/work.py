@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pcapaudit.engine.jobs import run_audit
 from pcapaudit.model.errors import JobError, PcapAuditError
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import DeviceReport, Report
 from pcapaudit.report.document import from_json, to_json
 from pcapaudit.report.phrases import say_title

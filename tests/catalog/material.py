@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pcapaudit.catalog import load_signatures
+from pcapaudit.catalog.identify import Identified, Identifier
 from pcapaudit.catalog.schema import Signature
-from pcapaudit.model.traits import Contact, Traits
+from pcapaudit.model.traits import Contact, Contacts, Traits
 
 SMALL = """\
 schema: 1
@@ -55,6 +56,11 @@ def went(address: str, port: int, *names: str, transport: str = "tcp", frame: in
     return Contact(transport, ip_address(address).packed, port, names, frame, **more)
 
 
+def identify(traits: Traits, signatures: Sequence[Signature]) -> Identified:
+    """Hold one host against some signatures."""
+    return Identifier(signatures).identify(traits)
+
+
 def host(*contacts: Contact, asked: Sequence[str] = (), others: int = 0, **more: Any) -> Traits:
     """A host with contacts, names it asked for (frame 7 and on) and a number of unrelated domains."""
     unrelated = [f"www.site{number}.example" for number in range(others)]
@@ -64,7 +70,7 @@ def host(*contacts: Contact, asked: Sequence[str] = (), others: int = 0, **more:
         mac=b"\2\0\0\0\0\1",
         addresses=(ip_address("10.0.0.5").packed,),
         queried={name: frame for frame, name in enumerate([*asked, *unrelated], start=7)},
-        contacts=contacts,
+        contacts=Contacts.of(contacts),
         registered_domains=len(domains),
         sent_tcp=any(contact.transport == "tcp" for contact in contacts),
         **more,

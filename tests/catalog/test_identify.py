@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapaudit.catalog.identify import BROWSER_DOMAINS, FEW_DOMAINS, REPEATED, count_other_domains, identify
+from pcapaudit.catalog.identify import BROWSER_DOMAINS, FEW_DOMAINS, REPEATED, count_other_domains
 from pcapaudit.catalog.schema import Forbid, HostPattern, Identify, Paper, Range, Sign, Signature
-from pcapaudit.model.traits import Traits
+from pcapaudit.catalog.signs import NameTest, Subject
+from pcapaudit.model.traits import Contacts, Traits
 from pcapaudit.model.words import Identification
-from tests.catalog.material import host, shipped, went
+from tests.catalog.material import host, identify, shipped, went
 
 BOX, PORTAL = HostPattern("box.acme.example"), HostPattern("www.acme.example")
 VISIT = Sign(hosts=(BOX,), transport="tcp", ports=(Range(8443, 8443),))
@@ -163,7 +164,7 @@ def test_a_host_without_any_sign_is_near_nothing() -> None:
 )
 def test_other_domains_are_those_asked_or_else_those_said(traits: Traits, others: int) -> None:
     # The made-up domains below "example" have two labels, as real ones mostly do.
-    assert count_other_domains(traits, [HostPattern("box.acme.example")]) == others
+    assert count_other_domains(Subject(traits), NameTest([HostPattern("box.acme.example")])) == others
 
 
 NAMES = [pattern.text.replace("*", "x") for signature in shipped() for pattern in signature.host_patterns()]
@@ -180,7 +181,7 @@ TRAITS = st.builds(
             transport=st.sampled_from(["tcp", "udp"]),
         ),
         max_size=4,
-    ).map(tuple),
+    ).map(Contacts.of),
     registered_domains=st.integers(0, 9),
     sent_tcp=st.booleans(),
     is_shared=st.booleans(),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pcapaudit.catalog import load_signatures
-from pcapaudit.catalog.identify import identify
-from pcapaudit.model.traits import Contact, Traits
+from pcapaudit.model.traits import Contact, Contacts, Traits
+from tests.catalog.material import identify
 
 SIGNATURES = load_signatures(Path(__file__).resolve().parents[2] / "signatures")
 GK = "gk.sensorist.com"
@@ -39,7 +39,7 @@ def host(*contacts: Contact, asked: tuple[str, ...] = (), others: int = 0, **mor
         host="02:00:00:00:00:01",
         mac=bytes.fromhex("020000000001"),
         queried={name: frame for frame, name in enumerate(asked, start=7)},
-        contacts=contacts,
+        contacts=Contacts.of(contacts),
         registered_domains=len(own) + others,
         sent_tcp=any(contact.transport == "tcp" for contact in contacts),
         **more,
@@ -170,7 +170,7 @@ SIBLINGS = {
         "skala/ipad",
     ),
     "a NEXUS whose iPad comes": (
-        host(tcp("99.80.34.218", 443, IOT), asked=(CLOUD, IOT), inbound=(tcp("10.0.0.7", 9001),)),
+        host(tcp("99.80.34.218", 443, IOT), asked=(CLOUD, IOT), inbound=Contacts.of([tcp("10.0.0.7", 9001)])),
         "skala/nexus",
     ),
     "a station PC that also opens SKALA Control": (

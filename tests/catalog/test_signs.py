@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.catalog.schema import HostPattern, Range, Sign
-from pcapaudit.catalog.signs import MAX_NAMES, find_evidence, first_names, matches_any
-from pcapaudit.model.traits import Contact, Traits
+from pcapaudit.catalog.signs import MAX_KNOWN, MAX_NAMES, Evidence, NameTest, Probe, Subject
+from pcapaudit.model.traits import Contact, Contacts, Traits
 from pcapaudit.model.words import Identification
 from tests.catalog.material import host, went
 
@@ -22,6 +22,10 @@ SHAPE = Sign(transport="udp", ports=(Range(8844, 8844),), payload=Range(16, 1024
 HINTED = Sign(transport="tcp", ports=(Range(443, 443),), addresses=HINTS)
 INBOUND = Sign(transport="tcp", ports=(Range(9001, 9001),), is_inbound=True)
 PRIVATE = Sign(transport="tcp", ports=(Range(9001, 9001),), is_private=True)
+
+
+def find_evidence(sign: Sign, traits: Traits, known: tuple[HostPattern, ...] = ()) -> Evidence | None:
+    return Probe(sign).find(Subject(traits), NameTest(known))
 
 
 def datagrams(*, low: int = 24, high: int = 152, source: int = 29000, port: int = 8844, over: str = "udp") -> Contact:
@@ -73,7 +77,7 @@ def datagrams(*, low: int = 24, high: int = 152, source: int = 29000, port: int 
         pytest.param(HINTED, host(went(ELSEWHERE, 443)), False, id="another address"),
         pytest.param(HINTED, host(went(CLOUD, 443, "gk.sensorist.com")), True, id="address with the product's name"),
         pytest.param(HINTED, host(went(CLOUD, 443, "www.shop.example")), False, id="address with a foreign name"),
-        pytest.param(INBOUND, host(inbound=(went("10.0.0.9", 9001),)), True, id="opened by others"),
+        pytest.param(INBOUND, host(inbound=Contacts.of([went("10.0.0.9", 9001)])), True, id="opened by others"),
         pytest.param(INBOUND, host(went("10.0.0.9", 9001)), False, id="opened by itself"),
         pytest.param(PRIVATE, host(went("10.0.0.9", 9001)), True, id="inside the site"),
         pytest.param(PRIVATE, host(went(ELSEWHERE, 9001)), False, id="outside the site"),
@@ -107,7 +111,7 @@ def test_the_evidence_of_a_visit_names_both_frames() -> None:
         (HINTED, host(went(CLOUD, 443)), Identification.ADDRESS, "tcp 443 to 54.229.203.190 (frame 20)"),
         (
             INBOUND,
-            host(inbound=(went("10.0.0.9", 9001),)),
+            host(inbound=Contacts.of([went("10.0.0.9", 9001)])),
             Identification.ADDRESS,
             "tcp 9001 opened by 10.0.0.9 (frame 20)",
         ),
@@ -136,13 +140,24 @@ def test_the_earliest_frame_that_shows_it_is_cited() -> None:
 
 def test_a_host_that_asks_for_more_names_than_any_device_is_looked_at_in_part() -> None:
     names = [f"n{number}.example" for number in range(MAX_NAMES)]
-    assert first_names(iter(names * 2)) == names
+    assert list(Subject(host(asked=[*names, "beyond.example"])).queried) == names
     assert find_evidence(QUERY, host(asked=[*names, "gk.sensorist.com"])) is None
 
 
-def test_a_name_matches_any_of_several_patterns() -> None:
-    assert matches_any((HostPattern("a.example"), GK), "gk.sensorist.com")
-    assert not matches_any((), "gk.sensorist.com")
+def test_a_name_fits_any_of_several_patterns() -> None:
+    test = NameTest((HostPattern("a.example"), GK))
+
+    assert test.fits("gk.sensorist.com")
+    assert test.fits("gk.sensorist.com"), "asked again"
+    assert not test.fits("b.example")
+    assert not NameTest(()).fits("gk.sensorist.com")
+
+
+def test_a_test_of_names_remembers_no_more_than_its_bound() -> None:
+    test = NameTest((GK,))
+
+    assert not any(test.fits(f"n{number}.example") for number in range(MAX_KNOWN + 1))
+    assert test.fits("gk.sensorist.com")
 
 
 SIGNS = st.sampled_from([VISIT, QUERY, SHAPE, HINTED, INBOUND, PRIVATE, Sign(after_lease=(GK,))])
@@ -161,6 +176,7 @@ CONTACTS = st.builds(
 def test_whatever_a_host_did_a_sign_holds_or_does_not(
     sign: Sign, contacts: tuple[Contact, ...], queried: dict[str, int]
 ) -> None:
-    traits = Traits("h", contacts=contacts, inbound=contacts, queried=queried, asked_after_lease=tuple(queried))
+    met = Contacts.of(contacts)
+    traits = Traits("h", contacts=met, inbound=met, queried=queried, asked_after_lease=tuple(queried))
     found = find_evidence(sign, traits, (GK,))
     assert found is None or found.by

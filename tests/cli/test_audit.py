@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pcapaudit.cli.main import run
-from pcapaudit.cli.progress import Progress
 from pcapaudit.engine import run as engine_run
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.progress import Progress
 from pcapaudit.model.report import Report
 from pcapaudit.report.document import from_json
 from tests.support.reports import load_report
@@ -48,7 +48,8 @@ def test_the_report_goes_to_standard_output_and_a_fault_gives_one(
 
 def test_every_option_reaches_the_engine(engine: Engine) -> None:
     args = "audit --signature sensorist/gateway --device 10.0.0.5 --all-devices --param app_port=57123 --set syn_wait=5"
-    args += " --led red --log waiting --signatures sig --since 1 --until 1970-01-01T00:00:02Z --separate --why a.pcap"
+    args += " --led red --log waiting --signatures sig --since 1 --until 1970-01-01T00:00:02Z --separate --why"
+    args += " --max-flows 5 a.pcap"
     run(args.split())
     assert engine.options == AuditOptions(
         signature="sensorist/gateway",
@@ -63,6 +64,7 @@ def test_every_option_reaches_the_engine(engine: Engine) -> None:
         until_ns=2_000_000_000,
         separate=True,
         why=True,
+        max_flows=5,
     )
 
 

@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,23 +81,41 @@ def test_what_is_no_capture_is_said_in_a_line_with_its_name(content: bytes, word
     assert words in done.stderr
 
 
-def test_an_interrupted_audit_reports_what_it_read_so_far() -> None:
-    with subprocess.Popen(
-        [*COMMAND, "audit", "--format", "json", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+@contextmanager
+def audit_of_an_open_pipe(start_of_capture: bytes, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """An audit that waits for more of a capture, and how many bytes of it were worked off at least."""
+    words = [*COMMAND, "audit", "--format", "json", "--progress", "json", *more, "-"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdin is not None
-        assert running.stdout is not None
-        # More than the pipe and the reader's own buffers hold: frames have been taken when the write returns.
-        running.stdin.write(PCAP_HEADER + ARP_RECORD * (64 * PIPE_BYTES // len(ARP_RECORD)))
+        assert running.stderr is not None
+        running.stdin.write(start_of_capture)
         running.stdin.flush()
+        yield running, json.loads(running.stderr.readline())["done"]
+
+
+@pytest.mark.parametrize("frames", [1, 1000, 64 * PIPE_BYTES // len(ARP_RECORD)])
+def test_ctrl_c_gives_the_report_of_what_came_through_an_open_pipe(frames: int) -> None:
+    with audit_of_an_open_pipe(PCAP_HEADER + ARP_RECORD * frames) as (running, done):
         running.send_signal(signal.SIGINT)
+        assert running.stdout is not None
         report = json.loads(running.stdout.read())
         assert running.wait() == 130
+    counted = report["captures"][0]["counters"]["frames"]
     assert report["partial"] is True
-    assert report["captures"][0]["counters"]["frames"] > 0
+    assert 0 < (done - len(PCAP_HEADER)) // len(ARP_RECORD) <= counted <= frames
+    assert report["captures"][0]["files"] == [{"source": "-", "first_frame": 1, "frames": counted}]
+
+
+def test_a_second_ctrl_c_ends_at_once(sample: Path) -> None:
+    # The report does not fit into a pipe that nobody reads: without the second Ctrl-C this would never end.
+    with audit_of_an_open_pipe(sample.read_bytes(), "--why", "--all-devices") as (running, _):
+        running.send_signal(signal.SIGINT)
+        assert running.stderr is not None
+        while json.loads(running.stderr.readline())["phase"] != "judging":
+            pass
+        running.send_signal(signal.SIGINT)
+        assert running.wait() == 130
+        assert running.stderr.read().endswith(b"pcapaudit: interrupted\n")
 
 
 def test_a_reader_that_closes_the_pipe_early_is_no_fault(sample: Path) -> None:

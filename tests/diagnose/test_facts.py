@@ -211,3 +211,40 @@ def test_the_gate_for_absence_needs_frames_to_the_device() -> None:
     assert not facts_of(talk, None, outward).sees_inbound
     assert not facts_of("0.0 dev:50001 > cloud:4321 SYN").sees_inbound
     assert facts_of("0.0 dev > gw LOOKUP a.example A 192.0.2.1", params=Params(vis_min=1)).sees_inbound
+
+
+def test_what_lies_beyond_the_gateway_is_told_by_the_lease() -> None:
+    facts = facts_of(
+        BOOT + "1.0 dev:50001 > cloud:4321 CONNECT\n2.0 dev:50002 > pc:80 CONNECT\n"
+        "3.0 dev:50003 > cloud:4321 SYN\n4.0 dev:50001 > cloud:4321 EXCHANGE 9 9"
+    )
+
+    assert [f.orig[1] for f in facts.flows_beyond] == [50001, 50003]
+    assert facts.heard_beyond_ns == [facts.flows_beyond[0].received[-1].time_ns]
+
+
+def test_in_a_one_sided_capture_the_devices_acknowledgments_tell_when_it_was_answered() -> None:
+    facts = facts_of("0.0 dev:50001 > cloud:4321 CONNECT\n4.0 dev:50001 > cloud:4321 EXCHANGE 9 9", change=outward)
+    [flow] = facts.flows_beyond
+
+    assert not flow.received
+    assert flow.last_answer is not None
+    assert facts.heard_beyond_ns == [flow.last_answer.time_ns]
+
+
+def test_the_others_were_last_seen_when_the_last_of_them_spoke() -> None:
+    script = "0.0 dev > * ANNOUNCE\n1.0 pc > * ANNOUNCE\n2.0 gw > * ANNOUNCE\n3.0 dev > * ANNOUNCE"
+
+    assert facts_of(script).others_last_ns == START_NS + 2 * SECOND
+    assert facts_of(script, address="10.0.0.1").others_last_ns == START_NS + 3 * SECOND
+    assert facts_of("0.0 dev > * ANNOUNCE").others_last_ns == 0
+
+
+def test_a_device_keeps_its_flows_when_it_is_taken_for_something() -> None:
+    plain = facts_of("0.0 dev:50001 > cloud:4321 CONNECT")
+    assert plain.flows == [0]
+    taken = plain.taken_for(product(), None, Params())
+
+    assert taken.flows is plain.flows
+    assert [a.flow.index for a in taken.attempts] == [0]
+    assert plain.attempts == []

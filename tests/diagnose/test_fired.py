@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapaudit.diagnose.fired import MAX_FRAMES, choose_frames
+from pcapaudit.diagnose.fired import MAX_FRAMES, Target, choose_frames, display_filter
 from pcapaudit.model.events import Packet
 
 
@@ -41,3 +41,30 @@ def test_more_decisive_frames_than_fit_leave_room_for_both_ends() -> None:
     chosen = choose_frames(range(1, 101), decisive=range(20, 60))
 
     assert (chosen[0], chosen[-1], len(chosen)) == (1, 100, MAX_FRAMES)
+
+
+DEV, CLOUD, V6 = bytes([10, 0, 0, 5]), bytes([192, 0, 2, 9]), bytes.fromhex("20010db8") + bytes(11) + b"\x01"
+MAC = bytes.fromhex("02000a000005")
+FILTERS = {
+    "both addresses and the port": (
+        DEV,
+        Target(None, CLOUD, "tcp", 443),
+        [443],
+        "ip.addr == 10.0.0.5 && ip.addr == 192.0.2.9 && tcp.port == 443",
+    ),
+    "the ports of all attempts": (
+        DEV,
+        Target(None, None, "udp", None),
+        [8845, 8844],
+        "ip.addr == 10.0.0.5 && udp.port in {8844, 8845}",
+    ),
+    "the port of the target alone": (DEV, Target(None, None, "udp", 53), [], "ip.addr == 10.0.0.5 && udp.port == 53"),
+    "IPv6": (V6, Target(), [], "ipv6.addr == 2001:db8::1"),
+    "the MAC, where no address is known": (None, Target(), [], "eth.addr == 02:00:0a:00:00:05"),
+    "no ports of a ping": (DEV, Target(None, CLOUD, "icmp", None), [7], "ip.addr == 10.0.0.5 && ip.addr == 192.0.2.9"),
+}
+
+
+@pytest.mark.parametrize(("address", "target", "ports", "expected"), FILTERS.values(), ids=FILTERS)
+def test_the_display_filter_names(address: bytes | None, target: Target, ports: list[int], expected: str) -> None:
+    assert display_filter(address, MAC, target, ports) == expected

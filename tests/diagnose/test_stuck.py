@@ -6,6 +6,8 @@ from pcapaudit.diagnose.stuck import (
     is_first_after_change,
     is_first_data,
     is_unanswered_start,
+    repeated_segments,
+    repeating_attempts,
     size_limit,
     stopped_stage,
     stuck_segment,
@@ -59,6 +61,20 @@ def test_repeats_closer_than_a_time_out_are_left_out() -> None:
 
     assert stuck is not None
     assert stuck.repeats == 0
+
+
+def test_a_segment_is_repeated_that_went_out_more_than_once_in_vain() -> None:
+    others = """
+5.0  dev:50002 > cloud:4321 CONNECT
+5.1  dev:50002 > cloud:4321 DATA 30 lost
+9.0  dev:50003 > cloud:4321 CONNECT
+9.1  dev:50003 > cloud:4321 DATA 40
+9.2  dev:50003 > cloud:4321 AGAIN
+"""
+    facts = facts_of(SWALLOWED + others)
+
+    assert [(a.flow.orig[1], s.repeats) for a, s in repeated_segments(facts, CLOUD_NEED)] == [(50001, 2)]
+    assert [a.flow.orig[1] for a in repeating_attempts(facts, CLOUD_NEED)] == [50001, 50003]
 
 
 def test_data_after_the_database_accepted_encryption_is_a_new_start() -> None:

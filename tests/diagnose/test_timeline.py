@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pcapaudit.diagnose.timeline import MAX_MARKS, timeline_of
+from pcapaudit.diagnose.timeline import MAX_LANES, MAX_MARKS, timeline_of
 from pcapaudit.model.report import TimelineLane
 from pcapaudit.model.words import MarkKind, Stage
 from tests.support.judging import diagnosis_of, need, product, tcp
@@ -46,3 +46,15 @@ def test_too_many_marks_are_spread_evenly_and_counted() -> None:
 
 def test_a_box_that_nobody_recognised_has_no_timeline() -> None:
     assert timeline_of(diagnosis_of(f"{START}{WATCHED}")) == ()
+
+
+def test_of_many_lanes_those_of_the_lowest_rungs_are_shown_by_their_first_mark() -> None:
+    asked = "".join(f"{5 + n}.0 dev > 10.0.0.{200 - n} ARP\n" for n in range(30))
+    found = timeline_of(diagnosis_of(f"{START}{asked}50.0 dev:50001 > cloud:4321 SYN\n{WATCHED}", BOX))
+
+    assert len(found) == MAX_LANES
+    assert {lane.stage for lane in found} == {Stage.DHCP, Stage.GATEWAY}
+    assert [lane.what for lane in found if lane.what.startswith("ARP for 10.0.0.")][:2] == [
+        "ARP for 10.0.0.200",
+        "ARP for 10.0.0.199",
+    ]

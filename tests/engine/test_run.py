@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from pcapaudit.engine import run
+from pcapaudit.engine import reading, run
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.progress import Phase, Step
 from pcapaudit.model.errors import CaptureError, UsageError
+from pcapaudit.model.frames import CaptureNotes, FileNote
 from pcapaudit.model.report import Report
 from tests.support.pcap import write_pcap
 from tests.support.player import Frame
@@ -89,26 +92,88 @@ def test_files_that_overlap_in_time_are_captures_of_their_own(tmp_path: Path) ->
     assert len(report.captures) == 2
 
 
-def test_progress_ends_with_the_whole_size(capture: Path) -> None:
-    told: list[tuple[int, int | None]] = []
+def test_files_whose_first_frames_alone_look_like_a_ring_are_captures_of_their_own(tmp_path: Path) -> None:
+    early, late, other = tmp_path / "early.pcap", tmp_path / "late.pcap", tmp_path / "other.pcap"
+    write_pcap(early, raw(FRAMES))
+    write_pcap(late, raw(shifted(FRAMES, 5_000_000_000)))
+    write_pcap(other, raw(FRAMES), link=113)
 
-    run.audit([str(capture)], AuditOptions(), lambda done, total: told.append((done, total)))
+    report = run.audit([str(late), str(other), str(early)], AuditOptions())
 
-    assert told[-1] == (capture.stat().st_size, capture.stat().st_size)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert [c.source for c in report.captures] == [str(late), str(other), str(early)]
 
 
-def test_an_interrupt_gives_the_report_so_far(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_of_a_ring_are_read_once_in_order_of_time(tmp_path: Path) -> None:
+    half = len(FRAMES) // 2
+    files = [tmp_path / "b.pcap", tmp_path / "a.pcap"]
+    for file, frames in zip(files, (FRAMES[half:], FRAMES[:half]), strict=True):
+        write_pcap(file, raw(frames))
+    steps: list[Step] = []
+
+    report = run.audit([str(f) for f in files], AuditOptions(), steps.append)
+
+    assert [f.source for f in report.captures[0].files] == [str(files[1]), str(files[0])]
+    assert verdicts(report) == [("sensorist/gateway", "healthy")]
+    read = [step.done for step in steps if step.phase is Phase.READING]
+    assert read == sorted(read)
+    assert read[-1] == sum(f.stat().st_size for f in files)
+
+
+def test_progress_tells_the_bytes_and_then_the_devices(capture: Path) -> None:
+    told: list[Step] = []
+
+    run.audit([str(capture)], AuditOptions(), told.append)
+
+    size = capture.stat().st_size
+    assert [step.phase for step in told] == sorted((step.phase for step in told), reverse=True)
+    assert [step for step in told if step.phase is Phase.READING][-1] == Step(Phase.READING, size, size)
+    assert next(step.done for step in told if step.phase is Phase.JUDGING) == 0
+
+
+def test_ctrl_c_while_reading_gives_the_report_so_far(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> Iterable[object]:
         yield run.batch_of(raw(FRAMES))
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(run, "read_ring", interrupted)
+    monkeypatch.setattr(reading, "read_ring", interrupted)
+    monkeypatch.setattr(run, "CaptureNotes", lambda: CaptureNotes(files=[FileNote("-", "pcap", 1)], link_types=[1]))
 
     report = run.audit([str(capture)], AuditOptions())
 
     assert report.partial
     assert verdicts(report) == [("sensorist/gateway", "healthy")]
+
+
+def test_ctrl_c_while_judging_gives_the_devices_that_are_judged(tmp_path: Path) -> None:
+    files = [tmp_path / "a.pcap", tmp_path / "b.pcap"]
+    for file, late in zip(files, (0, 5_000_000_000), strict=True):
+        write_pcap(file, raw(shifted(FRAMES, late)))
+
+    def press(step: Step) -> None:
+        if step.phase is Phase.JUDGING:
+            signal.raise_signal(signal.SIGINT)
+
+    report = run.audit([str(f) for f in files], AuditOptions(), press)
+
+    assert report.partial
+    assert [c.source for c in report.captures] == [str(files[0])]
+    assert report.devices == ()
+
+
+def test_a_second_ctrl_c_ends_at_once(capture: Path) -> None:
+    def press(_step: Step) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.audit([str(capture)], AuditOptions(), press)
+
+
+def test_more_conversations_than_are_kept_are_said_aloud(capture: Path) -> None:
+    (info,) = run.audit([str(capture)], AuditOptions(max_flows=1)).captures
+
+    assert "CAP-TABLE-FULL" in {item.rule for item in info.health}
+    assert "tcp_conversations" in info.lower_limits
+    assert run.audit([str(capture)], AuditOptions()).captures[0].lower_limits == ()
 
 
 def test_flows_are_told_one_by_one_in_order(capture: Path) -> None:

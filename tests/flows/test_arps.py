@@ -60,6 +60,7 @@ def test_packets_are_found_by_what_they_name() -> None:
     assert frames(traffic.arps_from(GW)) == [3]
     assert frames(traffic.arp_requests_for([DEV, GW])) == [1, 2, 4, 5]
     assert [address for address, _ in traffic.arp_uses(PC_MAC)] == [PC]
+    assert [traffic.arp_address_of(mac) for mac in (PC_MAC, bytes(6))] == [PC, None]
     assert traffic.arp_owners == {DEV: {MAC}, GW: {GW_MAC}, PC: {PC_MAC}, bytes(4): {PC_MAC}}
     assert traffic.arp_claims == {MAC: {DEV}, GW_MAC: {GW}, PC_MAC: {PC}}
     assert sorted(traffic.arp_senders) == [(GW_MAC, None), (MAC, None), (PC_MAC, None)]

@@ -83,25 +83,6 @@ def test_compiled_and_interpreted_digests_are_the_same(
     assert [one.places(0, *a) for a in asked] == [other.places(0, *a) for a in asked]
 
 
-def test_marked_copies_and_link_frames_belong_to_no_flow() -> None:
-    result = result_with([(0, 2, 9, 0, 0, 0), (0, 2, 9, 0, 0, 1), (0, 16, 10, 20, 0, 2)])
-    rows = result.rows.copy()
-    rows["dup_of"][1] = 1
-    rows["flow"][2] = 0xFFFFFFFF
-
-    found = digest.Digests(rows, result.flows)
-
-    assert (found.order.tolist(), found.bounds.tolist()) == ([0], [0, 1])
-
-
-def test_a_log_without_packets_has_empty_digests() -> None:
-    result = result_with([(0, 2, 9, 0, 0, 0)])
-    empty = digest.Digests(result.rows[:0], result.flows)
-
-    assert empty.places(0, layout.BOTH_SIDES, layout.ALL) == []
-    assert not empty.table[0].any()
-
-
 @pytest.mark.parametrize(("a_port", "b_port", "is_b"), [(443, 50000, 1), (50000, 443, 0), (80, 443, 0), (0, 50000, 0)])
 def test_without_an_opening_the_low_port_is_the_service(a_port: int, b_port: int, is_b: int) -> None:
     result = result_with([(0, 16, 9, 20, 0, 0)])

@@ -305,3 +305,18 @@ def test_the_first_number_of_a_server_whose_syn_ack_alone_is_missing_follows_fro
     whole, holed = only_flow(opening.format("") + talk), only_flow(opening.format(" unseen") + talk)
 
     assert holed.resp_isn == whole.resp_isn is not None
+
+
+UNHEARD = {
+    "what stands behind the last reply": (
+        HANDSHAKE + "1.0 dev > cloud DATA 10\n1.1 cloud > dev ACK\n2.0 dev > cloud DATA 5",
+        [6],
+    ),
+    "everything, when nothing ever came": ("0.0 dev:50000 > cloud:4321 SYN\n1.0 dev:50000 > cloud:4321 SYN", [1, 2]),
+    "nothing, when the responder speaks last": (HANDSHAKE + "1.0 cloud > dev DATA 10", []),
+}
+
+
+@pytest.mark.parametrize(("script", "expected"), UNHEARD.values(), ids=UNHEARD)
+def test_unheard_is(script: str, expected: list[int]) -> None:
+    assert frames(only_flow(script).unheard) == expected

@@ -117,3 +117,18 @@ def test_a_message_is_of_the_class_of_its_protocol() -> None:
 
     assert [type(m) for m in traffic.dns] == [DnsMessage]
     assert traffic.malformed == []
+
+
+@pytest.mark.parametrize("window", [1, 20, 64, 1000])
+def test_messages_are_the_same_however_many_bytes_are_fetched_at_once(
+    window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [in_udp((40000, 53), QUESTION), in_udp((123, 123), b"\1"), in_udp((40000, 53), QUESTION + bytes(40))]
+    whole = scan_frames(frames)
+    expected = whole.dns, whole.malformed
+
+    monkeypatch.setattr("pcapaudit.flows.messages.WINDOW", window)
+    pieces = scan_frames(frames)
+
+    assert len(expected[0]) == 2
+    assert (pieces.dns, pieces.malformed) == expected

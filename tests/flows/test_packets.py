@@ -48,11 +48,3 @@ def test_a_frame_of_the_link_layer_has_neither_addresses_nor_ports() -> None:
 
     found = log.packet(0)
     assert (found.src, found.sport, found.dst, found.dport, found.proto) == NOWHERE
-
-
-def test_segments_are_the_payloads_of_their_flow_in_frame_order() -> None:
-    log = PacketLog(traffic_of(SCRIPT).result)
-
-    segments = [s for flow in range(len(log.ends)) for s in log.segments(flow)]
-    assert [s.data.split(b" ")[0] for s in segments] == [b"GET"]
-    assert [s.at.payload_len for s in segments] == [len(segments[0].data)]

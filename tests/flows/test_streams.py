@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapaudit.flows.streams import MAX_BEYOND, Segment, assemble, distance
+from pcapaudit.flows.streams import MAX_BEYOND, Segment, Streams, assemble, distance
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
+from tests.support.player import Frame
+from tests.support.scene import traffic_of
 
 ISN = 0xFFFFFFF0
 SYN, ACK = 2, 16
@@ -134,6 +140,75 @@ def test_each_byte_has_the_packet_that_brought_each_byte() -> None:
 
     assert stream.data == b"helloworld"[:5] + b"wor" + b"ld"
     assert list(zip(stream.offsets, (p.frame for p in stream.packets), strict=True)) == [(0, 4), (5, 9)]
+
+
+def streams_of(traffic: Traffic) -> Streams:
+    return Streams(traffic.result, np.ones(len(traffic.result.flows), np.bool_), traffic.packet)
+
+
+TALK = """
+0.0  dev:50000 > cloud:80 CONNECT
+0.5  dev:50001 > cloud:80 CONNECT
+1.0  dev:50000 > cloud:80 HTTP GET /first host=a.example
+1.5  dev:50001 > cloud:80 HTTP GET /other host=b.example
+2.0  dev:50000 > cloud:80 HTTP GET /second host=a.example
+3.0  cloud:80 > dev:50000 HTTP 200
+"""
+
+
+def test_the_sides_of_each_flow_are_put_together_from_its_own_payloads() -> None:
+    traffic = traffic_of(TALK)
+    streams = streams_of(traffic)
+
+    first, other = (streams.of(flow, 0, traffic.flow(flow).orig_isn) for flow in (0, 1))
+    answer = streams.of(0, 1, traffic.flow(0).resp_isn)
+
+    assert [line for line in first.data.split(b"\r\n") if line.startswith(b"GET")] == [
+        b"GET /first HTTP/1.1",
+        b"GET /second HTTP/1.1",
+    ]
+    assert other.data.startswith(b"GET /other")
+    assert answer.data.startswith(b"HTTP/1.1 200")
+    assert [first.at(offset).frame for offset in first.offsets] == [p.frame for p in traffic.flow(0).sent_data]
+    assert (first.is_from_start, first.is_complete) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frames: frames,
+        lambda frames: [*frames[:6], frames[8], *frames[6:8], *frames[9:]],
+        lambda frames: [f for n, f in enumerate(frames) if n != 6],
+        lambda frames: [replace(f, data=f.data[:90]) for f in frames],
+        lambda frames: frames[6:],
+    ],
+    ids=["whole", "out of order", "one lost", "cut", "from the middle"],
+)
+def test_what_is_put_together_quickly_is_what_the_segments_give(change: Callable[[list[Frame]], list[Frame]]) -> None:
+    traffic = traffic_of(TALK, change)
+    streams = streams_of(traffic)
+    blob, handed = traffic.result.blob, traffic.result.handed
+
+    for side in (0, 1):
+        for isn in (traffic.flow(0).orig_isn if side == 0 else traffic.flow(0).resp_isn, None):
+            segments = [
+                Segment(traffic.packet(entry["row"]), bytes(blob[entry["start"] :][: entry["length"]]))
+                for entry in handed
+                if traffic.result.rows[entry["row"]]["flow"] == 0 and traffic.result.rows[entry["row"]]["side"] == side
+            ]
+            found, expected = streams.of(0, side, isn), assemble(segments, isn)
+            assert [getattr(found, name) for name in ("data", "is_from_start", "is_complete", "beyond")] == [
+                getattr(expected, name) for name in ("data", "is_from_start", "is_complete", "beyond")
+            ]
+            assert (list(found.offsets), list(found.packets)) == (list(expected.offsets), list(expected.packets))
+
+
+def test_flows_that_nobody_wants_have_no_streams() -> None:
+    traffic = traffic_of(TALK)
+    streams = Streams(traffic.result, np.array([False, True]), traffic.packet)
+
+    assert streams.of(0, 0, None).data == b""
+    assert streams.of(1, 0, None).data.startswith(b"GET /other")
 
 
 @pytest.mark.parametrize("isn", [None, 7])

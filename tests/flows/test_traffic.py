@@ -114,6 +114,17 @@ def test_tables_by_asker_client_and_name_hold_what_the_lists_hold() -> None:
     assert set(traffic.flows_by_address[b"\x0a\0\0\x09"]) <= set(traffic.flows_by_address[b"\x0a\0\0\1"])
 
 
+def test_lookups_of_a_host_are_those_of_its_addresses_but_not_of_another_mac() -> None:
+    world = {"twin": {"ip": "10.0.0.5", "mac": "02:00:00:00:00:66"}}
+    traffic = traffic_of(
+        "0.0 dev > gw DNS? a.example A\n0.1 pc > gw DNS? b.example A\n0.2 twin > gw DNS? c.example A", hosts=world
+    )
+    dev, mac = frozenset({b"\x0a\0\0\5"}), bytes.fromhex("02000a000005")
+
+    assert [k.name for k in traffic.lookups_of(dev, mac)] == ["a.example"]
+    assert [k.name for k in traffic.lookups_of(dev, None)] == ["a.example", "c.example"]
+
+
 def test_messages_of_an_address_are_those_to_from_and_about_it() -> None:
     traffic = traffic_of(
         MIXED
@@ -198,3 +209,22 @@ def test_an_answered_flow_is_found_by_its_service() -> None:
     cloud = bytes([54, 229, 203, 190])
 
     assert traffic.answered_flows == {(6, cloud, 4321): [1], (6, cloud, 80): [2]}
+
+
+def test_answers_are_known_by_the_name_asked_for() -> None:
+    traffic = traffic_of(
+        "0.0 dev > gw LOOKUP gk.acme.example A 192.0.2.9\n1.0 pc > gw LOOKUP gk.acme.example A 192.0.2.10\n"
+        "2.0 dev > gw DNS? other.example A"
+    )
+
+    assert [m.at.frame for m in traffic.answers_by_name["gk.acme.example"]] == [2, 4]
+    assert "other.example" not in traffic.answers_by_name
+
+
+def test_flows_of_an_address_are_told_apart_by_the_mac_that_used_it() -> None:
+    world = {"cloud": "54.229.203.190", "twin": {"ip": "10.0.0.5", "mac": "02:00:00:00:00:66"}}
+    traffic = traffic_of("0.0 dev:50001 > cloud:4321 SYN\n1.0 twin:50002 > cloud:4321 SYN", hosts=world)
+    dev = bytes([10, 0, 0, 5])
+
+    assert traffic.flows_by_owner[dev, 0x02000A000005] == [0]
+    assert traffic.flows_by_owner[dev, 0x020000000066] == [1]

@@ -13,6 +13,7 @@ import numpy as np
 
 from pcapaudit.model.frames import FrameBatch
 from pcapaudit.scan import Bounds, Scanner, ScanResult, is_compiled
+from pcapaudit.scan.blob import Blob
 from pcapaudit.scan.loading import load_interpreted
 
 DEVICE, GATEWAY, OTHER = bytes.fromhex("020000000005"), bytes.fromhex("0200000000fe"), bytes.fromhex("020000000009")
@@ -88,6 +89,16 @@ def received(segment: bytes, ident: int = 1, **how: Any) -> bytes:
     return eth(ip4(segment, 6, src=B, dst=A, ident=ident, **how), src=GATEWAY, dst=DEVICE)
 
 
+def stream(count: int, size: int, port: int = 443) -> list[bytes]:
+    """Segments of the device, one after another."""
+    return [sent(tcp(ACK, bytes(size), seq=1000 + n * size, dport=port), n % 65535 + 1) for n in range(count)]
+
+
+def udp_flow(count: int, port: int = 8844) -> list[bytes]:
+    """Datagrams of the device, each with an identification of its own."""
+    return [eth(ip4(udp(dport=port), ident=n % 65535 + 1)) for n in range(count)]
+
+
 def batch(
     frames: Sequence[bytes],
     *,
@@ -147,4 +158,6 @@ def differences(one: ScanResult, other: ScanResult) -> list[str]:
 
 
 def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, Blob):
+        return bool(one[:] == other[:])
     return np.array_equal(one, other) if isinstance(one, np.ndarray) else bool(one == other)

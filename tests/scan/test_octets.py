@@ -33,6 +33,12 @@ def test_a_mac_address_is_six_bytes_in_order(data: bytes, at: int) -> None:
     assert octets.u48(data, at).to_bytes(6, "big") == data[at : at + 6]
 
 
+def test_a_copy_changes_the_bytes_it_goes_to_alone() -> None:
+    target = bytearray(b"........")
+    octets.copy(memoryview(target), 2, b"0123456789", 4, 3)
+    assert target == b"..456..."
+
+
 @given(NUMBERS, st.integers(1, 2**31 - 1))
 def test_a_sequence_number_is_after_those_up_to_half_the_circle_behind_it(start: int, step: int) -> None:
     later = (start + step) % 2**32

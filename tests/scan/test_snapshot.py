@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from pcapaudit.scan.blob import Blob, Spill
 from pcapaudit.scan.columns import BINDING_DTYPE, FLOW_DTYPE, HANDED_DTYPE, PAIR_DTYPE, ROW_DTYPE, Table
 from pcapaudit.scan.memory import Clock, make_arrays
 from pcapaudit.scan.result import Bounds, Copies, Seen
 from pcapaudit.scan.snapshot import take_snapshot
 from tests.scan.material import eth, ip4, scan, udp
 
-NONE = dict.fromkeys(("rows", "handed", "blob", "flows", "arps", "pairs", "bindings", "links", "outer"), 0)
+EMPTY = Blob(Spill(), 0, b"")
+NONE = dict.fromkeys(("rows", "handed", "flows", "arps", "pairs", "bindings", "links", "outer"), 0)
 
 
 @pytest.mark.parametrize(
@@ -28,8 +30,8 @@ def test_a_table_of_the_result_has_its_declared_type(name: str, dtype: object) -
 
 
 def test_untouched_arrays_make_an_empty_result() -> None:
-    result = take_snapshot(make_arrays(Bounds()), NONE, {"frames": 0}, {"rows": 0}, Clock())
-    assert (len(result.flows), len(result.rows), bytes(result.blob)) == (0, 0, b"")
+    result = take_snapshot(make_arrays(Bounds()), NONE, {"frames": 0}, {"rows": 0}, Clock(), EMPTY)
+    assert (len(result.flows), len(result.rows), result.blob[:]) == (0, 0, b"")
     assert (result.tunnels, result.outer_pairs, result.undecoded_links, result.malformed) == ({}, (), {}, {})
     assert result.oddities.same == Copies()
     assert result.oddities.total_length_zero == Seen()
@@ -37,14 +39,14 @@ def test_untouched_arrays_make_an_empty_result() -> None:
 
 def test_what_was_left_out_marks_its_table_as_full() -> None:
     left_out = {"rows": 3, "flows": 0}
-    result = take_snapshot(make_arrays(Bounds()), NONE, {"frames": 0}, left_out, Clock())
+    result = take_snapshot(make_arrays(Bounds()), NONE, {"frames": 0}, left_out, Clock(), EMPTY)
     assert result.tables_full == {"rows": True, "flows": False}
 
 
 def test_words_map_to_the_columns_of_a_pair() -> None:
     arrays = make_arrays(Bounds())
     arrays["pairs"][:] = [0xAABBCCDDEEFF, 1, 7, 3, -5, 6, 1, 9, 2]
-    pair = take_snapshot(arrays, {**NONE, "pairs": 1}, {"frames": 3}, {}, Clock()).pairs[0]
+    pair = take_snapshot(arrays, {**NONE, "pairs": 1}, {"frames": 3}, {}, Clock(), EMPTY).pairs[0]
     assert pair.item() == (0xAABBCCDDEEFF, 1, 7, 3, -5, 6, 1, 9)
 
 

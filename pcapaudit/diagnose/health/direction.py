@@ -114,20 +114,21 @@ def wrong_port(view: View) -> Iterator[HealthItem]:
     **Ask for**: a mirror of the switch port of the device, or of the router.
     """
     pairs = view.traffic.result.pairs
-    macs = pairs[(pairs["smac"] != 0) & (pairs["dmac"] != 0)]
-    is_group = (macs["dmac"] & np.uint64(GROUP_BIT)) > 0
-    shouting = {int(m) for m in macs["smac"][is_group]}
-    ways = {(int(r["smac"]), int(r["dmac"])) for r in macs[~is_group]}
-    flooded = int(macs["frames"][is_group].sum())
-    single = int(macs["frames"][~is_group].sum())
-    talks = any((there, here) in ways for here, there in ways if here != there)
-    if talks or len(shouting) < 3 or flooded < 20 or single * 4 > flooded or watched_s(view.traffic) < 30:
+    has_macs = (pairs["smac"] > 0) & (pairs["dmac"] > 0)
+    is_group = has_macs & ((pairs["dmac"] & np.uint64(GROUP_BIT)) > 0)
+    is_single = has_macs & ~is_group
+    flooded, single = int(pairs["frames"][is_group].sum()), int(pairs["frames"][is_single].sum())
+    if flooded < 20 or single * 4 > flooded or watched_s(view.traffic) < 30:
+        return
+    shouting = set(pairs["smac"][is_group].tolist())
+    ways = set(zip(pairs["smac"][is_single].tolist(), pairs["dmac"][is_single].tolist(), strict=True))
+    if len(shouting) < 3 or any((there, here) in ways for here, there in ways if here != there):
         return
     yield remark(
         "CAP-WRONG-PORT",
         f"{flooded} broadcast and multicast frames of {len(shouting)} hosts, {single} unicast frames, "
         "no conversation in both directions",
-        [int(f) for f in macs["first_frame"][is_group][:10]],
+        pairs["first_frame"][is_group][:10].tolist(),
         effect="only what is broadcast can be judged: DHCP and ARP",
         advice="Mirror the switch port of the device or of the router.",
         is_proven=len(shouting) >= 5 and single == 0,
@@ -181,11 +182,11 @@ def no_device(view: View) -> Iterator[HealthItem]:
 
 def _busiest(traffic: Traffic) -> list[str]:
     """MACs of the ten hosts that sent most frames; addresses where the link layer has no MAC."""
-    sent: Counter[str] = Counter()
     pairs = traffic.result.pairs
-    for smac, frames in zip(pairs["smac"].tolist(), pairs["frames"].tolist(), strict=True):
-        if smac:
-            sent[mac_text(smac.to_bytes(6, "big"))] += frames
+    macs, numbers = np.unique(pairs["smac"], return_inverse=True)
+    frames = np.bincount(numbers, weights=pairs["frames"], minlength=len(macs)).astype(np.int64)
+    known = zip(macs.tolist(), frames.tolist(), strict=True)
+    sent = Counter({mac_text(mac.to_bytes(6, "big")): count for mac, count in known if mac})
     for b in find_bindings(traffic) if not sent else ():
         sent[ip_text(b.address)] += b.frames
     return sorted(sent, key=lambda name: (-sent[name], name))[:BUSIEST]

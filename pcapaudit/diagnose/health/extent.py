@@ -37,10 +37,11 @@ BEGINNING_S = 60
 LONG_ENOUGH_S = 120
 FEW_TRIES = 3
 FILTER_FRAMES = 10
+BASIC_PORTS = (53, 67, 68, 546, 547)
 RESTART = "Start the capture, then power-cycle the device and wait 10 minutes."
 UNFILTERED = "Capture without a port filter; filter by the device's MAC only (ether host)."
 TABLES = {
-    "flows": "conversations",
+    "flows": "packets of later conversations",
     "rows": "packets in the log",
     "handed": "payload",
     "arps": "ARP packets",
@@ -262,9 +263,9 @@ def filtered(view: View) -> Iterator[HealthItem]:
 def _shows_basics(traffic: Traffic) -> bool:
     """Whether ARP, neighbour discovery, DNS or DHCP is in the capture."""
     flows = traffic.result.flows
-    ports = {int(p) for name in ("a_port", "b_port") for p in flows[name].tolist()}
-    has_discovery = any(m.family == 6 and m.type in range(133, 138) for m in traffic.icmp)
-    return bool(traffic.result.counters["arp"]) or has_discovery or bool(ports & {53, 67, 68, 546, 547})
+    if traffic.result.counters["arp"] or any(np.isin(flows[f"{side}_port"], BASIC_PORTS).any() for side in "ab"):
+        return True
+    return any(m.family == 6 and m.type in range(133, 138) for m in traffic.icmp)
 
 
 def _narrows(text: str) -> bool:
@@ -292,10 +293,11 @@ def _only_port(traffic: Traffic) -> str:
 def table_full(view: View) -> Iterator[HealthItem]:
     """The capture holds more than is kept of it.
 
-    **Seen**: a table of the scan reached its bound (two million conversations, twelve million logged packets, and
-    so on), so that later entries were counted but not kept.
+    **Seen**: a table of the scan reached its bound (two million conversations or ``--max-flows``, twelve million logged
+    packets, and so on), so that later entries were counted but not kept.
 
-    **Effect**: what came after the bound is judged in part only; a device that speaks late may be missed.
+    **Effect**: what came after the bound is judged in part only; a device that speaks late may be missed. Numbers of
+    conversations, messages and attempts are lower limits; those of frames and bytes are exact.
 
     **Ask for**: a capture of the device alone (``ether host``), or ``--since`` and ``--until`` around the trouble.
     """
@@ -307,6 +309,7 @@ def table_full(view: View) -> Iterator[HealthItem]:
             "CAP-TABLE-FULL",
             f"too large to keep whole; left out: {parts} ({share(max(full.values()), result.counters['frames'])})",
             frame_span(view.traffic)[-1:],
-            effect="what came late in the capture is judged in part only",
+            effect="what came late in the capture is judged in part only; conversations, messages and attempts are at"
+            " least as many as this report says",
             advice="Capture the device alone (ether host), or audit a shorter window (--since, --until).",
         )

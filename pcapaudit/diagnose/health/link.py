@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
+import numpy as np
+
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import count, frame_span, frames_where, judged, name_of, remark, share
 from pcapaudit.flows.packets import packed_address
@@ -14,7 +16,7 @@ from pcapaudit.model.addresses import ip_text, mac_text
 from pcapaudit.model.linktypes import name_of as link_name
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import HealthItem
-from pcapaudit.scan.columns import NO_VLAN, Tunnel
+from pcapaudit.scan.columns import NO_VLAN, Table, Tunnel
 from pcapaudit.scan.result import ScanResult
 
 TUNNELS: Mapping[int, str] = {
@@ -86,13 +88,20 @@ def _tags_by_mac(traffic: Traffic) -> dict[bytes, _Tags]:
     table: dict[bytes, _Tags] = defaultdict(_Tags)
     traffic.memo["tags"] = table
     pairs = traffic.result.pairs
-    columns = (pairs[n].tolist() for n in ("smac", "dmac", "vlan", "first_frame"))
-    for smac, dmac, vlan, frame in zip(*columns, strict=True):
-        if smac and dmac and not dmac & GROUP_BIT:
-            tag = None if vlan == NO_VLAN else vlan
-            table[smac.to_bytes(6, "big")].sent.setdefault(tag, frame)
-            table[dmac.to_bytes(6, "big")].received.setdefault(tag, frame)
+    single = pairs[(pairs["smac"] > 0) & (pairs["dmac"] > 0) & ((pairs["dmac"] & np.uint64(GROUP_BIT)) == 0)]
+    for mac, tag, frame in _first_frames(single, "smac"):
+        table[mac].sent[tag] = frame
+    for mac, tag, frame in _first_frames(single, "dmac"):
+        table[mac].received[tag] = frame
     return table
+
+
+def _first_frames(pairs: Table, name: str) -> Iterator[tuple[bytes, int | None, int]]:
+    """Each MAC of a column of addresses with each VLAN, None for none, and the first frame of both; in file order."""
+    places = np.sort(np.unique(pairs[name] << np.uint64(16) | pairs["vlan"], return_index=True)[1])
+    columns = (pairs[n][places].tolist() for n in (name, "vlan", "first_frame"))
+    for mac, vlan, frame in zip(*columns, strict=True):
+        yield mac.to_bytes(6, "big"), None if vlan == NO_VLAN else vlan, frame
 
 
 def _tag_trouble(tags: _Tags) -> str | None:

@@ -108,9 +108,8 @@ def rebind_filtered(facts: Facts) -> Iterator[Fired]:
             continue
         resolver = empty[-1].at.src
         others = any(q.addresses and q.resolver == resolver for k in facts.lookups for q in k.queries)
-        elsewhere = next(
-            (m for m in facts.traffic.dns if m.question == lookup.name and m.answers and m.at.src != resolver), None
-        )
+        told = facts.traffic.dns_answers_about.get(lookup.name, ())
+        elsewhere = next((m for m in told if m.answers and m.at.src != resolver), None)
         yield lookup_finding(
             facts,
             "DNS-REBIND-FILTERED",
@@ -187,9 +186,9 @@ def _is_dead(facts: Facts, address: bytes) -> bool:
 
     A shared server, of a content network say, serves somebody.
     """
-    tried = any(f.resp[0] == address and f.syns for f in facts.outward_flows)
-    flows = facts.traffic.flows_by_address.get(address, ())[:MAX_NAMES]
-    return tried and not any(facts.traffic.flow(i).is_established for i in flows)
+    if any(facts.traffic.flow(i).is_established for i in facts.traffic.flows_by_address.get(address, ())[:MAX_NAMES]):
+        return False
+    return any(f.resp[0] == address and f.syns for f in facts.outward_flows)
 
 
 def _is_no_server(address: bytes) -> bool:

@@ -183,21 +183,32 @@ def edns_drop(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: let UDP 53 answers above 512 bytes and their fragments pass, and allow TCP 53.
     """
+    newest_ns = max((m.at.time_ns for k in facts.lookups for m in k.sent), default=0)
     for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
-        resolvers = dict.fromkeys(q.resolver for k in lookups for q in k.queries)
-        for resolver in resolvers:
-            dropped = _dropped_at(facts, name, lookups, resolver)
+        for queries in _extended_by_resolver(lookups).values():
+            dropped = _dropped_by_one(facts, name, lookups, queries, newest_ns)
             if dropped is not None:
                 yield _edns_drop(facts, dropped)
 
 
-def _dropped_at(facts: Facts, name: str, lookups: Sequence[Lookup], resolver: bytes) -> _Dropped | None:
-    queries = [q for k in lookups for q in k.queries if q.resolver == resolver and _is_extended(q)]
-    silent = [q for q in queries if not q.answers]
-    newest = max((m.at.time_ns for k in facts.lookups for m in k.sent), default=0)
-    sent = sorted((m.at for q in silent for m in q.sent), key=lambda p: p.frame)
-    tries = facts.counted(sent, facts.params.dns_wait, last_activity_ns=newest)
-    if len(tries) < MIN_TRIES or any(q.answers for q in queries):
+def _extended_by_resolver(lookups: Sequence[Lookup]) -> dict[bytes, list[DnsQuery]]:
+    """Questions with the extension by whom they were put to."""
+    table: dict[bytes, list[DnsQuery]] = {}
+    for query in (q for k in lookups for q in k.queries if _is_extended(q)):
+        table.setdefault(query.resolver, []).append(query)
+    return table
+
+
+def _dropped_by_one(
+    facts: Facts, name: str, lookups: Sequence[Lookup], queries: Sequence[DnsQuery], newest_ns: int
+) -> _Dropped | None:
+    """What became of questions to one resolver; None unless each stayed without answer, and there are enough."""
+    if sum(len(q.sent) for q in queries) < MIN_TRIES or any(q.answers for q in queries):
+        return None
+    resolver = queries[0].resolver
+    sent = sorted((m.at for q in queries for m in q.sent), key=lambda p: p.frame)
+    tries = facts.counted(sent, facts.params.dns_wait, last_activity_ns=newest_ns)
+    if len(tries) < MIN_TRIES:
         return None
     plain = _plain_answer(facts, resolver, name)
     if not facts.sees_inbound or _knows_otherwise(facts, name, sent[0], plain):

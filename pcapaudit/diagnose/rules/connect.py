@@ -47,10 +47,9 @@ def silent_attempts(facts: Facts) -> list[Attempt]:
     ]
 
 
-def counted_syns(facts: Facts, silent: Sequence[Attempt], everything: Sequence[Attempt]) -> list[Packet]:
+def counted_syns(facts: Facts, silent: Sequence[Attempt], newest_ns: int) -> list[Packet]:
     """SYNs that count as unanswered (G3); a later attempt anywhere in the need closes the wait."""
-    newest = max(a.last_try_ns for a in everything)
-    return facts.counted([p for a in silent for p in a.tries], facts.params.syn_wait, last_activity_ns=newest)
+    return facts.counted([p for a in silent for p in a.tries], facts.params.syn_wait, last_activity_ns=newest_ns)
 
 
 def spacing(facts: Facts, tries: Sequence[Packet], last: Packet) -> str:
@@ -62,12 +61,20 @@ def spacing(facts: Facts, tries: Sequence[Packet], last: Packet) -> str:
     return f"SYN at {offsets} s, no SYN-ACK, reset or ICMP error; {silence}"
 
 
-def _by_name_and_port(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
-    """Attempts that lead to one name (or address, where no name is known) and port."""
+def _by_name_and_port(attempts: Sequence[Attempt]) -> dict[tuple[object, int, int], list[Attempt]]:
+    """Attempts of a need that lead to one name (or address, where no name is known) and port."""
     table: dict[tuple[object, int, int], list[Attempt]] = {}
     for a in attempts:
         table.setdefault((a.host or a.address, a.port, id(a.need)), []).append(a)
-    return list(table.values())
+    return table
+
+
+def _newest_tries(attempts: Sequence[Attempt]) -> dict[int, int]:
+    """When each need was tried for the last time (ns)."""
+    table: dict[int, int] = {}
+    for a in attempts:
+        table[id(a.need)] = max(a.last_try_ns, table.get(id(a.need), a.last_try_ns))
+    return table
 
 
 @rule("TCP-SYN-TIMEOUT", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.BEHAVIOUR)
@@ -86,25 +93,30 @@ def syn_timeout(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: allow the connection out, and the packets that come back on it.
     """
     silent = silent_attempts(facts)
-    for group in _by_name_and_port(silent):
-        everything = facts.attempts_of(group[0].need)
+    if not silent:
+        return
+    tried, newest = _by_name_and_port(facts.attempts), _newest_tries(facts.attempts)
+    for key, group in _by_name_and_port(silent).items():
+        newest_ns = newest[id(group[0].need)]
         own = {a.flow.index for a in group}
-        alike = [a for a in everything if a.host == group[0].host and a.port == group[0].port]
-        answered = [a for a in alike if a.flow.index not in own]
-        if group[0].host and any(not a.is_unanswered for a in answered):
-            yield from _timeouts_by_address(facts, group, everything)
+        others = (a for a in tried[key] if a.flow.index not in own)
+        if group[0].host and any(not a.is_unanswered for a in others):
+            yield from _timeouts_by_address(facts, group, newest_ns)
         else:
-            yield from _timeout(facts, group, everything)
+            yield from _timeout(facts, group, newest_ns)
 
 
-def _timeouts_by_address(facts: Facts, group: Sequence[Attempt], everything: Sequence[Attempt]) -> Iterator[Fired]:
+def _timeouts_by_address(facts: Facts, group: Sequence[Attempt], newest_ns: int) -> Iterator[Fired]:
     """Some addresses of the name answer: only a series to one address may be called silent."""
-    for address in dict.fromkeys(a.address for a in group):
-        yield from _timeout(facts, [a for a in group if a.address == address], everything)
+    series: dict[bytes, list[Attempt]] = {}
+    for a in group:
+        series.setdefault(a.address, []).append(a)
+    for attempts in series.values():
+        yield from _timeout(facts, attempts, newest_ns)
 
 
-def _timeout(facts: Facts, group: Sequence[Attempt], everything: Sequence[Attempt]) -> Iterator[Fired]:
-    counted = counted_syns(facts, group, everything)
+def _timeout(facts: Facts, group: Sequence[Attempt], newest_ns: int) -> Iterator[Fired]:
+    counted = counted_syns(facts, group, newest_ns)
     if len(counted) < facts.params.syn_min_tries:
         return
     frames = {p.frame for p in counted}
@@ -284,11 +296,11 @@ def all_ports_fail(facts: Facts) -> Iterator[Fired]:
         )
         dead = [a for a in attempts if _is_dead(a) and (last_ok is None or a.began_ns > last_ok)]
         # Hosts that count one by one are no members of one another: what fails at each is its own port.
-        hosts = {a.host or a.address for a in dead} if need.hosts_group == "tried" else {None}
-        for host in sorted(hosts, key=str):
-            own = [a for a in dead if host is None or (a.host or a.address) == host]
-            if own:
-                yield from _all_members(facts, need, own)
+        by_host: dict[object, list[Attempt]] = {}
+        for a in dead:
+            by_host.setdefault((a.host or a.address) if need.hosts_group == "tried" else None, []).append(a)
+        for host in sorted(by_host, key=str):
+            yield from _all_members(facts, need, by_host[host])
 
 
 def _is_dead(attempt: Attempt) -> bool:
@@ -299,7 +311,9 @@ def _is_dead(attempt: Attempt) -> bool:
 
 def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[Fired]:
     refused = {p.frame for a in dead if not a.is_unanswered for p in a.tries}
-    counted = counted_syns(facts, dead, dead) + [p for a in dead for p in a.tries if p.frame in refused]
+    counted = counted_syns(facts, dead, max(a.last_try_ns for a in dead)) + [
+        p for a in dead for p in a.tries if p.frame in refused
+    ]
     frames = {p.frame for p in counted}
     attempts = [a for a in dead if frames & set(a.frames)]
     if len(frames) < facts.params.syn_min_tries or {a.member for a in attempts} != set(range(len(need.endpoints))):

@@ -34,11 +34,7 @@ def _packets(messages: Sequence[DhcpMessage]) -> list[Packet]:
 def _answered_elsewhere(facts: Facts, since_ns: int) -> DhcpMessage | None:
     """An OFFER or ACK that another client got: the server is alive."""
     return next(
-        (
-            m
-            for m in facts.traffic.dhcp
-            if m.kind in (2, 5) and m.chaddr != facts.mac and m.at.time_ns >= since_ns - ns(3600)
-        ),
+        (m for m in facts.traffic.dhcp_given if m.chaddr != facts.mac and m.at.time_ns >= since_ns - ns(3600)),
         None,
     )
 
@@ -372,5 +368,5 @@ def _useless_resolver(facts: Facts, taken: DhcpMessage, answers: Sequence[DhcpMe
         return None
     others = {a for m in answers if m.server_id != taken.server_id for a in m.dns_servers}
     asked = [q.resolver for k in facts.lookups for q in k.queries if q.resolver in set(taken.dns_servers) - others]
-    serving = {m.at.src for m in facts.traffic.dns if m.is_response and m.answers}
-    return next((resolver for resolver in asked if resolver not in serving), None)
+    given = facts.traffic.dns_answers_from
+    return next((a for a in asked if not any(m.answers for m in given.get(a, ()))), None)

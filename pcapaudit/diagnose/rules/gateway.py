@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.flow import TCP, Flow
-from pcapaudit.flows.hosts import claims_of
-from pcapaudit.flows.rows import moving_flows
+from pcapaudit.flows.hosts import Host, claims_of
+from pcapaudit.flows.rows import last_rows_sent, moving_flows
 from pcapaudit.model.addresses import (
     ANY_V4,
     ip_text,
@@ -30,6 +32,9 @@ ARP_WAIT_S = 1.5
 """Linux repeats after about 1 s and gives up after 3 (catalogue M7)."""
 ALTERNATIONS = 3
 MIN_RIVALS = 2
+MAX_RIVALS = 10
+"""MACs that are named in a sentence."""
+LAST_PACKETS = 3
 DECLINE = 4
 DNS_PORT = 53
 MAX_NAMED = 3
@@ -40,10 +45,13 @@ MAX_HOMES = 2
 """Addresses of an ordinary box; one that claims more answers for others."""
 
 
+def _pending(facts: Facts) -> list[ArpQuestion]:
+    """Questions asked often enough, and again after the last reply, as far as the table of them tells."""
+    return [q for q in facts.arps if q.tries >= facts.params.arp_min_tries and q.newest_ns > q.answered_ns]
+
+
 def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
-    """Requests for an address that count as unanswered, if they may be enough: those after its last reply."""
-    if question.tries < facts.params.arp_min_tries or question.newest_ns <= question.answered_ns:
-        return []
+    """Requests for an address that count as unanswered: those after its last reply."""
     later = [m for m in question.requests if m.at.time_ns > question.answered_ns]
     counted = {p.frame for p in facts.counted([m.at for m in later], ARP_WAIT_S)}
     return [m for m in later if m.at.frame in counted]
@@ -51,11 +59,25 @@ def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
 
 def _sends_to(facts: Facts, address: bytes, since_ns: int) -> bool:
     """Whether the device sends IP frames to the owner of an address: then it knows the MAC (G1)."""
-    owners = facts.traffic.arp_owners.get(address, frozenset())
-    # Where nobody ever named the address as its own, no MAC can show the way through it.
-    flows = (f for f in facts.outward_flows if (owners or f.resp[0] == address) and f.last_ns > since_ns)
-    late = ((f, p) for f in flows for p in f.sent[-3:] if p.time_ns > since_ns)
-    return any(p.dmac in owners or f.resp[0] == address for f, p in late)
+    owners, used = facts.traffic.arp_owners.get(address, frozenset()), _last_uses(facts)
+    if any(used.get(int.from_bytes(mac, "big"), 0) > since_ns for mac in owners):
+        return True
+    direct = (f for f in facts.outward_flows if f.resp[0] == address and f.last_ns > since_ns)
+    return any(p.time_ns > since_ns for f in direct for p in f.sent[-LAST_PACKETS:])
+
+
+def _last_uses(facts: Facts) -> dict[int, int]:
+    """MAC, as a number -> when one of the last packets of a connection of the device went to it (ns)."""
+    found: tuple[Host | None, dict[int, int]] = facts.traffic.memo.get("last_uses", (None, {}))
+    whose, known = found
+    if whose is not facts.host:
+        rows, last = facts.traffic.result.rows, last_rows_sent(facts.traffic, facts.outward_flows, LAST_PACKETS)
+        ordered = last[np.argsort(rows["time_ns"][last], kind="stable")]
+        pairs = zip(rows["dmac"][ordered].tolist(), rows["time_ns"][ordered].tolist(), strict=True)
+        known = {mac: time_ns for mac, time_ns in pairs if mac}
+        # One device is judged at a time; the others' are not kept.
+        facts.traffic.memo["last_uses"] = facts.host, known
+    return known
 
 
 def _goes_out(facts: Facts, since_ns: int) -> bool:
@@ -98,7 +120,7 @@ def gateway_silent(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: gateway address and net mask in the scope, VLAN of this port.
     """
-    for question in facts.arps:
+    for question in _pending(facts):
         if not _is_gateway_question(facts, question):
             continue
         requests = _standing(facts, question)
@@ -134,9 +156,10 @@ def _standing(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
     if len(requests) < facts.params.arp_min_tries or not facts.sees_inbound:
         return requests
     owners = facts.traffic.arp_owners.get(question.target, frozenset())
-    out = (f for f in facts.outward_flows if f.sent and (facts.is_off_link(f.resp[0]) or f.sent[-1].dmac in owners))
-    last = max((f.sent[-1].time_ns for f in out), default=0)
-    return [m for m in requests if m.at.time_ns > last]
+    rows, last = facts.traffic.result.rows, last_rows_sent(facts.traffic, facts.outward_flows, 1)
+    latest = (facts.traffic.packet(row) for row in last[np.argsort(-rows["time_ns"][last], kind="stable")])
+    out = next((p.time_ns for p in latest if facts.is_off_link(p.dst) or p.dmac in owners), 0)
+    return [m for m in requests if m.at.time_ns > out]
 
 
 def _has_worked(facts: Facts, question: ArpQuestion) -> bool:
@@ -174,12 +197,12 @@ def peer_silent(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: allow the two stations to talk to each other; else find the peer.
     """
-    for question in facts.arps:
-        requests = _unanswered(facts, question)
-        if len(requests) < facts.params.arp_min_tries:
-            continue
+    for question in _pending(facts):
         names = [n for n in facts.names.get(question.target, ()) if facts.needs_name(n)]
         if not names or _is_gateway_question(facts, question):
+            continue
+        requests = _unanswered(facts, question)
+        if len(requests) < facts.params.arp_min_tries:
             continue
         if _sends_to(facts, question.target, requests[0].at.time_ns):
             continue
@@ -228,8 +251,9 @@ def arp_offlink(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: correct mask and gateway, in the scope or on the device.
     """
-    asked = ((q, _unanswered(facts, q)) for q in facts.arps)
-    far = [(q, r) for q, r in asked if len(r) >= facts.params.arp_min_tries and _is_far(facts, q)]
+    # A device that still sends there after its last question did so after the first one as well.
+    silent = (q for q in _pending(facts) if _is_far(facts, q) and not _sends_to(facts, q.target, q.newest_ns))
+    far = [(q, r) for q in silent for r in (_unanswered(facts, q),) if len(r) >= facts.params.arp_min_tries]
     far = [(q, r) for q, r in far if not _sends_to(facts, q.target, r[0].at.time_ns)]
     if not far:
         return
@@ -284,7 +308,7 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
     owners = facts.traffic.arp_owners
     if not declines and not probed and all(len(owners.get(a, ())) < MIN_RIVALS for a in facts.addresses):
         return
-    said = sorted((m for a in facts.addresses for m in facts.traffic.arps_from(a)), key=lambda m: m.at.frame)
+    said = sorted((m for a in facts.addresses for m in facts.traffic.arp_rivalry(a)), key=lambda m: m.at.frame)
     claims = [m for m in said if not is_virtual_router_mac(m.sender_mac)]
     claims = [m for m in claims if m.sender_mac not in routers or m.sender_mac == facts.mac]
     turns = [(a, b) for a, b in pairwise(claims) if a.sender_mac != b.sender_mac]
@@ -294,7 +318,7 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
     rivals = sorted({mac_text(m.sender_mac) for m in claims} - {mac_text(facts.mac) if facts.mac else ""})
     address = ip_text(claims[0].sender_ip if claims else _declined(facts))
     text = (
-        f"{address} is claimed by {', '.join(rivals)} too"
+        f"{address} is claimed by {_listed(rivals)} too"
         if rivals
         else f"the device declines {address}: somebody else uses it"
     )
@@ -308,6 +332,11 @@ def duplicate_address(facts: Facts) -> Iterator[Fired]:
         outcome=Outcome.FAILED if suffers else Outcome.DEGRADED,
         independent=max(len(turns), len(declines), len(probed)),
     )
+
+
+def _listed(rivals: Sequence[str]) -> str:
+    more = f" and {len(rivals) - MAX_RIVALS} others" if len(rivals) > MAX_RIVALS else ""
+    return ", ".join(rivals[:MAX_RIVALS]) + more
 
 
 def _router_macs(facts: Facts) -> frozenset[bytes | None]:

@@ -423,7 +423,8 @@ def redirect(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: give the device the router that leads out, or let both share state.
     """
-    said = [m for m in facts.traffic.icmp if m.type == REDIRECT[m.family] and m.at.dst in facts.addresses and m.gateway]
+    heard = (m for m in facts.traffic.icmp_of(facts.addresses) if m.at.dst in facts.addresses)
+    said = [m for m in heard if m.type == REDIRECT[m.family] and m.gateway]
     by_sender: dict[bytes, list[IcmpMessage]] = {}
     for m in said:
         by_sender.setdefault(m.at.src, []).append(m)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -16,7 +16,8 @@ from pcapaudit.diagnose.makers import NEAR_HOPS, hops_behind, hops_of
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import DnsQuery, Lookup
-from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.flows.flow import TCP, UDP, Endpoint, Flow
+from pcapaudit.flows.rows import openings
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import DnsMessage, Packet
@@ -99,11 +100,8 @@ def _from_next_door(facts: Facts, query: DnsQuery) -> _Doubt | None:
     if not near or not query.sent or _farthest(facts.traffic).hops <= NEAR_HOPS:
         return None
     own = _data(near[0])[1]
-    elsewhere = [
-        _data(m)[1]
-        for m in facts.traffic.dns
-        if m.question == query.name and m.is_response and m.at.src != near[0].at.src
-    ]
+    told = facts.traffic.dns_answers_about.get(query.name, ())
+    elsewhere = [_data(m)[1] for m in told if m.at.src != near[0].at.src]
     others = frozenset().union(*elsewhere)
     # Addresses of one name rotate: only one that neither the paper lists nor a neighbour of the others is another's.
     differs = bool(own and others) and own.isdisjoint(others) and not any(_is_known(facts, a, others) for a in own)
@@ -137,11 +135,12 @@ def _find_farthest(traffic: Traffic) -> _Far:
     rows, flows = traffic.result.rows, min(len(traffic.result.flows), MAX_FLOWS)
     ends = (traffic.ends(i) for i in range(flows))
     is_far = np.array([[bool(a) and is_public(a), bool(b) and is_public(b)] for a, _, b, _, _ in ends], bool)
-    early = rows[traffic.digests.order[: traffic.digests.bounds[flows]]]
-    heard = early[is_far.reshape(-1, 2)[early["flow"], early["side"]]]
-    firsts = heard[np.unique(heard["flow"], return_index=True)[1]]
-    hops = [hops_behind(ttl) for ttl in firsts["ttl"].tolist()]
-    return max((_Far(n, f) for n, f in zip(hops, firsts["frame"].tolist(), strict=True)), key=_hops, default=_Far())
+    early = traffic.digests.order[: traffic.digests.bounds[flows]]
+    heard = early[is_far.reshape(-1, 2)[rows["flow"][early], rows["side"][early]]]
+    firsts = heard[np.unique(rows["flow"][heard], return_index=True)[1]]
+    hops = [hops_behind(ttl) for ttl in rows["ttl"][firsts].tolist()]
+    found = (_Far(n, frame) for n, frame in zip(hops, rows["frame"][firsts].tolist(), strict=True))
+    return max(found, key=_hops, default=_Far())
 
 
 def _hops(far: _Far) -> int:
@@ -190,8 +189,9 @@ def proxy_near(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: nothing for itself; it explains errors of TLS or HTTP on these connections.
     """
-    times = _round_trips(facts)
-    for (address, port), attempt in _first_opened(facts).items():
+    opened = _first_opened(facts)
+    times = _round_trips(facts, {address for address, _ in opened})
+    for (address, port), attempt in opened.items():
         why = _too_soon(facts, times.get(address, {}), port) or _too_near(facts, attempt.flow)
         if why is not None:
             text, frames = why
@@ -247,26 +247,33 @@ _Times = dict[int, tuple[int, int]]
 """Port (0 for pings) -> shortest time from question to answer of an address, and the frame of the answer."""
 
 
-def _round_trips(facts: Facts) -> dict[bytes, _Times]:
-    """How soon each far address answered the device, where that is known of two ports or more."""
-    pings = [(p.request.at, p.reply.at) for p in facts.pings if p.reply is not None]
-    kinds = {f.resp for f in facts.outward_flows} | {(asked.dst, 0) for asked, _ in pings}
-    ports = Counter(address for address, _ in kinds)
-    times = [(f.resp, _first_answer(f)) for f in facts.outward_flows if ports[f.resp[0]] > 1 and is_public(f.resp[0])]
+def _round_trips(facts: Facts, addresses: Container[bytes]) -> dict[bytes, _Times]:
+    """How soon each of the addresses answered the device, where it has two ports or more that did."""
+    pings = [(p.request.at, p.reply.at) for p in facts.pings if p.reply is not None and p.request.at.dst in addresses]
+    flows = [f for f in facts.outward_flows if f.resp[0] in addresses]
+    ports = Counter(address for address, _ in {f.resp for f in flows} | {(asked.dst, 0) for asked, _ in pings})
+    several = [f for f in flows if ports[f.resp[0]] > 1]
+    times = [*_opened(facts.traffic, several), *(x for f in several for x in _asked(f))]
     times += [((asked.dst, 0), (reply.time_ns - asked.time_ns, reply.frame)) for asked, reply in pings]
     found: dict[bytes, _Times] = defaultdict(dict)
     for (address, port), pair in times:
-        if pair is not None:
-            found[address][port] = min(pair, found[address].get(port, pair))
+        found[address][port] = min(pair, found[address].get(port, pair))
     return found
 
 
-def _first_answer(flow: Flow) -> tuple[int, int] | None:
-    """Time to the first answer of a flow whose question was sent once, and the answer's frame."""
-    if flow.proto == TCP:
-        asked, answers = flow.syns, flow.syn_acks
-    else:
-        asked, answers = flow.sent[:1], flow.received
-    if len(asked) != 1 or not answers or answers[0].frame < asked[0].frame:
-        return None
-    return answers[0].time_ns - asked[0].time_ns, answers[0].frame
+def _opened(traffic: Traffic, flows: Sequence[Flow]) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
+    """Time from the one SYN to the SYN-ACK of each TCP flow that shows both in this order, and the answer's frame."""
+    whose, rows = {f.index: f.resp for f in flows}, traffic.result.rows
+    chosen, asked, answers = openings(traffic, [f.index for f in flows if f.proto == TCP])
+    took, frames = rows["time_ns"][answers] - rows["time_ns"][asked], rows["frame"][answers]
+    is_after = frames > rows["frame"][asked]
+    columns = (column[is_after].tolist() for column in (chosen, took, frames))
+    return ((whose[index], (time_ns, frame)) for index, time_ns, frame in zip(*columns, strict=True))
+
+
+def _asked(flow: Flow) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
+    """Time from the first datagram of a UDP flow to the first reply behind it, and the reply's frame."""
+    if flow.proto == UDP and flow.sent and flow.received:
+        asked, reply = flow.sent[0], flow.received[0]
+        if reply.frame >= asked.frame:
+            yield flow.resp, (reply.time_ns - asked.time_ns, reply.frame)

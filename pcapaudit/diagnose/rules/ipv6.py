@@ -98,7 +98,7 @@ def ipv6_only(facts: Facts) -> Iterator[Fired]:
 
 def _has_ipv4_around(facts: Facts) -> bool:
     """Whether IPv4 lives on the device's VLAN: another host goes out with it, or a DHCP server gives addresses."""
-    served = (m for m in facts.traffic.dhcp if m.kind in (OFFER, ACK) and m.ipv6_only_s is None)
+    served = (m for m in facts.traffic.dhcp_given if m.ipv6_only_s is None)
     return ipv6.talker(facts, ipv6.V4) is not None or any(ipv6.is_same_vlan(facts, m.at) for m in served)
 
 

@@ -21,6 +21,7 @@ IDENTITY_WAIT_S = 30.0
 """Usual pause between two identity requests; after the last one the switch may try the MAC instead."""
 EAP_REQUEST, EAP_FAILURE, EAP_IDENTITY = 1, 4, 1
 MIN_BROADCASTS, MIN_KINDS = 3, 2
+ARP_REPLY = 2
 ARP_WAIT_S = 1.5
 ROUTER_WAIT_S = 4.0
 """Hosts repeat a router solicitation after this time (RFC 4861, section 10)."""
@@ -216,22 +217,21 @@ def _discovers(facts: Facts) -> _Unheard | None:
     sent = [m.at for c in facts.dhcp for m in c.discovers]
     counted = facts.counted(sent, facts.params.dhcp_wait)
     served = next(
-        (m.at for m in facts.traffic.dhcp if m.kind in (2, 5) and m.chaddr != facts.mac and _is_same_wire(facts, m.at)),
+        (m.at for m in facts.traffic.dhcp_given if m.chaddr != facts.mac and _is_same_wire(facts, m.at)),
         None,
     )
     return _Unheard(f"{len(counted)} DHCP", tuple(counted), served) if counted and served is not None else None
 
 
 def _questions(facts: Facts) -> _Unheard | None:
-    served: dict[bytes, Packet] = {}
-    for m in facts.traffic.arp:
-        if m.op == 2 and m.target_mac != facts.mac and _is_same_wire(facts, m.at):
-            served.setdefault(m.sender_ip, m.at)
     for question in facts.arps:
+        if question.is_answered:
+            continue
         counted = facts.counted([m.at for m in question.requests], ARP_WAIT_S)
-        if counted and not question.is_answered and question.target in served:
-            what = f"{len(counted)} ARP for {ip_text(question.target)}"
-            return _Unheard(what, tuple(counted), served[question.target])
+        said = (m for m in facts.traffic.arps_from(question.target) if m.op == ARP_REPLY and m.target_mac != facts.mac)
+        served = next((m.at for m in said if _is_same_wire(facts, m.at)), None)
+        if counted and served is not None:
+            return _Unheard(f"{len(counted)} ARP for {ip_text(question.target)}", tuple(counted), served)
     return None
 
 

@@ -15,7 +15,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.udp import datagram_attempts
 from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
-from pcapaudit.flows.rows import closed_windows
+from pcapaudit.flows.rows import closed_windows, repeating_flows
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
@@ -66,8 +66,9 @@ def _lost_segments(facts: Facts, flows: Sequence[Flow], *, is_device: bool) -> t
 
     Most sides repeat next to nothing, as the scan has counted: then there is no need to read them.
     """
-    repeats = sum((f.orig_side if is_device else f.resp_side).retransmissions for f in flows)
-    if repeats < MIN_LOST:
+    repeating = repeating_flows(facts.traffic)
+    chatty = [f for f in flows if repeating[f.index]]
+    if sum((f.orig_side if is_device else f.resp_side).retransmissions for f in chatty) < MIN_LOST:
         return [], 0
     sides = [(f, f.sent_data if is_device else f.received_data) for f in flows]
     total = sum(len(data) for _, data in sides)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import field
-from itertools import groupby, islice, pairwise, takewhile
+from itertools import groupby, islice, pairwise
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -14,6 +14,7 @@ from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.idle import RECONNECT_S, IdleLoss, forgotten_datagrams
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.reports import REPORT_NS, report_starts
 from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.flows.flow import FIN, RST, SYN, Flow
@@ -39,8 +40,6 @@ STABLE_S = 60.0
 REPEAT_NS = ns(0.2)
 MIN_REPORTS = 5
 """Reports needed before their interval is believed."""
-REPORT_NS = ns(1.0)
-"""What comes this soon after another packet belongs to the same report."""
 SILENT_FACTOR = 3
 
 
@@ -116,11 +115,9 @@ def dead_end(flow: Flow) -> list[Packet] | None:
 
     A keep-alive probe (sequence number one below the next, length 0 or 1, RFC 9293, 3.8.4) counts like data.
     """
-    last_in = flow.received[-1].frame if flow.received else 0
-    unheard = takewhile(lambda p: p.frame > last_in, reversed(flow.sent))
-    tail = {p.frame for p in unheard if not p.flags & (SYN | RST | FIN)}
-    if len(tail) <= MIN_REPEATS:
+    if len(flow.unheard) <= MIN_REPEATS:
         return None
+    tail = {p.frame for p in flow.unheard if not p.flags & (SYN | RST | FIN)}
     probes = _probes(flow, tail)
     if not flow.received:
         # One direction only: the first packet that is repeated three times marks the end.
@@ -404,7 +401,7 @@ def _flap_causes(run: Sequence[Attempt], lives: Sequence[int]) -> list[Cause]:
 
 def _server_reset(flow: Flow) -> Packet | None:
     """The responder's reset that ended an established flow, before any FIN."""
-    end = flow.closed_at
+    end = flow.closed_at if flow.first_rst is not None else None
     if end is None or not end.flags & RST or flow.is_from_orig(end):
         return None
     return end if flow.is_established else None
@@ -446,7 +443,7 @@ def silent_after_ok(facts: Facts) -> Iterator[Fired]:
     answered = [a for a in facts.attempts if a.answered_ns is not None]
     if not answered or watched_ns <= SILENT_FACTOR * REPORT_NS:
         return
-    starts = _report_starts(answered)
+    starts = report_starts(facts.traffic, [a.flow for a in answered])
     pauses = [b.time_ns - a.time_ns for a, b in pairwise(starts)]
     if len(starts) < MIN_REPORTS or max(pauses) > (1 + LIKE) * min(pauses):
         return
@@ -457,14 +454,7 @@ def silent_after_ok(facts: Facts) -> Iterator[Fired]:
         Stage.PERSIST,
         f"reports every {duration(max(pauses) / 1e9)}, "
         f"then silence for {duration(quiet_ns / 1e9)} until the end of the capture",
-        [starts[0], starts[-1]],
+        [facts.traffic.packet(starts[0].row), facts.traffic.packet(starts[-1].row)],
         outcome=Outcome.UNDECIDABLE,
         independent=len(starts),
     )
-
-
-def _report_starts(attempts: Sequence[Attempt]) -> list[Packet]:
-    """The first packet of each report, in order of time."""
-    reports = sorted((p for a in attempts for p in a.flow.sent_data), key=lambda p: p.time_ns)
-    starts = reports[:1]
-    return starts + [b for a, b in pairwise(reports) if b.time_ns - a.time_ns > REPORT_NS]

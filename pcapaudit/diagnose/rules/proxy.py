@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -13,7 +15,9 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.http import as_address
 from pcapaudit.diagnose.silence import end_by, first_answer_after
+from pcapaudit.flows import layout
 from pcapaudit.flows.flow import ACK, FIN, TCP, Endpoint, Flow
+from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
@@ -72,7 +76,7 @@ def proxy_rejects(facts: Facts) -> Iterator[Fired]:
     """
     if not facts.needs:
         return
-    tunnels = [t for f in facts.outward_flows if f.proto == TCP for t in _tunnels(facts, f)]
+    tunnels = [t for f in facts.outward_flows if facts.traffic.spoken.http[f.index] for t in _tunnels(facts, f)]
     for target in dict.fromkeys(t.request.target for t in tunnels):
         asked = [t for t in tunnels if t.request.target == target]
         last_open = max((t.began_ns for t in asked if t.is_open), default=0)
@@ -159,8 +163,10 @@ def _works_for_others(facts: Facts, target: str) -> Packet | None:
     for host in facts.others:
         for address in host.addresses:
             for index in facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]:
+                if not facts.traffic.spoken.http[index]:
+                    continue
                 flow = facts.traffic.flow(index)
-                if flow.proto != TCP or flow.orig[0] != address:
+                if flow.orig[0] != address:
                     continue
                 for tunnel in _tunnels(facts, flow):
                     if tunnel.request.target == target and tunnel.is_open and tunnel.response is not None:
@@ -253,7 +259,8 @@ def _stopped_directly(facts: Facts) -> list[Attempt]:
 
 def _uses_proxy(facts: Facts) -> bool:
     """Whether the device itself asks a proxy for anything."""
-    own = (f for f in facts.outward_flows if f.proto == TCP and not is_public(f.resp[0]))
+    may_ask = facts.traffic.spoken.http
+    own = (f for f in facts.outward_flows if may_ask[f.index] and not is_public(f.resp[0]))
     return any(_asks_proxy(facts.traffic, f.index) for f in own)
 
 
@@ -278,28 +285,35 @@ def _proxy_use(traffic: Traffic) -> _ProxyUse:
 
 
 def _read_proxy_use(traffic: Traffic) -> _ProxyUse:
-    through: dict[Endpoint, dict[bytes, int]] = {}
-    direct: set[bytes] = set()
-    local = 0
-    for outline in map(traffic.outline, range(len(traffic.result.flows))):
-        if outline.proto != TCP or not outline.received.packets or is_public(outline.orig[0]):
-            continue
-        if is_public(outline.resp[0]):
-            if outline.resp[1] in WEB_PORTS and traffic.flow(outline.index).is_established:
-                direct.add(outline.orig[0])
-        elif local < MAX_FLOWS:
-            local += 1
-            frame = _asks_proxy(traffic, outline.index)
-            if frame:
-                through.setdefault(outline.resp, {}).setdefault(outline.orig[0], frame)
+    flows, digests, ends = traffic.result.flows, traffic.digests.table, numbering_of(traffic)
+    is_from_b = (digests[:, layout.STATE] & layout.FROM_B) > 0
+    orig, resp = np.where(is_from_b, ends.b, ends.a), np.where(is_from_b, ends.a, ends.b)
+    is_far = ends.which(is_public)
+    is_answered = (flows["proto"] == TCP) & (digests[:, layout.SIDE + layout.PACKETS] > 0) & ~is_far[orig]
+    to_web = np.isin(np.where(is_from_b, flows["a_port"], flows["b_port"]), list(WEB_PORTS))
+    is_established = (digests[:, layout.STATE] & layout.ESTABLISHED) > 0
+    direct = np.unique(orig[is_answered & is_far[resp] & to_web & is_established]).tolist()
+    through = _read_through(
+        traffic, np.flatnonzero(is_answered & ~is_far[resp] & traffic.spoken.http)[:MAX_FLOWS].tolist()
+    )
     # A proxy's own way out is no host's direct one.
     proxies = {address for address, _ in through}
-    return _ProxyUse(through, frozenset(direct - proxies))
+    return _ProxyUse(through, frozenset(ends.addresses[number] for number in direct) - proxies)
+
+
+def _read_through(traffic: Traffic, flows: Iterable[int]) -> dict[Endpoint, dict[bytes, int]]:
+    """Proxy -> hosts that ask it on these flows, each with the frame that shows it."""
+    through: dict[Endpoint, dict[bytes, int]] = {}
+    for outline in map(traffic.outline, flows):
+        frame = _asks_proxy(traffic, outline.index)
+        if frame:
+            through.setdefault(outline.resp, {}).setdefault(outline.orig[0], frame)
+    return through
 
 
 def _asks_proxy(traffic: Traffic, index: int) -> int:
     """Frame in which a connection asks a proxy for another server, 0 when it does not (RFC 9112, section 3.2)."""
-    for event in traffic.conversation(index):
+    for event in traffic.conversation(index) if traffic.spoken.http[index] else ():
         if isinstance(event, HttpRequest):
             is_absolute = event.target.lower().startswith(("http://", "https://", "ftp://"))
             return event.at.frame if event.method == "CONNECT" or is_absolute else 0

@@ -22,7 +22,8 @@ from pcapaudit.diagnose.stuck import (
     is_first_after_change,
     is_first_data,
     is_unanswered_start,
-    repeated_segment,
+    repeated_segments,
+    repeating_attempts,
     size_limit,
     stopped_stage,
     tcp_attempts,
@@ -105,7 +106,7 @@ def _with(cause: Cause, causes: Sequence[Cause]) -> list[Cause]:
 
 def swallowed_starts(facts: Facts, need: Need) -> list[tuple[Attempt, Stuck]]:
     """Connections whose first data (or first after a change of protocol) was repeated in vain."""
-    found = [(a, s) for a in tcp_attempts(facts, need) for s in (repeated_segment(a.flow),) if s is not None]
+    found = repeated_segments(facts, need)
     return [(a, s) for a, s in found if _is_start(a, s.first) and not any(p.flags & RST for p in a.flow.received)]
 
 
@@ -305,8 +306,8 @@ def not_delivered(facts: Facts) -> Iterator[Fired]:
         open_twice = [a for a in tcp_attempts(facts, need) if is_outside and is_repeated_handshake(a.flow)]
         if open_twice:
             yield _repeated_handshakes(facts, open_twice)
-        repeating = [a for a in tcp_attempts(facts, need) if _may_be_deaf(a.flow)]
-        deaf = [(a, d) for a in repeating for d in (_deaf_repeats(a.flow),) if len(d) >= MIN_REPEATS]
+        heard = ((a, _deaf_repeats(a.flow)) for a in repeating_attempts(facts, need))
+        deaf = [(a, d) for a, d in heard if len(d) >= MIN_REPEATS]
         if deaf:
             attempts = [a for a, _ in deaf]
             yield facts.finding(
@@ -418,11 +419,6 @@ def _is_answered_once(attempt: Attempt) -> bool:
 def _moves_on(attempt: Attempt, following: Attempt) -> bool:
     """Whether the device left for another server after the answer had come."""
     return following.address != attempt.address and following.began_ns > attempt.flow.received[0].time_ns
-
-
-def _may_be_deaf(flow: Flow) -> bool:
-    """Whether the originator repeats data at all, as far as the scan saw them; only then is the flow worth reading."""
-    return flow.orig_side.retransmissions > 0 or flow.resp_side.unseen_acks > 0
 
 
 def _deaf_repeats(flow: Flow) -> list[Packet]:

@@ -15,12 +15,15 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import NtpPoll
 from pcapaudit.flows.flow import UDP
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_public, is_unicast
 from pcapaudit.model.events import NtpMessage, Packet, TlsAlert
 from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
 NTP_PORT = 123
+SERVER = 4
+"""Mode of an answer (RFC 5905, figure 10)."""
 MIN_POLLS = 2
 KISSES = {b"DENY": "denies access", b"RSTR": "denies access by policy", b"RATE": "is asked too often"}
 """Kiss codes that refuse service (RFC 5905, section 7.4); INIT, STEP and the like refuse nothing."""
@@ -106,8 +109,15 @@ def _would_be_seen(facts: Facts, polls: Sequence[NtpPoll]) -> bool:
     """
     if not facts.sees_inbound:
         return False
-    comes_in = any(is_public(address) for _, address, _ in facts.traffic.answered_flows)
-    return comes_in or not all(is_public(p.server) for p in polls)
+    return _comes_in(facts.traffic) or not all(is_public(p.server) for p in polls)
+
+
+def _comes_in(traffic: Traffic) -> bool:
+    """Whether anything from outside the site answers in this capture; found once."""
+    known: bool | None = traffic.memo.get("comes_in")
+    if known is None:
+        known = traffic.memo["comes_in"] = any(is_public(address) for _, address, _ in traffic.answered_flows)
+    return known
 
 
 def _silent_polls(polls: Sequence[NtpPoll]) -> list[NtpPoll]:
@@ -129,11 +139,9 @@ def _silence_causes(
         return [
             Cause("a filter on this device", 35, f"another host gets the time from it (frame {other})", "device_filter")
         ]
-    foreign = next(
-        (m for m in facts.traffic.ntp if m.mode == 4 and m.at.dst not in facts.addresses and m.at.dport != NTP_PORT),
-        None,
-    )
-    if all(p.sport == NTP_PORT for p in packets) and foreign is not None:
+    told = _answers_on_other_ports(facts.traffic) if all(p.sport == NTP_PORT for p in packets) else {}
+    foreign = next((m for address, m in told.items() if address not in facts.addresses), None)
+    if foreign is not None:
         text = (
             f"the device asks from port 123; a host that asks from another port is answered (frame {foreign.at.frame})"
         )
@@ -141,6 +149,17 @@ def _silence_causes(
     if len(servers) > 1:
         return [Cause("UDP 123 is blocked", 25, f"{len(servers)} servers are silent", "filter")]
     return [Cause("UDP 123 is blocked, or that one server is down", 15, "only one server was asked", "filter")]
+
+
+def _answers_on_other_ports(traffic: Traffic) -> dict[bytes, NtpMessage]:
+    """Host -> the first answer of a time server to it on a port that is not 123; found once."""
+    known: dict[bytes, NtpMessage] | None = traffic.memo.get("ntp_on_other_ports")
+    if known is None:
+        known = traffic.memo["ntp_on_other_ports"] = {}
+        for m in traffic.ntp:
+            if m.mode == SERVER and m.at.dport != NTP_PORT:
+                known.setdefault(m.at.dst, m)
+    return known
 
 
 def _list(addresses: Sequence[bytes]) -> str:

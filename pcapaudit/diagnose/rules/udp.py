@@ -246,7 +246,7 @@ def wrong_source(facts: Facts) -> Iterator[Fired]:
             decisive=[p.frame for p in strays],
             is_agreed=any(
                 m.quoted is not None and m.quoted.src == first.src and m.at.src in facts.addresses
-                for m in facts.traffic.icmp
+                for m in facts.traffic.icmp_of(facts.addresses)
             ),
             causes=[
                 Cause(

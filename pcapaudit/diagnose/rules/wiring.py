@@ -156,7 +156,8 @@ def _claims_on(traffic: Traffic, gateway: bytes) -> _Claims:
     """Who said that a gateway's address is his, and each change from one to the other; found once per capture."""
     known: dict[bytes, _Claims] = traffic.memo.setdefault("gateway_claims", {})
     if gateway not in known:
-        said = [m for m in traffic.arps_from(gateway) if not is_virtual_router_mac(m.sender_mac)]
+        owners = [mac for mac in traffic.arp_owners.get(gateway, ()) if not is_virtual_router_mac(mac)]
+        said = [m for m in traffic.arps_from(gateway) if m.sender_mac in owners] if len(owners) > 1 else []
         known[gateway] = said, [(a, b) for a, b in pairwise(said) if a.sender_mac != b.sender_mac]
     return known[gateway]
 

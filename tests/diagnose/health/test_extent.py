@@ -152,7 +152,8 @@ def test_a_table_that_is_full_is_said_aloud(monkeypatch: pytest.MonkeyPatch) -> 
 
     (item,) = health_of(traffic_of(TALK))["CAP-TABLE-FULL"]
 
-    assert "conversations" in item.summary
+    assert "packets of later conversations" in item.summary
+    assert "at least as many as this report says" in item.effect
 
 
 @pytest.mark.parametrize(("tries", "is_short"), [(2, True), (3, False)])

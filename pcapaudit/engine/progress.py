@@ -1,0 +1,72 @@
+"""How far an audit is, for whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+from pcapaudit.capture import STDIN
+from pcapaudit.model.records import dataclass
+
+
+class Phase(StrEnum):
+    """What an audit does, in this order for each capture."""
+
+    READING = "reading"
+    """Counted in bytes of the sources, compressed if they are."""
+    JUDGING = "judging"
+    """Counted in devices of the capture that was read last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """So much is done of so much; ``total`` is None where nobody knows, as for a pipe."""
+
+    phase: Phase
+    done: int
+    total: int | None
+
+
+Progress: TypeAlias = Callable[[Step], None]
+
+
+def ignore(_step: Step) -> None:
+    """Takes notice of nothing."""
+
+
+class ByteCount:
+    """Adds up the bytes that are read of several captures, and tells them.
+
+    Args:
+        progress: Whom to tell.
+        paths: Files of all captures, ``-`` for standard input.
+    """
+
+    def __init__(self, progress: Progress, paths: Sequence[str]) -> None:
+        self._progress = progress
+        self._total = _sum_sizes(paths)
+        self._before = 0
+        self._here = 0
+
+    def note(self, done: int) -> None:
+        """So many bytes are read of the present capture."""
+        self._here = done
+
+    def tell(self) -> None:
+        """What was noted is worked off, too."""
+        self._progress(Step(Phase.READING, self._before + self._here, self._total))
+
+    def end_capture(self) -> None:
+        """The next capture counts from zero again."""
+        self.tell()
+        self._before += self._here
+        self._here = 0
+
+
+def _sum_sizes(paths: Sequence[str]) -> int | None:
+    """Bytes of all files; None if one is no regular file, so that nobody knows."""
+    if not all(path != STDIN and Path(path).is_file() for path in paths):
+        return None
+    return sum(Path(path).stat().st_size for path in paths)

@@ -1,0 +1,53 @@
+"""The addresses of a capture by number, so that questions to all flows at once can be put to columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from pcapaudit.flows.traffic import Traffic
+
+_Numbers = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
+
+
+class Numbering:
+    """Which address, by its number, is at each end of each flow.
+
+    Attributes:
+        addresses: The addresses; their places are their numbers.
+        a: Per flow: the number of the address of side a.
+        b: The same of side b.
+
+    Args:
+        traffic: The capture.
+    """
+
+    def __init__(self, traffic: Traffic) -> None:
+        self.addresses = list(traffic.flows_by_address)
+        self._numbers = {address: number for number, address in enumerate(self.addresses)}
+        ends = list(map(traffic.ends, range(len(traffic.result.flows))))
+        self.a: _Numbers = np.array([self._numbers[end[0]] for end in ends], np.int64)
+        self.b: _Numbers = np.array([self._numbers[end[2]] for end in ends], np.int64)
+
+    def number(self, address: bytes) -> int:
+        """The number of an address; -1 when it takes part in no flow."""
+        return self._numbers.get(address, -1)
+
+    def numbers(self, addresses: Iterable[bytes]) -> frozenset[int]:
+        """The numbers of those of the addresses that have one."""
+        return frozenset(self._numbers[address] for address in addresses if address in self._numbers)
+
+    def which(self, test: Callable[[bytes], bool]) -> _Flags:
+        """Per number: whether the test holds for the address."""
+        return np.fromiter((test(address) for address in self.addresses), np.bool_, len(self.addresses))
+
+
+def numbering_of(traffic: Traffic) -> Numbering:
+    """The numbering of a capture; made once."""
+    known: Numbering | None = traffic.memo.get("numbering")
+    if known is None:
+        known = traffic.memo["numbering"] = Numbering(traffic)
+    return known

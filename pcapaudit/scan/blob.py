@@ -1,0 +1,75 @@
+"""The bytes that were handed over: the newest in memory, those before them in a file without a name."""
+
+from __future__ import annotations
+
+import weakref
+from typing import IO, Final
+
+ROOM: Final = 4 << 20
+"""Bytes that are gathered in memory before the file is opened, and between two writes to it."""
+
+
+class Spill:
+    """Bytes put away into a temporary file, which nobody else can see and which goes with its last user."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._file: IO[bytes] | None = None
+        self._is_broken = False
+
+    def append(self, data: memoryview) -> bool:
+        """Put ``data`` behind what is there; False if it cannot be had, so that it must stay in memory."""
+        if self._is_broken:
+            return False
+        try:
+            file = self._file or self._open()
+            file.seek(self.size)
+            file.write(data)
+        except OSError:
+            self._is_broken = True
+            return False
+        self.size += len(data)
+        return True
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Give the bytes from ``start`` to ``stop``; fewer if the file cannot be read."""
+        if self._file is None or start >= stop:
+            return b""
+        try:
+            self._file.seek(start)
+            return self._file.read(stop - start)
+        except OSError:
+            return b""
+
+    def _open(self) -> IO[bytes]:
+        import tempfile  # noqa: PLC0415 - most captures need no file, and it takes longer to load than they to be read
+
+        file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
+        weakref.finalize(self, file.close)
+        self._file = file
+        return file
+
+
+class Blob:
+    """All bytes that a scan handed over so far, in one row.
+
+    Args:
+        spill: Those that were put away.
+        size: How many of them.
+        held: Those behind them.
+    """
+
+    def __init__(self, spill: Spill, size: int, held: bytes) -> None:
+        self._spill = spill
+        self._size = size
+        self._held = held
+
+    def __len__(self) -> int:
+        return self._size + len(self._held)
+
+    def __getitem__(self, part: slice) -> bytes:
+        """Give the bytes of a slice without step."""
+        start, stop, _ = part.indices(len(self))
+        if start >= self._size:
+            return self._held[start - self._size : max(stop, start) - self._size]
+        return self._spill.read(start, min(stop, self._size)) + self._held[: max(0, stop - self._size)]

@@ -1,0 +1,324 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, infer_types=True
+# ruff: noqa: PLR1730 - min() and max() are calls when interpreted, and this runs for every packet
+"""The packet log, and what is handed over to the dissectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pcapaudit.scan.connections import Connections
+
+if TYPE_CHECKING:
+    from pcapaudit.model import cython_stub as cython
+else:
+    try:
+        import cython
+    except ImportError:
+        from pcapaudit.model import cython_stub as cython
+
+if not cython.compiled:
+    from pcapaudit.scan.layout import (
+        DHCP4,
+        DHCP6,
+        DNS,
+        FIN,
+        FLOW4,
+        FLOW8,
+        FLOW_FIRST_ROWS,
+        FLOW_LAST_ROWS,
+        FLOW_LEAST_ROWS,
+        FLOW_MAX_ROWS,
+        FRAGMENT,
+        HANDED4,
+        HANDED8,
+        HANDED_BYTES4,
+        ICMP,
+        ICMP6,
+        KEPT8,
+        KEY8,
+        LEFT4,
+        LINK_MAX_ROWS,
+        NTP,
+        ROW8,
+        ROWS4,
+        RST,
+        SILENCE_S,
+        STREAM_LEAST_SEGMENTS,
+        SYN,
+        TCP,
+        THIN_PAUSES,
+        THINNEST,
+    )
+    from pcapaudit.scan.octets import copy, gap, low32, raw64
+
+
+class Journal(Connections):
+    """Log packets and hand payloads over, inside bounds.
+
+    Of each flow the log has the first packets, and of the later ones those that say something. When it is full, it is
+    thinned: then fewer of the first stay, a few of the last, and still all that say something. How
+    much is left of a flow depends on the frames alone, never on how they come in batches.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not cython.compiled:
+            self.rows = self.marks = self.handed = self.blob = memoryview(b"")
+        self.max_rows = self.max_blob = 0
+        self.n_rows = self.n_link_rows = self.n_handed = self.n_blob = 0
+        self.blob_from = 0
+        self.before_ns = self.is_again = 0
+        self.left_rows = self.left_handed = 0
+        self.thinned = self.is_dense = 0
+
+    def _take_link_frame(self) -> cython.void:
+        """Log and hand over a frame that speaks of the link itself."""
+        self._note_pair()
+        if not self.link_kind:
+            return
+        if self.n_link_rows >= LINK_MAX_ROWS or (self.n_rows >= self.max_rows and not self._make_room()):
+            self.left_rows += 1
+            return
+        self.n_link_rows += 1
+        self.dup_of = 0
+        self.dup_kind = 0
+        self.family = 0
+        self.ttl = 0
+        self.ip_len = 0
+        self.ip_id = 0
+        self.payload_len = self.end - self.at
+        self._clear_transport()
+        self.fragment = 0
+        self.dont_fragment = 0
+        self._hand(self.link_kind, self.at, self.payload_len)
+        self._write_row(low32(-1), 0, 2)
+
+    def _log(self, found: cython.longlong, f4: cython.longlong, mine: cython.longlong) -> cython.void:
+        """Keep the packet's row if it is among the first, is handed over, or says something."""
+        kind: cython.longlong = self._kind_of()
+        at: cython.longlong = self.l4 if kind == FRAGMENT else self.payload_at
+        taken: cython.longlong = self.ip_end - at
+        if kind == 0:
+            taken = 0
+        elif taken > self.payload_len and kind != FRAGMENT:
+            taken = self.payload_len
+        if kind == TCP:
+            taken = self._tcp_share(mine, taken)
+        says: cython.int = self._says_something()
+        if self.flow4[f4 + ROWS4] >= FLOW_FIRST_ROWS and not self._is_worth_a_row(f4, kind, taken, says):
+            self.flow4[f4 + LEFT4] += 1
+            return
+        if self.n_rows >= self.max_rows and not self._make_room():
+            self.flow4[f4 + LEFT4] += 1
+            self.left_rows += 1
+            return
+        if taken > 0:
+            self._hand(kind, at, taken)
+        self.flow4[f4 + ROWS4] += 1
+        self._write_row(found >> 1, found & 1, says)
+
+    def _says_something(self) -> cython.int:
+        """Judge the packet alone: 2 if it opens, ends, repeats or stops the other side, 1 if it ends a pause."""
+        if self.is_again or self.flags & (FIN | SYN | RST):
+            return 2
+        if self.has_seq and self.window == 0 and self.ip_end - self.l4 >= 16:
+            return 2
+        return gap(self.ns, self.before_ns) // 1_000_000_000 >= SILENCE_S
+
+    def _is_worth_a_row(
+        self, f4: cython.longlong, kind: cython.longlong, taken: cython.longlong, says: cython.int
+    ) -> cython.int:
+        """Judge a packet of a flow that has its first rows already."""
+        # DNS and DHCP are counted from what is handed over, so their flows are logged in full.
+        if taken > 0 and kind <= DHCP6:
+            return 1
+        return self.flow4[f4 + ROWS4] < FLOW_MAX_ROWS and (says or taken > 0)
+
+    def _kind_of(self) -> cython.longlong:
+        """Name the dissector that wants this packet, 0 for none."""
+        proto: cython.longlong = self.proto
+        if self.fragment:
+            return FRAGMENT
+        if proto == 6:
+            return TCP if self.payload_len and not self.dup_kind else 0
+        if proto == 17:
+            return self._udp_kind()
+        if proto == 1 and self.family == 4:
+            return ICMP
+        return ICMP6 if proto == 58 and self.family == 6 else 0
+
+    def _udp_kind(self) -> cython.longlong:
+        a: cython.longlong = self.sport
+        b: cython.longlong = self.dport
+        if a > 547 and b > 547:
+            return 0
+        if a == 53 or b == 53:
+            return DNS
+        if a == 123 or b == 123:
+            return NTP
+        if self.family == 4 and (a in {67, 68} or b in {67, 68}):
+            return DHCP4
+        if self.family == 6 and (a in {546, 547} or b in {546, 547}):
+            return DHCP6
+        return 0
+
+    def _most_segments(self, a: cython.longlong, b: cython.longlong) -> cython.longlong:
+        """Give how many segments of a direction between these ports are handed over; fewer when the log was full."""
+        most: cython.longlong = 400 if a == 53 or b == 53 or a == 21 or b == 21 else 40
+        most >>= self.thinned
+        return max(STREAM_LEAST_SEGMENTS, most)
+
+    def _tcp_share(self, mine: cython.longlong, have: cython.longlong) -> cython.longlong:
+        """Give how much of a segment is handed over: the start of a stream decides, not its bulk."""
+        octets: cython.longlong = 32 << 10
+        if self.sport == 53 or self.dport == 53 or self.sport == 21 or self.dport == 21:
+            octets = 256 << 10
+        octets -= self.flow4[mine + HANDED_BYTES4]
+        if have <= 0 or octets <= 0 or self.flow4[mine + HANDED4] >= self._most_segments(self.sport, self.dport):
+            return 0
+        if have > octets:
+            have = octets
+        # The last quarter of the room is kept for what comes in single messages.
+        if self.n_blob + have > self.max_blob - (self.max_blob >> 2):
+            self.left_handed += 1
+            return 0
+        self.flow4[mine + HANDED4] += 1
+        self.flow4[mine + HANDED_BYTES4] += have
+        return have
+
+    def _hand(self, kind: cython.longlong, at: cython.longlong, size: cython.longlong) -> cython.void:
+        """Copy bytes for a dissector; they belong to the row that is written next."""
+        i: cython.longlong = self.n_handed * HANDED8
+        to: cython.longlong = self.n_blob - self.blob_from
+        if size <= 0:
+            return
+        if self.n_blob + size > self.max_blob:
+            self.left_handed += 1
+            return
+        self.handed[i] = self.n_blob | (self.n_rows << 32)
+        self.handed[i + 1] = size | (kind << 32)
+        self.handed[i + 2] = self._first_octets(at, size)
+        copy(self.blob, to, self.data, at, size)
+        self.n_blob += size
+        self.n_handed += 1
+
+    def _first_octets(self, at: cython.longlong, size: cython.longlong) -> cython.ulonglong:
+        """Give the first eight bytes as one number, the first of them lowest; 0 for those that are missing."""
+        p = self.data
+        octets: cython.ulonglong = 0
+        octet: cython.ulonglong
+        if size >= 8:
+            return raw64(p, at)
+        while size > 0:
+            size -= 1
+            octet = p[at + size]
+            octets = (octets << 8) | octet
+        return octets
+
+    def _write_row(self, flow: cython.longlong, side: cython.longlong, says: cython.int) -> cython.void:
+        """Append the packet to the log, word by word as ``columns.ROW_COLUMNS`` lays them out."""
+        i: cython.longlong = self.n_rows * ROW8
+        word: cython.longlong
+        self.marks[self.n_rows] = says
+        self.n_rows += 1
+        if cython.compiled:
+            self.rows[i] = self.ns
+        else:
+            self.rows[i] = self.ns & 0xFFFFFFFFFFFFFFFF
+        self.rows[i + 1] = self.frame | (flow << 32)
+        self.rows[i + 2] = self.smac
+        self.rows[i + 3] = self.dmac
+        self.rows[i + 4] = self.seq | (self.ack << 32)
+        self.rows[i + 5] = self.ip_len | (self.payload_len << 32)
+        self.rows[i + 6] = self.ip_id | (self.dup_of << 32)
+        word = self.flags | (self.window << 16) | (self.vlan << 32) | (self.ttl << 48)
+        self.rows[i + 7] = word | (side << 56)
+        word = self.dup_kind | (self.dont_fragment << 8) | (self.tunnel << 24) | (self.is_cut << 56)
+        if self.fragment:
+            word |= (self.fragment << 16) | (self.fragment_offset << 32) | (self.more << 48)
+        self.rows[i + 8] = word
+
+    def _make_room(self) -> cython.int:
+        """Thin the full log until a quarter of it is free; False when all that is in it must stay."""
+        enough: cython.longlong = self.max_rows - (self.max_rows >> 2)
+        if self.is_dense:
+            return 0
+        self._thin()
+        while self.n_rows > enough and self.thinned < THINNEST:
+            self.thinned += 1
+            self._thin()
+        self.is_dense = self.n_rows > enough
+        return self.n_rows < self.max_rows
+
+    def _thin(self) -> cython.void:
+        """Go through the log once and close up what stays; the order stays, too."""
+        flow: cython.longlong
+        row: cython.longlong
+        entry: cython.longlong = 0
+        entries: cython.longlong = 0
+        kept: cython.longlong = 0
+        is_handed: cython.int
+        for flow in range(self.n_flows):
+            self.flow8[flow * FLOW8 + KEPT8] = 0
+        for row in range(self.n_rows):
+            flow = self.rows[row * ROW8 + 1] >> 32
+            is_handed = 0
+            if entry < self.n_handed and self.handed[entry * HANDED8] >> 32 == row:
+                is_handed = self._keeps_entry(flow, row, entry)
+                if is_handed:
+                    self._move_entry(entry, entries, kept)
+                    entries += 1
+                entry += 1
+            if self._keeps_row(flow, row, is_handed):
+                self._move_row(row, kept)
+                kept += 1
+        self.n_rows = kept
+        self.n_handed = entries
+
+    def _keeps_entry(self, flow: cython.longlong, row: cython.longlong, entry: cython.longlong) -> cython.int:
+        """Say whether the bytes handed over with a row stay: messages do, and the start of a stream."""
+        kind: cython.longlong = (self.handed[entry * HANDED8 + 1] >> 32) & 0xFF
+        if kind != TCP:
+            return 1
+        ports: cython.longlong = self.flow8[flow * FLOW8 + KEY8]
+        shift: cython.longlong = 48 if (self.rows[row * ROW8 + 7] >> 56) & 1 else 32
+        counts: cython.longlong = self.flow8[flow * FLOW8 + KEPT8]
+        if (counts >> shift) & 0xFFFF >= self._most_segments((ports >> 16) & 0xFFFF, ports & 0xFFFF):
+            return 0
+        one: cython.longlong = 1
+        self.flow8[flow * FLOW8 + KEPT8] = counts + (one << shift)
+        return 1
+
+    def _keeps_row(self, flow: cython.longlong, row: cython.longlong, is_handed: cython.int) -> cython.int:
+        """Say whether a row stays, and count it for its flow."""
+        if flow == low32(-1):
+            return 1
+        first: cython.longlong = FLOW_FIRST_ROWS >> self.thinned
+        last: cython.longlong = FLOW_LAST_ROWS >> self.thinned
+        if first < FLOW_LEAST_ROWS:
+            first = FLOW_LEAST_ROWS
+        if last < FLOW_LEAST_ROWS:
+            last = FLOW_LEAST_ROWS
+        kept: cython.longlong = low32(self.flow8[flow * FLOW8 + KEPT8])
+        f4: cython.longlong = flow * FLOW4
+        says: cython.int = self.marks[row] > (self.thinned >= THIN_PAUSES)
+        if is_handed or says or kept < first or kept + last >= self.flow4[f4 + ROWS4]:
+            self.flow8[flow * FLOW8 + KEPT8] += 1
+            return 1
+        self.flow4[f4 + ROWS4] -= 1
+        self.flow4[f4 + LEFT4] += 1
+        return 0
+
+    def _move_entry(self, entry: cython.longlong, to: cython.longlong, row: cython.longlong) -> cython.void:
+        i: cython.longlong = entry * HANDED8
+        j: cython.longlong = to * HANDED8
+        self.handed[j] = low32(self.handed[i]) | (row << 32)
+        self.handed[j + 1] = self.handed[i + 1]
+        self.handed[j + 2] = self.handed[i + 2]
+
+    def _move_row(self, row: cython.longlong, to: cython.longlong) -> cython.void:
+        k: cython.longlong
+        self.marks[to] = self.marks[row]
+        for k in range(ROW8):
+            self.rows[to * ROW8 + k] = self.rows[row * ROW8 + k]

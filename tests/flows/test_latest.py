@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pcapaudit.flows.latest import last_received_ns
+from tests.support.scene import read_capture, traffic_of
+from tests.support.transforms import copy_each
+from tests.support.world import START_NS
+
+SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.pcapng"))
+TALK = """
+0.0  dev:50001 > cloud:4321 CONNECT
+1.0  dev:50001 > cloud:4321 DATA 100
+2.0  cloud:4321 > dev:50001 DATA 20
+3.0  dev:50001 > cloud:4321 ACK
+"""
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.stem)
+def test_the_last_reply_is_the_last_received_packet(path: Path) -> None:
+    traffic = read_capture(path)
+
+    for index in range(len(traffic.result.flows)):
+        received = traffic.flow(index).received
+        assert last_received_ns(traffic, index) == (received[-1].time_ns if received else 0)
+
+
+def test_a_marked_copy_is_no_reply() -> None:
+    traffic = traffic_of(TALK, lambda frames: copy_each(frames, 1000))
+
+    assert last_received_ns(traffic, 0) == START_NS + 2_000_000_000
+
+
+def test_silence_has_no_time() -> None:
+    assert last_received_ns(traffic_of("0.0 dev:50001 > cloud:4321 SYN"), 0) == 0
+
+
+def test_the_responder_is_whom_the_opening_shows() -> None:
+    """The SYN is not in the capture: the first packet is the responder's."""
+    traffic = traffic_of(TALK, lambda frames: frames[1:])
+
+    assert traffic.flow(0).orig[1] == 50001
+    assert last_received_ns(traffic, 0) == START_NS + 2_000_000_000
