@@ -162,6 +162,9 @@ class Probe:
 
     def _find_contact(self, subject: Subject, known: NameTest) -> Evidence | None:
         sign = self._sign
+        met = subject.traits.inbound if sign.is_inbound else subject.traits.contacts
+        if sign.addresses and not any(map(self._is_hinted, met.addresses)):
+            return None
         for contact in self._contacts(subject):
             if sign.addresses and not self._is_hinted(contact.address):
                 continue

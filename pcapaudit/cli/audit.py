@@ -95,7 +95,7 @@ Exit status:
     type=click.Choice(("auto", "json")),
     default="auto",
     show_default=True,
-    help="A line for a terminal, or JSON lines for a program.",
+    help="A line for a terminal, or JSON lines for a program (phase, done, total, rate, left_s).",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
 def command(
@@ -105,6 +105,7 @@ def command(
 
     SOURCE is a capture file (pcap or pcapng, also compressed), a folder of them, or - for
     standard input. Files that follow each other in time are taken as one capture.
+    Ctrl-C gives the report of what was read so far, a second one ends at once.
     """
     with ProgressLines() if told == "json" else ProgressLine() as progress:
         report = run.audit(sources, AuditOptions(**wishes), progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
@@ -91,6 +90,9 @@ def _write_file(pieces: Iterable[str], path: Path) -> None:
 
 
 def _replace_file(pieces: Iterable[str], path: Path) -> None:
+    # Loaded with all it brings along when a file is written: most results go to standard output.
+    import tempfile  # noqa: PLC0415
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     draft = Path(name)
     try:

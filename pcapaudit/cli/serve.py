@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -40,6 +41,9 @@ def command(host: str, port: int, data_dir: Path | None, max_upload: str, keep: 
     Prints an address that logs a browser in, once. Scripts show the token of
     PCAPAUDIT_TOKEN, or else the one in the file named token in the data folder.
     """
+    # The command line runs without Python's collector, which a program that runs for weeks cannot do without.
+    gc.enable()
+
     from pcapaudit.web.server import Address, serve  # noqa: PLC0415 - no other command needs a server
     from pcapaudit.web.settings import Settings, load_token, prepare_folder  # noqa: PLC0415 - as above
 

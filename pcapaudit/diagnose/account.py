@@ -185,6 +185,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "pings": _say_pings,
     "attempts": _say_attempts,
     "attempts_of": _say_attempts,
+    "attempts_saying": _counted("connection with such messages", "connections with such messages"),
     "series": lambda found: _say_attempts([a for s in found for a in s.attempts]),
     "outward_flows": _say_flows,
     "flows_beyond": _say_flows,

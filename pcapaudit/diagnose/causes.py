@@ -18,7 +18,6 @@ from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Flow
-from pcapaudit.flows.rows import insisting_flows
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public
 from pcapaudit.model.records import dataclass
@@ -92,8 +91,9 @@ def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
 
 def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Another host of the LAN reaches the same server and port."""
+    since_ns = _since(facts, attempts)
     for address, transport, port in dict.fromkeys((a.address, a.transport, a.port) for a in attempts):
-        contrast = facts.reached_by_others(address, transport, port, since_ns=_since(facts, attempts))
+        contrast = facts.reached_by_others(address, transport, port, since_ns=since_ns)
         if contrast is not None:
             text = f"{ip_text(contrast.address)} reaches {ip_text(address)}:{port} (frame {contrast.frame})"
             yield (
@@ -236,7 +236,7 @@ def _late_answers(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[C
         )
         yield Cause("the line is slower than the device waits", 60, text, "loss"), [late.flow.received[0].frame], False
         return
-    insisting = insisting_flows(facts.traffic)
+    insisting = facts.traffic.marks.insisting
     flow = next((f for f in facts.outward_flows if insisting[f.index] and f.syn_acks and f.is_established), None)
     if flow is not None:
         where = f"{ip_text(flow.resp[0])}:{flow.resp[1]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -13,7 +12,7 @@ def _suffixes(name: str) -> PublicSuffixList:
     """The part of the list that can speak of a name: to read all of it takes longer than a small capture does."""
     top = name.rstrip(".").rpartition(".")[2].lower()
     is_plain = top.isascii() and not top.startswith("xn--")
-    return _suffixes_below(top if top in _lines() else "-") if is_plain else _all_suffixes()
+    return _suffixes_below(top if _lines_below(top) else "-") if is_plain else _all_suffixes()
 
 
 @cache
@@ -24,18 +23,28 @@ def _all_suffixes() -> PublicSuffixList:
 @cache
 def _suffixes_below(top: str) -> PublicSuffixList:
     """Suffixes of one top-level domain; none for one that the list does not have."""
-    lines = _lines().get(top, [])
+    lines = _lines_below(top)
     return PublicSuffixList(lines, accept_encoded_idn=not all(map(str.isascii, lines)))
 
 
+@lru_cache(maxsize=4096)
+def _lines_below(top: str) -> list[str]:
+    """The list's lines that speak of one top-level domain; looked for, because all lines are many thousands."""
+    if not top.replace("-", "").isalnum():
+        return []
+    text, found = _text(), list[str]()
+    at = text.find(f"{top}\n")
+    while at >= 0:
+        line = text[text.rfind("\n", 0, at) + 1 : at + len(top)]
+        if line.rpartition(".")[2] == top and not line.startswith("//"):
+            found.append(line)
+        at = text.find(f"{top}\n", at + 1)
+    return found
+
+
 @cache
-def _lines() -> dict[str, list[str]]:
-    """The list's lines by the last label of what stands in them."""
-    table: dict[str, list[str]] = defaultdict(list)
-    for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("//"):
-            table[line.split(" ", 1)[0].rpartition(".")[2].lower()].append(line)
-    return dict(table)
+def _text() -> str:
+    return Path(PSLFILE).read_text(encoding="utf-8") + "\n"
 
 
 @lru_cache(maxsize=65536)

@@ -16,13 +16,13 @@ from pcapaudit.catalog.schema import Need, Signature
 from pcapaudit.diagnose.attempts import Attempt, Binder, Series, series_of
 from pcapaudit.diagnose.fired import Details, Fired, Target, choose_frames, display_filter
 from pcapaudit.diagnose.params import Params, ns
+from pcapaudit.diagnose.quoted import IcmpError, errors_about
 from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.flows import layout
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.discovery import discovery_of, is_on_link
 from pcapaudit.flows.exchanges import (
     AAAA,
-    OVERTAKING_NS,
     A,
     DhcpCycle,
     Lookup,
@@ -41,29 +41,16 @@ from pcapaudit.flows.visibility import Visibility, hears_unseen, judge_visibilit
 from pcapaudit.model.addresses import (
     is_inside,
     is_link_local,
-    is_private,
     is_public,
     is_unicast,
     network,
 )
-from pcapaudit.model.events import DhcpMessage, IcmpMessage, Packet, QuotedPacket
+from pcapaudit.model.events import DhcpMessage, Event, Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Identification, Outcome, Stage
 
-ICMP_ERRORS = {4: frozenset({3, 11}), 6: frozenset({1, 2, 3})}
-"""ICMP types that quote the packet they complain about: RFC 792, RFC 4443."""
-
-
 _OF_THE_HOST = frozenset({"addresses", "flows"})
 """Facts that are the same whatever a device is taken for, and small."""
-
-
-@dataclass(frozen=True, slots=True)
-class IcmpError:
-    """An ICMP error about a packet of the device; ``flow`` is None when no packet in the file matches."""
-
-    message: IcmpMessage
-    flow: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,26 +208,7 @@ class Facts:
     @cached_property
     def icmp_errors(self) -> list[IcmpError]:
         """ICMP errors that quote a packet of the device, in frame order (catalogue, section 4: validation)."""
-        return [
-            IcmpError(m, self._quoted_flow(m.quoted, m.at.time_ns))
-            for m in self.traffic.icmp_of(self.addresses)
-            if m.quoted is not None and m.type in ICMP_ERRORS[m.family] and m.quoted.src in self.addresses
-        ]
-
-    def _quoted_flow(self, quoted: QuotedPacket, time_ns: int) -> int | None:
-        """The latest flow before the error that the quoted packet belongs to."""
-        ends = frozenset({(quoted.src, quoted.sport or 0), (quoted.dst, quoted.dport or 0)})
-        found = self._flows_by_ends.get((quoted.proto, ends), ())
-        return next((i for i in reversed(found) if self.traffic.flow(i).first_ns <= time_ns + OVERTAKING_NS), None)
-
-    @cached_property
-    def _flows_by_ends(self) -> dict[tuple[int, frozenset[tuple[bytes, int]]], list[int]]:
-        """Protocol and both endpoints -> the device's flows between them, in order."""
-        table: dict[tuple[int, frozenset[tuple[bytes, int]]], list[int]] = {}
-        for index in sorted({i for a in self.addresses for i in self.traffic.flows_by_address.get(a, ())}):
-            a, a_port, b, b_port, proto = self.traffic.ends(index)
-            table.setdefault((proto, frozenset({(a, a_port), (b, b_port)})), []).append(index)
-        return table
+        return errors_about(self.traffic, self.addresses)
 
     def errors_about(self, attempt: Attempt) -> list[IcmpError]:
         """ICMP errors about one attempt."""
@@ -294,6 +262,11 @@ class Facts:
             for index, (own, far, port, proto) in zip(self.flows, oriented, strict=True)
             if proto in (TCP, UDP) and own in self.addresses and port not in (67, 68) and is_unicast(far)
         ]
+
+    @cached_property
+    def called(self) -> frozenset[bytes]:
+        """Addresses to which the device opened a TCP connection, or tried to."""
+        return frozenset(f.resp[0] for f in self.outward_flows if f.proto == TCP and f.has_opening)
 
     @cached_property
     def flows_beyond(self) -> list[Flow]:
@@ -378,6 +351,18 @@ class Facts:
         table: dict[int, list[Attempt]] = {}
         for attempt in self.attempts:
             table.setdefault(id(attempt.need), []).append(attempt)
+        return table
+
+    def attempts_saying(self, kind: type[Event]) -> list[Attempt]:
+        """Attempts on which a message of this class was read."""
+        return self._attempts_by_message.get(kind, [])
+
+    @cached_property
+    def _attempts_by_message(self) -> dict[type[Event], list[Attempt]]:
+        table: dict[type[Event], list[Attempt]] = {}
+        for attempt in self.attempts:
+            for kind in dict.fromkeys(map(type, attempt.events)):
+                table.setdefault(kind, []).append(attempt)
         return table
 
     @cached_property
@@ -491,8 +476,3 @@ class Facts:
             filter=display_filter(self.address, self.mac, target, {a.port for a in attempts}),
             adjust=details.get("adjust", 0),
         )
-
-
-def is_local_address(address: bytes) -> bool:
-    """Private or link-local: an address inside the site."""
-    return is_private(address) or is_link_local(address)

@@ -50,8 +50,12 @@ def wide_addresses(facts: Facts) -> list[bytes]:
 
 
 def advertisements(facts: Facts) -> list[IcmpMessage]:
-    """Router advertisements of the device's VLAN, in frame order."""
-    return [m for m in discovery_of(facts.traffic).advertisements if is_same_vlan(facts, m.at)]
+    """Router advertisements of the device's VLAN, in frame order; picked once for all devices of a VLAN."""
+    known: dict[int | None, list[IcmpMessage]] = facts.traffic.memo.setdefault("advertisements", {})
+    vlan = facts.host.vlan
+    if vlan not in known:
+        known[vlan] = [m for m in discovery_of(facts.traffic).advertisements if is_same_vlan(facts, m.at)]
+    return known[vlan]
 
 
 def is_same_vlan(facts: Facts, packet: Packet) -> bool:

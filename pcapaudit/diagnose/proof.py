@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import overload
 
 from pcapaudit.catalog.schema import Endpoint
-from pcapaudit.diagnose.fired import choose_frames
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.events import (
     Event,
@@ -34,13 +35,41 @@ LASTING_NS = 20_000_000_000
 """An answer that comes this long after the opening shows that the connection persists."""
 
 
+class Shown(Sequence[int]):
+    """Frame numbers that are looked up when they are to be shown; of most proofs they never are.
+
+    Args:
+        find: Gives the packets, in the order in which they are shown.
+    """
+
+    def __init__(self, find: Callable[[], Iterable[Packet]]) -> None:
+        self._find = find
+
+    @cached_property
+    def _frames(self) -> tuple[int, ...]:
+        return tuple(p.frame for p in self._find())
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        return self._frames[index]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """State of one stage with the frames that show it."""
+    """State of one stage with the frames that show it.
+
+    ``time_ns`` says when it was so, for the stages before CONNECT; of a service its attempts tell that.
+    """
 
     state: State
     summary: str
-    frames: tuple[int, ...] = ()
+    frames: Sequence[int] = ()
     time_ns: int = 0
     reason: str | None = None
 
@@ -79,21 +108,22 @@ def _prove_datagrams(flow: Flow) -> dict[Stage, Proof]:
     if not (flow.sent and flow.received):
         return {}
     # UDP has no handshake: the first reply proves connection and way back at once (catalogue 14.3.1).
-    asked, reply = flow.sent[0], flow.received[0]
-    proof = Proof(State.OK, "the server replied", (asked.frame, reply.frame), reply.time_ns)
+    proof = Proof(State.OK, "the server replied", Shown(lambda: (flow.sent[0], flow.received[0])))
     return {Stage.CONNECT: proof, Stage.RETURN: proof}
 
 
 def _connect(flow: Flow) -> Proof:
-    ack = flow.established_at
-    if ack is None:
-        first = flow.packets[0] if flow.packets else None
-        frames: tuple[int, ...] = (first.frame,) if first else ()
-        return Proof(
-            State.IMPLIED, "connection is older than the capture", frames, flow.first_ns, "capture started later"
-        )
-    frames = tuple(p.frame for p in (flow.syns[-1], *flow.syn_acks[-1:], ack))
-    return Proof(State.OK, "handshake completed", frames, ack.time_ns)
+    if not flow.has_opening:
+        first = Shown(lambda: flow.packets[:1])
+        return Proof(State.IMPLIED, "connection is older than the capture", first, reason="capture started later")
+    return Proof(State.OK, "handshake completed", Shown(lambda: _handshake(flow)))
+
+
+def _handshake(flow: Flow) -> Iterator[Packet]:
+    yield flow.syns[-1]
+    yield from flow.syn_acks[-1:]
+    if flow.established_at is not None:
+        yield flow.established_at
 
 
 def _tls(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Proof | None:
@@ -110,14 +140,13 @@ def _tls(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Proof | Non
     if both is None and hellos and not flow.received and _went_on(flow, events) is not None:
         # One direction only: the device went on past its handshake and acknowledged what it got.
         last = flow.sent_data[-1]
-        return Proof(
-            State.IMPLIED, "handshake went on", (hellos[0].at.frame, last.frame), last.time_ns, "one direction captured"
-        )
+        ends = (hellos[0].at.frame, last.frame)
+        return Proof(State.IMPLIED, "handshake went on", ends, reason="one direction captured")
     if both is None:
         return None
     state = State.OK if hellos else State.IMPLIED
     frames = tuple(sorted({*(e.at.frame for e in hellos[:1]), both.frame}))
-    return Proof(state, "handshake completed", frames, both.time_ns, None if hellos else "handshake before the capture")
+    return Proof(state, "handshake completed", frames, reason=None if hellos else "handshake before the capture")
 
 
 def _both_ways(events: Sequence[Event]) -> Packet | None:
@@ -224,19 +253,24 @@ def _answer(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Packet |
 
 
 def _return(flow: Flow, answer: Packet) -> Proof:
-    frames = [p.frame for p in flow.sent_data[:1]] + [p.frame for p in (flow.first_answer,) if p] + [answer.frame]
-    return Proof(State.OK, "data went out and an answer came back", tuple(choose_frames(frames)), answer.time_ns)
+    return Proof(State.OK, "data went out and an answer came back", Shown(lambda: _exchange(flow, answer)))
+
+
+def _exchange(flow: Flow, answer: Packet) -> list[Packet]:
+    """The first data, the first answer and the one that counts, each once, by frame."""
+    packets = (*flow.sent_data[:1], flow.first_answer, answer)
+    return [p for _, p in sorted({p.frame: p for p in packets if p is not None}.items())]
 
 
 def _app(events: Sequence[Event], answer: Packet | None, endpoint: Endpoint) -> Proof | None:
     good = _good_word(events, endpoint)
     if good is not None and not any(isinstance(e, TlsClientHello) for e in events):
-        return Proof(State.OK, good[0], (good[1].frame,), good[1].time_ns)
+        return Proof(State.OK, good[0], (good[1].frame,))
     if answer is None:
         return None
     is_hidden = any(isinstance(e, TlsRecords) for e in events)
     reason = "encrypted; its content is not visible" if is_hidden else "two-way data seen"
-    return Proof(State.IMPLIED, reason, (answer.frame,), answer.time_ns, reason)
+    return Proof(State.IMPLIED, reason, (answer.frame,), reason=reason)
 
 
 def _persist(flow: Flow) -> Proof | None:
@@ -244,6 +278,4 @@ def _persist(flow: Flow) -> Proof | None:
     if last is None or last.time_ns - flow.first_ns < LASTING_NS:
         return None
     seconds = (last.time_ns - flow.first_ns) / 1e9
-    return Proof(
-        State.OK, f"answered for {seconds:.0f} s on one connection", (flow.first_frame, last.frame), last.time_ns
-    )
+    return Proof(State.OK, f"answered for {seconds:.0f} s on one connection", (flow.first_frame, last.frame))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pcapaudit.diagnose.attempts import Attempt
-from pcapaudit.diagnose.facts import Facts, IcmpError
+from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.quoted import IcmpError
 from pcapaudit.flows.exchanges import OVERTAKING_NS
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.model.addresses import ip_text

@@ -12,7 +12,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause
 from pcapaudit.flows.flow import ACK, RST, Flow
 from pcapaudit.flows.hosts import Host
-from pcapaudit.flows.rows import opening_times, refusing_flows, rows_from, rows_received
+from pcapaudit.flows.rows import opening_times, rows_from, rows_received
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_public
@@ -281,7 +281,7 @@ def _reset_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]]
 
 def _read_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]]:
     far = [f for f in facts.outward_flows[:MAX_FLOWS] if is_public(f.resp[0])]
-    refusing = refusing_flows(facts.traffic)
+    refusing = facts.traffic.marks.refusing
     reset = [f for f in far if refusing[f.index]]
     if len({_network(f.resp[0]) for f in reset}) < MIN_SERVERS:
         return {}, frozenset()

@@ -8,7 +8,6 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TLS13
 from pcapaudit.flows.flow import ACK, RST, SYN, Flow
-from pcapaudit.flows.rows import repeating_flows
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import (
     FtpReply,
@@ -106,7 +105,7 @@ def tcp_attempts(facts: Facts, need: Need) -> list[Attempt]:
 
 def repeating_attempts(facts: Facts, need: Need) -> list[Attempt]:
     """Those TCP attempts in which something was sent more than once, as the scan counts; most need no closer look."""
-    repeating = repeating_flows(facts.traffic)
+    repeating = facts.traffic.marks.repeating
     return [a for a in tcp_attempts(facts, need) if repeating[a.flow.index]]
 
 

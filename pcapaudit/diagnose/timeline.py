@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pcapaudit.diagnose.attempts import Attempt, Series
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.verdict import Diagnosis
-from pcapaudit.flows.arps import ArpQuestion
+from pcapaudit.flows.arps import ArpQuestion, Moment
 from pcapaudit.flows.exchanges import A, DhcpCycle, Lookup, NtpPoll
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DhcpMessage, Packet
@@ -23,7 +23,7 @@ MAX_LANES = 24
 MAX_MARKS = 120
 """Marks of one lane; a picture shows no more."""
 
-_Mark = tuple[Packet, MarkKind]
+_Mark = tuple[Packet | Moment, MarkKind]
 _DHCP_KINDS = {2: MarkKind.ANSWERED, 5: MarkKind.ANSWERED, 6: MarkKind.REFUSED}
 _DHCP_CLIENT = frozenset({1, 3})
 
@@ -122,8 +122,8 @@ def _comes_back(message: DhcpMessage) -> bool:
 
 
 def _arp_marks(question: ArpQuestion) -> Iterator[_Mark]:
-    yield from ((m.at, _asked(question.is_answered)) for m in question.requests)
-    yield from ((m.at, MarkKind.ANSWERED) for m in question.replies)
+    yield from ((moment, _asked(question.is_answered)) for moment in question.request_moments)
+    yield from ((moment, MarkKind.ANSWERED) for moment in question.reply_moments)
 
 
 def _dns_marks(lookup: Lookup) -> Iterator[_Mark]:

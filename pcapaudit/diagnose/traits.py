@@ -174,7 +174,7 @@ def _stretches(facts: Facts) -> Iterator[Stretch]:
 
 
 def _contacts(
-    facts: Facts, stretches: Iterable[Stretch], alone: Iterable[tuple[Service, Outline, bytes]], words: _Words
+    facts: Facts, stretches: Sequence[Stretch], alone: Sequence[tuple[Service, Outline, bytes]], words: _Words
 ) -> Contacts:
     """Contacts of the host in one direction; flows that stand ``alone`` come with their service and far side."""
     table = _contact_table(facts.traffic)
@@ -186,7 +186,8 @@ def _contacts(
         return tuple(dict.fromkeys((*said, *known))) if said else tuple(known)
 
     counted = [(service, table.sum_of(flow, far)) for service, flow, far in alone]
-    return Contacts(HostServices(table, stretches, facts.addresses, counted, names))
+    far_sides = table.far_sides(stretches).union(far for _, _, far in alone)
+    return Contacts(HostServices(table, stretches, facts.addresses, counted, names), far_sides)
 
 
 def _asked_after_lease(facts: Facts) -> list[str]:

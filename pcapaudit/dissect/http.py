@@ -39,6 +39,8 @@ _WITHOUT_BODY = (204, 304)
 
 def is_request(data: bytes) -> bool:
     """Whether the bytes begin as an HTTP/1.x request line, whole or cut."""
+    if not data or data[0] not in METHOD_OCTETS:
+        return False
     line, found, _ = data[:MAX_HEAD].partition(b"\n")
     if found:
         match = _REQUEST_LINE.match(line.rstrip())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import field
 from operator import itemgetter
 
 from pcapaudit.dissect.handshake import HEADER_SIZE, TLS_1_3, Message, read_message
@@ -23,7 +22,6 @@ from pcapaudit.model.events import (
     TlsRecords,
     TlsServerHello,
 )
-from pcapaudit.model.records import dataclass
 
 CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION, HEARTBEAT = range(20, 25)
 CLIENT_KEY_EXCHANGE = 16
@@ -107,37 +105,41 @@ def _not_tls(server: Stream) -> list[Event | Malformed]:
     return [TlsNotTls(server.at(0), first_line(server.data, _FIRST_LINE))]
 
 
-@dataclass(slots=True)
 class _Counts:
-    handshake: int = 0
-    change_cipher: int = 0
-    application: int = 0
-    encrypted_alerts: int = 0
-    first_application: Packet | None = None
-    last_application: Packet | None = None
-    last_application_size: int = 0
+    """How many records of each kind one side sent."""
+
+    __slots__ = (
+        "application", "change_cipher", "encrypted_alerts", "first_application", "handshake", "last_application",
+        "last_application_size",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.handshake = self.change_cipher = self.application = self.encrypted_alerts = 0
+        self.first_application: Packet | None = None
+        self.last_application: Packet | None = None
+        self.last_application_size = 0
 
 
-@dataclass(slots=True)
 class _Direction:
     """One side's records, read once from front to back."""
 
-    stream: Stream
-    from_client: bool
-    events: list[Event | Malformed] = field(default_factory=list)
-    is_tls_1_3: bool = False
-    counts: _Counts = field(default_factory=_Counts)
-    has_changed: bool = False
-    last: Packet | None = None
-    flight: bytearray = field(default_factory=bytearray)
-    """Handshake bytes not yet made into messages."""
-    origins: list[tuple[int, int]] = field(default_factory=list)
-    """(offset in flight, offset in stream) of each record's content in ``flight``."""
-    parsed: int = 0
-    """Offset in ``flight`` behind the last message that was read."""
-    has_key_exchange: bool = False
-    next_at: int = 0
-    """Offset in the stream where the next record begins, as the last header says."""
+    def __init__(self, stream: Stream, *, from_client: bool) -> None:
+        self.stream = stream
+        self.from_client = from_client
+        self.events: list[Event | Malformed] = []
+        self.is_tls_1_3 = False
+        self.counts = _Counts()
+        self.has_changed = False
+        self.last: Packet | None = None
+        self.flight = bytearray()
+        """Handshake bytes not yet made into messages."""
+        self.origins: list[tuple[int, int]] = []
+        """(offset in flight, offset in stream) of each record's content in ``flight``."""
+        self.parsed = 0
+        """Offset in ``flight`` behind the last message that was read."""
+        self.has_key_exchange = False
+        self.next_at = 0
+        """Offset in the stream where the next record begins, as the last header says."""
 
     def read(self, *, clear_after_change: bool) -> None:
         records, end = self._records()

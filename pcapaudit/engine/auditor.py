@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
+
 from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, analyse
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
@@ -46,7 +49,7 @@ class Auditor:
             return
         if self._until_ns is not None and len(item):
             # Frames behind the window are not looked at, but show that the wire was watched until then.
-            self._now_ns = max(self._now_ns or 0, *item.time_ns)
+            self._now_ns = max(self._now_ns or 0, int(_times(item).max()))
         for part in self._inside(item):
             self._scanner.feed(part)
 
@@ -63,6 +66,17 @@ class Auditor:
         """
         return analyse(self.traffic(), self._request, capture, go_on)
 
+    def conclude(self, capture: int = 0, go_on: GoOn | None = None) -> CaptureAnalysis:
+        """The last diagnosis: before it begins, the memory is given back that the scan would need to go on.
+
+        Args:
+            capture: Index of this capture in the report.
+            go_on: Asked before each device whether to judge it, see ``analyse``.
+        """
+        traffic = self.traffic()
+        del self._scanner
+        return analyse(traffic, self._request, capture, go_on)
+
     def _inside(self, batch: FrameBatch) -> Iterator[FrameBatch]:
         """The runs of frames inside the time window."""
         if self._since_ns is None and self._until_ns is None:
@@ -70,15 +84,15 @@ class Auditor:
             return
         low = self._since_ns if self._since_ns is not None else -(1 << 63)
         high = self._until_ns if self._until_ns is not None else (1 << 63) - 1
-        start: int | None = None
-        for index, time_ns in enumerate(batch.time_ns):
-            if low <= time_ns <= high:
-                start = index if start is None else start
-            elif start is not None:
-                yield _cut(batch, start, index)
-                start = None
-        if start is not None:
-            yield _cut(batch, start, len(batch))
+        times = _times(batch)
+        is_inside = np.concatenate(([False], (times >= low) & (times <= high), [False]))
+        edges = np.flatnonzero(is_inside[1:] != is_inside[:-1]).tolist()
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            yield _cut(batch, start, stop)
+
+
+def _times(batch: FrameBatch) -> npt.NDArray[np.int64]:
+    return np.frombuffer(batch.time_ns, np.int64) if len(batch) else np.zeros(0, np.int64)
 
 
 def _cut(batch: FrameBatch, start: int, stop: int) -> FrameBatch:

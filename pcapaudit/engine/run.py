@@ -101,7 +101,7 @@ def _judge(auditor: Auditor, capture: int, interrupt: Interrupt, progress: Progr
         return was_noted or not interrupt.is_noted
 
     with _collector_paused():
-        return auditor.snapshot(capture, go_on)
+        return auditor.conclude(capture, go_on)
 
 
 @contextmanager

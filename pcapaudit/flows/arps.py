@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.flows.packets import packed_mac
+from pcapaudit.flows.packets import packed_mac, row_reader
 from pcapaudit.model.events import ArpMessage, Packet
 from pcapaudit.scan.columns import NO_VLAN, Table
 
 REQUEST = 1
 MAC_SIZE, ADDRESS_SIZE = 6, 4
-MAX_CLAIMS = 200
+MAX_CLAIMS = 100
 """So many packets of boxes that fight for one address tell all that there is to tell; a flood has millions."""
 NEVER = -1
 """Stands for the place of a packet that is not there, and for an address that no packet names."""
@@ -30,6 +30,13 @@ _Places = npt.NDArray[np.intp]
 _Numbers = npt.NDArray[np.uint64]
 _Known = tuple[int, int, int, int, int, bool]
 """Of one question what ``ArpQuestion`` tells of it, addresses as numbers."""
+
+
+class Moment(NamedTuple):
+    """Where in the capture a packet stands."""
+
+    frame: int
+    time_ns: int
 
 
 class ArpQuestion:
@@ -55,12 +62,22 @@ class ArpQuestion:
     @property
     def requests(self) -> list[ArpMessage]:
         """The requests in frame order, at least one."""
-        return self._table.requests(self._group)
+        return self._table.read(self._table.requests(self._group))
 
     @property
     def replies(self) -> list[ArpMessage]:
         """What told the host the address after its first request, in frame order."""
-        return self._table.replies(self._group) if self.is_answered else []
+        return self._table.read(self._table.replies(self._group)) if self.is_answered else []
+
+    @property
+    def request_moments(self) -> list[Moment]:
+        """When the requests were sent, without reading them."""
+        return self._table.moments(self._table.requests(self._group))
+
+    @property
+    def reply_moments(self) -> list[Moment]:
+        """When the replies came, without reading them."""
+        return self._table.moments(self._table.replies(self._group)) if self.is_answered else []
 
 
 class _Index:
@@ -109,26 +126,25 @@ class ArpTable:
 
     def __init__(self, arps: Table) -> None:
         self._table = arps[arps["dup_of"] == 0]
-        self._records = self._table[list(_READ)]
-        self._made: dict[int, ArpMessage] = {}
+        self._row = row_reader(self._table, _READ)
         self._naming: dict[bytes, list[ArpMessage]] = {}
         self._rivalry: dict[bytes, list[ArpMessage]] = {}
 
     # --- messages -------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def messages(self) -> list[ArpMessage]:
-        """All of them in frame order."""
-        return self._messages(range(len(self._table)))
+        """All of them in frame order; made anew each time."""
+        return self.read(range(len(self._table)))
 
-    def _messages(self, places: Iterable[int]) -> list[ArpMessage]:
-        return [self._message(place) for place in places]
+    def read(self, places: Iterable[int]) -> list[ArpMessage]:
+        """The messages at some places of the table; they are not kept."""
+        return [_read(self._row(place)) for place in places]
 
-    def _message(self, place: int) -> ArpMessage:
-        known = self._made.get(place)
-        if known is None:
-            known = self._made[place] = _read(self._records[place].item())
-        return known
+    def moments(self, places: list[int]) -> list[Moment]:
+        """When the packets at some places of the table were seen."""
+        frames, times = self._table["frame"][places].tolist(), self._table["time_ns"][places].tolist()
+        return list(map(Moment, frames, times))
 
     # --- by address -----------------------------------------------------------------------
 
@@ -149,11 +165,11 @@ class ArpTable:
 
     def sent_by(self, mac: bytes | None) -> list[ArpMessage]:
         """What names the MAC as its sender's, in frame order."""
-        return self._messages(self._sent_by(mac).tolist())
+        return self.read(self._sent_by(mac).tolist())
 
     def announced_by(self, mac: bytes | None) -> list[ArpMessage]:
         """Gratuitous ARP of a host, in frame order: it announces its own address (RFC 5227, section 1.1)."""
-        return self._messages(self._announcements.get(_mac_number(mac), ()))
+        return self.read(self._announcements.get(_mac_number(mac), ()))
 
     @cached_property
     def _announcements(self) -> dict[int, list[int]]:
@@ -162,7 +178,7 @@ class ArpTable:
 
     def probed_by(self, mac: bytes | None) -> list[ArpMessage]:
         """Probes of a host, in frame order: it asks without an address of its own (RFC 5227, section 1.1)."""
-        return self._messages(self._probes.get(_mac_number(mac), ()))
+        return self.read(self._probes.get(_mac_number(mac), ()))
 
     @cached_property
     def _probes(self) -> dict[int, list[int]]:
@@ -192,7 +208,7 @@ class ArpTable:
         """What names the address as its sender's, in frame order."""
         known = self._naming.get(address)
         if known is None:
-            known = self._naming[address] = self._messages(self._by_sender.places(_number(address)).tolist())
+            known = self._naming[address] = self.read(self._by_sender.places(_number(address)).tolist())
         return known
 
     def rivalry(self, address: bytes) -> list[ArpMessage]:
@@ -206,7 +222,7 @@ class ArpTable:
     def asking_for(self, addresses: Iterable[bytes]) -> list[ArpMessage]:
         """Requests for the addresses, by whomever, in frame order."""
         places = sorted(place for a in addresses for place in self._by_target.places(_number(a)).tolist())
-        return [m for m in self._messages(places) if m.op == REQUEST]
+        return [m for m in self.read(places) if m.op == REQUEST]
 
     @cached_property
     def owners(self) -> dict[bytes, frozenset[bytes]]:
@@ -252,21 +268,23 @@ class ArpTable:
         asked = self._questions
         return [ArpQuestion(self, group, asked.known[group]) for group in asked.by_mac.get(_mac_number(mac), ())]
 
-    def requests(self, group: int) -> list[ArpMessage]:
-        """The requests of one question."""
+    def requests(self, group: int) -> list[int]:
+        """Places of the requests of one question."""
         asked = self._questions
         start, end = asked.groups.starts[group], asked.groups.ends[group]
-        return self._messages(asked.places[asked.groups.order[start:end]].tolist())
+        found: list[int] = asked.places[asked.groups.order[start:end]].tolist()
+        return found
 
-    def replies(self, group: int) -> list[ArpMessage]:
-        """The replies to one question."""
+    def replies(self, group: int) -> list[int]:
+        """Places of the replies to one question."""
         asked = self._questions
         first = asked.places[asked.groups.order[asked.groups.starts[group]]]
         mac, target = self._table["sender_mac"][first], self._table["target_ip"][first]
         named = self._by_sender.places(int(target))
         named = named[np.searchsorted(named, first) :]
         is_heard = self._is_for_all[named] | (self._table["target_mac"][named] == mac)
-        return self._messages(named[is_heard & (self._table["sender_mac"][named] != mac)].tolist())
+        found: list[int] = named[is_heard & (self._table["sender_mac"][named] != mac)].tolist()
+        return found
 
     @cached_property
     def _is_for_all(self) -> npt.NDArray[np.bool_]:
@@ -330,8 +348,8 @@ class ArpTable:
         return heard
 
 
-def _read(record: tuple[int, ...]) -> ArpMessage:
-    frame, time_ns, op, smac, dmac, sender_mac, target_mac, sender, target, vlan = record
+def _read(row: tuple[int, ...]) -> ArpMessage:
+    frame, time_ns, op, smac, dmac, sender_mac, target_mac, sender, target, vlan = row
     src, dst = sender.to_bytes(ADDRESS_SIZE, "big"), target.to_bytes(ADDRESS_SIZE, "big")
     at = Packet(frame, time_ns, src, 0, dst, 0, 0, packed_mac(smac), packed_mac(dmac), _vlan(vlan))
     return ArpMessage(at, op, sender_mac.to_bytes(MAC_SIZE, "big"), src, target_mac.to_bytes(MAC_SIZE, "big"), dst)

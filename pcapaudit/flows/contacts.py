@@ -7,7 +7,7 @@ they are sorted and added up for all hosts at once; what a host sees of them is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,11 @@ class ContactTable:
     def sums(self, stretch: Stretch) -> list[Sum]:
         """The sums of one of these, one for each far side, in order of the first frame."""
         return list(map(Sum._make, self._sums[stretch.low : stretch.high].tolist()))
+
+    def far_sides(self, stretches: Iterable[Stretch]) -> frozenset[bytes]:
+        """The addresses that these lead to."""
+        numbers = {n for s in stretches for n in self._sums[s.low : s.high, 0].tolist()}
+        return frozenset(map(self.numbering.addresses.__getitem__, numbers))
 
     def sum_of(self, flow: Outline, far: bytes) -> Sum:
         """One flow alone, seen from the side that opened it or is taken for it."""
@@ -243,7 +248,7 @@ class HostServices(Mapping[Service, Sequence[Contact]]):
             self._parts.setdefault(stretch.service, []).append(stretch)
         for service, found in counted:
             self._counted.setdefault(service, []).append(found)
-        self._made: dict[Service, list[Contact]] = {}
+        self._made: dict[Service, _Met] = {}
 
     def __len__(self) -> int:
         return len(self._parts.keys() | self._counted.keys())
@@ -253,7 +258,8 @@ class HostServices(Mapping[Service, Sequence[Contact]]):
 
     def __getitem__(self, service: Service) -> Sequence[Contact]:
         if service not in self._made:
-            self._made[service] = [self._contact(service, found) for found in self._merged(service)]
+            sums, addresses = self._merged(service), self._table.numbering.addresses
+            self._made[service] = _Met(service, sums, addresses, self._names)
         return self._made[service]
 
     def _merged(self, service: Service) -> list[Sum]:
@@ -265,11 +271,47 @@ class HostServices(Mapping[Service, Sequence[Contact]]):
         filled = [part for part in parts if part]
         return filled[0] if len(filled) == 1 and filled[0] is not parts[0] else _merge(filled)
 
-    def _contact(self, service: Service, found: Sum) -> Contact:
-        far = self._table.numbering.addresses[found.far]
-        names = self._names(service, far)
-        _, first, tries, low, high, source_low, source_high, answered = found
-        transport, port = service
+
+class _Met(Sequence[Contact]):
+    """The contacts of one service, made when one is looked at.
+
+    Args:
+        service: The service.
+        sums: What makes each.
+        addresses: The addresses by number.
+        names: Gives the names known for a far side on a service.
+    """
+
+    def __init__(self, service: Service, sums: Sequence[Sum], addresses: Sequence[bytes], names: _Names) -> None:
+        self._service = service
+        self._sums = sums
+        self._addresses = addresses
+        self._names = names
+        self._made: list[Contact] = []
+        """Those that were looked at so far: mostly the first few."""
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    @overload
+    def __getitem__(self, index: int) -> Contact: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Contact]: ...
+    def __getitem__(self, index: int | slice) -> Contact | Sequence[Contact]:
+        return list(self)[index]
+
+    def __iter__(self) -> Iterator[Contact]:
+        made = self._made
+        for place, found in enumerate(self._sums):
+            if place == len(made):
+                made.append(self._contact(found))
+            yield made[place]
+
+    def _contact(self, found: Sum) -> Contact:
+        number, first, tries, low, high, source_low, source_high, answered = found
+        transport, port = self._service
+        far = self._addresses[number]
+        names = self._names(self._service, far)
         return Contact(
             transport, far, port, names, first, tries, low, high, source_low, source_high, answered=bool(answered)
         )

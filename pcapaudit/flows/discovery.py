@@ -23,6 +23,8 @@ LINK_PREFIX = 8
 """Octets of the prefix that hosts of one link share where no router says how long it is (RFC 4291, 2.5.1)."""
 MAX_PREFIXES = 64
 """Prefixes of one capture that are believed to be on the link; advertisements may be forged without end."""
+MAX_ROUTERS = 64
+"""Boxes of one capture that are believed to be routers because they advertise, for the same reason."""
 
 
 @dataclass(slots=True)
@@ -38,12 +40,12 @@ class Discovery:
     """What the capture holds of neighbour discovery, sorted by who said it.
 
     Attributes:
-        advertisements: Router advertisements in frame order.
+        advertisements: Advertisements of these routers in frame order.
         solicitations: MAC -> router and neighbour solicitations that it sent.
         answers: Address -> neighbour advertisements for it.
         claims: MAC -> IPv6 addresses that it says are its own.
         prefixes: Prefixes that routers call on-link, at most 64.
-        routers: MAC -> address from which a router advertises.
+        routers: MAC -> address from which a router advertises, of the first 64 that do.
     """
 
     def __init__(self, messages: Iterable[IcmpMessage]) -> None:
@@ -59,10 +61,11 @@ class Discovery:
 
     def _sort_in(self, m: IcmpMessage, mac: bytes) -> None:
         if m.type == ROUTER_ADVERTISEMENT:
-            self.advertisements.append(m)
-            self.routers.setdefault(mac, m.at.src)
             self.claims[mac].add(m.at.src)
-            self._keep_prefixes(m)
+            if mac in self.routers or len(self.routers) < MAX_ROUTERS:
+                self.advertisements.append(m)
+                self.routers.setdefault(mac, m.at.src)
+                self._keep_prefixes(m)
         elif m.type in (ROUTER_SOLICITATION, NEIGHBOUR_SOLICITATION):
             self.solicitations[mac].append(m)
             if m.at.src != UNSPECIFIED:

@@ -1,4 +1,4 @@
-"""When the far side of a flow was last heard: in the flow table where that is exact, else in the packet log."""
+"""When the far side of a flow was last heard: by the flow table, and by the packet log where copies are marked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pcapaudit.flows.traffic import Traffic
 
 
 def last_received_ns(traffic: Traffic, flow: int) -> int:
-    """When the last packet of a flow's responder came, marked copies left out; 0 where there is none.
+    """When the last packet of a flow's responder came, logged or not, marked copies left out; 0 where there is none.
 
     Args:
         traffic: The capture.
@@ -18,17 +18,19 @@ def last_received_ns(traffic: Traffic, flow: int) -> int:
     known: list[int] | None = traffic.memo.get("last_received")
     if known is None:
         known = traffic.memo["last_received"] = _read(traffic)
-    time_ns = known[flow]
-    return time_ns if time_ns >= 0 else traffic.flow(flow).received[-1].time_ns
+    if known[flow] >= 0:
+        return known[flow]
+    received = traffic.flow(flow).received
+    return received[-1].time_ns if received else 0
 
 
 def _read(traffic: Traffic) -> list[int]:
-    """Per flow the time, or -1 where the table counts other packets than the log: copies, and what is not logged."""
-    flows, words = traffic.result.flows, traffic.digests.table
+    """Per flow the time, or -1 where the table counts copies as well, which the log marks."""
+    flows, words = traffic.result.flows, traffic.digests.table.astype(np.int64)
     is_from_b = (words[:, layout.STATE] & layout.FROM_B) > 0
-    logged = words[:, layout.SIDE + layout.PACKETS]
+    logged = words[:, layout.PACKETS] + words[:, layout.SIDE + layout.PACKETS]
+    counted = flows["a_pkts"].astype(np.int64) + flows["b_pkts"]
     times = np.where(is_from_b, flows["a_last_ns"], flows["b_last_ns"])
-    times[logged != np.where(is_from_b, flows["a_pkts"], flows["b_pkts"])] = -1
-    times[logged == 0] = 0
+    times[counted != logged + flows["rows_left_out"]] = -1
     found: list[int] = times.tolist()
     return found

@@ -75,7 +75,7 @@ class Logged:
         """The log itself: the pointers below point into it."""
         self.bounds = _bounds_of(rows, count)
         """Where in ``order`` each flow begins; the last one ends the last flow."""
-        self.order = np.zeros(int(self.bounds[-1]), np.int64)
+        self.order = np.zeros(int(self.bounds[count]), np.int64)
         """Rows of the log by flow, in each in frame order; marked duplicates and link-layer frames left out."""
         self.is_data = np.zeros(max(1, len(rows)), np.uint8)
         """Which rows carry payload, keep-alive probes left out; set by the digests."""

@@ -6,12 +6,13 @@ concern a device are worth reading packet by packet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Endpoint
 from pcapaudit.flows.packets import PacketLog
+from pcapaudit.model.records import dataclass
 
 
 class Half(NamedTuple):

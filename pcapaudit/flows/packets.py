@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
+from operator import itemgetter
+from struct import Struct
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.model.events import Packet
-from pcapaudit.scan.columns import NO_FLOW, NO_VLAN
+from pcapaudit.scan.columns import NO_FLOW, NO_VLAN, Table
 from pcapaudit.scan.loading import choose
 from pcapaudit.scan.result import ScanResult
 
@@ -24,17 +27,20 @@ Ends = tuple[bytes, int, bytes, int, int]
 NOWHERE: Ends = (b"", 0, b"", 0, 0)
 """Ends of a link-layer frame."""
 _READ = (
-    "frame", "time_ns", "flow", "side", "smac", "dmac", "vlan", "ttl", "ip_id", "ip_len", "payload_len",
-    "flags", "seq", "ack", "window", "dup_of", "dont_fragment",
+    "time_ns", "frame", "flow", "smac", "dmac", "seq", "ack", "ip_len", "payload_len", "ip_id", "dup_of",
+    "flags", "window", "vlan", "ttl", "side", "dont_fragment",
 )  # fmt: skip
-"""Columns of the log that make a packet, in the order in which ``PacketLog._read`` takes them."""
+"""Columns of the log that make a packet, in the order in which ``PacketLog.packet`` takes them."""
 
+_LETTERS = {"i8": "q", "u8": "Q", "u4": "I", "u2": "H", "u1": "B"}
+"""What ``struct`` calls the types of the columns."""
 FEW = 4
 """So few packets are made one by one; for more, all of the flow are."""
 MAX_HELD = 50_000
 """Packets that are kept at one time (about 400 bytes each); those of the flow read longest ago are given up first."""
 
 
+@lru_cache(maxsize=65_536)
 def packed_address(family: int, high: int, low: int) -> bytes:
     """Address bytes from the two halves that the scan keeps; empty when there is no address."""
     if family == 4:
@@ -59,7 +65,7 @@ class PacketLog:
 
     def __init__(self, result: ScanResult) -> None:
         self._result = result
-        self._rows = result.rows[list(_READ)]
+        self._row = row_reader(result.rows, _READ)
         self._held: OrderedDict[int, list[Packet]] = OrderedDict()
         self._count = 0
 
@@ -90,18 +96,29 @@ class PacketLog:
 
     def packet(self, row: int) -> Packet:
         """The packet of one row."""
-        return self._read(self._rows[row].item())
+        (
+            time_ns, frame, flow, smac, dmac, seq, ack, ip_len, payload_len, ip_id, dup_of,
+            flags, window, vlan, ttl, side, dont_fragment,
+        ) = self._row(row)  # fmt: skip
+        a, a_port, b, b_port, proto = NOWHERE if flow == NO_FLOW else self.ends[flow]
+        src, sport, dst, dport = (b, b_port, a, a_port) if side else (a, a_port, b, b_port)
+        # What a call of Packet does, without the function before it: packets are made by the hundred thousand.
+        return tuple.__new__(Packet, (
+            frame, time_ns, src, sport, dst, dport, proto, packed_mac(smac), packed_mac(dmac),
+            None if vlan == NO_VLAN else vlan, ttl, ip_id & 0xFFFF, ip_len, payload_len, flags & 0xFF,
+            seq, ack, window, dup_of, bool(dont_fragment),
+        ))  # fmt: skip
 
     def packets_at(self, rows: npt.NDArray[Any]) -> list[Packet]:
         """The packets of these rows."""
-        return list(map(self._read, self._rows[rows].tolist()))
+        return [self.packet(row) for row in rows.tolist()]
 
     def packets(self, flow: int) -> list[Packet]:
         """Packets of a flow in frame order, marked duplicates left out."""
         known = self._held.get(flow)
         if known is None:
             start, stop = self.digests.bounds[flow : flow + 2].tolist()
-            known = list(map(self._read, self._rows[self.digests.order[start:stop]].tolist()))
+            known = self.packets_at(self.digests.order[start:stop])
             self._hold(flow, known)
         return known
 
@@ -116,18 +133,21 @@ class PacketLog:
         known = self._held.get(flow)
         return known[place] if known is not None else self.packet(self.digests.order[self.digests.bounds[flow] + place])
 
-    def _read(self, record: Iterable[Any]) -> Packet:
-        (
-            frame, time_ns, flow, side, smac, dmac, vlan, ttl, ip_id, ip_len, payload_len,
-            flags, seq, ack, window, dup_of, dont_fragment,
-        ) = record  # fmt: skip
-        a, a_port, b, b_port, proto = NOWHERE if flow == NO_FLOW else self.ends[flow]
-        src, sport, dst, dport = (b, b_port, a, a_port) if side else (a, a_port, b, b_port)
-        return Packet(
-            frame, time_ns, src, sport, dst, dport, proto, packed_mac(smac), packed_mac(dmac),
-            None if vlan == NO_VLAN else vlan, ttl, ip_id & 0xFFFF, ip_len, payload_len, flags & 0xFF,
-            seq, ack, window, dup_of, bool(dont_fragment),
-        )  # fmt: skip
+
+def row_reader(table: Table, names: Sequence[str]) -> Callable[[int], tuple[Any, ...]]:
+    """What gives some columns of a table's row as plain numbers, in a third of the time that numpy takes for a row."""
+    fields = {name: (kind, offset) for name, (kind, offset, *_) in (table.dtype.fields or {}).items()}
+    by_place = sorted(names, key=lambda name: fields[name][1])
+    layout, end = "=", 0
+    for kind, offset in map(fields.__getitem__, by_place):
+        layout += f"{offset - end}x{_LETTERS[kind.str[1:]]}"
+        end = offset + kind.itemsize
+    data, size, unpack = table.view(np.uint8).data, table.itemsize, Struct(layout).unpack_from
+    if by_place == list(names):
+        return lambda row: unpack(data, row * size)
+    # With the high byte first the fields of a word lie in it the other way round.
+    arranged = itemgetter(*map(by_place.index, names))
+    return lambda row: arranged(unpack(data, row * size))
 
 
 class Run(Sequence[Packet]):

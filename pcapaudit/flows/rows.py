@@ -5,18 +5,15 @@ For questions that rules ask about all packets of an address or a flow, of which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.flows import layout
-from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
+from pcapaudit.flows.flow import Flow
 from pcapaudit.flows.packets import packed_address
 from pcapaudit.flows.traffic import Traffic
-
-LARGE = 1000
-"""Bytes: less is no full segment of any usual path."""
 
 _Numbers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -49,9 +46,10 @@ def rows_received(traffic: Traffic, flow: Flow) -> _Numbers:
 
 
 def last_rows_sent(traffic: Traffic, flows: Sequence[Flow], count: int) -> _Numbers:
-    """Rows of the last packets, at most so many of each flow, that the originators of some flows sent."""
-    places, lengths = _places_of(traffic, [f.index for f in flows])
-    is_b = np.array([traffic.ends(f.index)[:2] != f.orig for f in flows], np.uint8)
+    """Rows of the last packets, at most so many of each flow, that those who opened some flows sent."""
+    indices = [f.index for f in flows]
+    places, lengths = _places_of(traffic, indices)
+    is_b = traffic.digests.table[indices, layout.STATE] & layout.FROM_B
     of_whom = np.repeat(np.arange(len(lengths)), lengths)
     is_sent = traffic.result.rows["side"][places] == is_b[of_whom]
     sent, of_whom = places[is_sent], of_whom[is_sent]
@@ -91,6 +89,14 @@ def openings(traffic: Traffic, flows: Sequence[int] | _Numbers) -> tuple[_Number
     return chosen, asked, digests.order[begins + words[:, layout.SIDE + layout.SYN_ACK_AT]]
 
 
+def first_syn_acks(traffic: Traffic) -> tuple[_Numbers, _Numbers]:
+    """The flows whose responder accepted with a SYN-ACK, and the row of the first one of each."""
+    digests = traffic.digests
+    places = digests.table[:, layout.SIDE + layout.SYN_ACK_AT].astype(np.int64)
+    found = np.flatnonzero(places)
+    return found, digests.order[digests.bounds[found] + places[found] - 1]
+
+
 def _places_of(traffic: Traffic, flows: Sequence[int]) -> tuple[_Numbers, _Numbers]:
     """Rows of some flows, flow by flow, and how many there are of each."""
     digests, chosen = traffic.digests, np.array(flows, np.int64)
@@ -112,83 +118,3 @@ def ttl_spans(traffic: Traffic) -> dict[bytes, int] | None:
         before = seen.get(address, (least, most))
         seen[address] = min(least, before[0]), max(most, before[1])
     return {address: most - least for address, (least, most) in seen.items()}
-
-
-# --- which flows are worth reading: True or False for each, found once per capture ----------------
-
-
-def moving_flows(traffic: Traffic) -> _Flags:
-    """Flows in which the MAC behind a side changes."""
-    flows = traffic.result.flows
-    return _once(traffic, "moving_flows", lambda: (flows["a_mac_changes"] > 0) | (flows["b_mac_changes"] > 0))
-
-
-def repeating_flows(traffic: Traffic) -> _Flags:
-    """Flows in which a side sent something again, or acknowledged what the capture does not hold."""
-    flows, columns = traffic.result.flows, ("a_retrans", "b_retrans", "a_unseen_acks", "b_unseen_acks")
-    return _once(traffic, "repeating_flows", lambda: np.any([flows[name] > 0 for name in columns], axis=0))
-
-
-def closed_windows(traffic: Traffic) -> _Flags:
-    """Flows in which a side says that it takes no data (RFC 9293, section 3.8.6)."""
-    return _once(traffic, "closed_windows", lambda: _find_closed(traffic))
-
-
-def _find_closed(traffic: Traffic) -> _Flags:
-    rows = traffic.result.rows
-    found = np.zeros(len(traffic.result.flows), np.bool_)
-    found[rows["flow"][(rows["window"] == 0) & (rows["flags"] & (ACK | RST | SYN) == ACK)]] = True
-    return found
-
-
-def reset_flows(traffic: Traffic) -> _Flags:
-    """Flows in which a side sent a reset."""
-    flows = traffic.result.flows
-    return _once(traffic, "reset_flows", lambda: ((flows["a_flags"] | flows["b_flags"]) & RST) > 0)
-
-
-def insisting_flows(traffic: Traffic) -> _Flags:
-    """Flows whose originator sent its SYN more than once."""
-    return _once(traffic, "insisting_flows", lambda: np.array(traffic.digests.table[:, layout.SYNS] > 1))
-
-
-def refusing_flows(traffic: Traffic) -> _Flags:
-    """Flows whose responder sent a reset."""
-    return _once(traffic, "refusing_flows", lambda: _find_refusing(traffic))
-
-
-def _find_refusing(traffic: Traffic) -> _Flags:
-    flows = traffic.result.flows
-    found: _Flags = (np.where(_is_from_b(traffic), flows["a_flags"], flows["b_flags"]) & RST) > 0
-    return found
-
-
-def outrun_flows(traffic: Traffic) -> _Flags:
-    """TCP flows whose responder is a large segment ahead of what the originator acknowledged, by the flow table.
-
-    A reset may bear any acknowledgment: where the originator sent one, the table does not tell.
-    """
-    return _once(traffic, "outrun_flows", lambda: _find_outrun(traffic))
-
-
-def _find_outrun(traffic: Traffic) -> _Flags:
-    flows, is_from_b = traffic.result.flows, _is_from_b(traffic)
-    reached = np.where(is_from_b, flows["a_next"], flows["b_next"])
-    acked = np.where(is_from_b, flows["b_ack"], flows["a_ack"])
-    flags = np.where(is_from_b, flows["b_flags"], flows["a_flags"])
-    is_ahead = ((reached - acked).view(np.int32) > LARGE) | (flags & (ACK | RST) != ACK)
-    found: _Flags = (flows["proto"] == TCP) & is_ahead
-    return found
-
-
-def _is_from_b(traffic: Traffic) -> _Flags:
-    """Whether side b opened the flow, for each."""
-    found: _Flags = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
-    return found
-
-
-def _once(traffic: Traffic, name: str, find: Callable[[], _Flags]) -> _Flags:
-    known: _Flags | None = traffic.memo.get(name)
-    if known is None:
-        known = traffic.memo[name] = find()
-    return known

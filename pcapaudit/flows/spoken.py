@@ -17,6 +17,10 @@ from pcapaudit.flows.flow import SYN, TCP
 from pcapaudit.scan.columns import Kind, Table
 from pcapaudit.scan.result import ScanResult
 
+HEAD = max(map(len, (*HTTP_BEGINNINGS, *OTHER_BEGINNINGS)))
+"""Octets of a payload that are looked at."""
+WINDOW = 1 << 20
+"""Bytes of the payloads that are looked at in one go."""
 _Flags = npt.NDArray[np.bool_]
 _Numbers = npt.NDArray[np.int64]
 
@@ -87,11 +91,22 @@ def _begins_within_a_segment(result: ScanResult) -> _Flags:
 
 
 class _Heads:
-    """The first bytes of payloads."""
+    """The first octets of payloads."""
 
     def __init__(self, result: ScanResult, places: _Numbers) -> None:
-        self._heads = result.handed["head"][places]
-        self._lengths = result.handed["length"][places].astype(np.int64)
+        self._lengths = result.handed["length"][places]
+        self._octets = np.zeros((len(places), HEAD), np.uint8)
+        """One line a payload; behind its end stands anything."""
+        starts = result.handed["start"][places].astype(np.int64)
+        low = 0
+        while low < len(starts):
+            # Payloads stand in the order in which they came, so that a window over all bytes meets each once.
+            begin = int(starts[low])
+            high = int(np.searchsorted(starts, begin + WINDOW, side="right"))
+            window = np.frombuffer(result.blob[begin : begin + WINDOW + HEAD], np.uint8)
+            at = (starts[low:high] - begin)[:, np.newaxis] + np.arange(HEAD)
+            self._octets[low:high] = window[np.minimum(at, len(window) - 1)] if len(window) else 0
+            low = high
 
     def begin_like(self, beginnings: Iterable[Beginning]) -> _Flags:
         """Which payloads begin in one of these ways, as far as they go."""
@@ -105,8 +120,7 @@ class _Heads:
         if any(len(b) == offset for b in beginnings):
             yield places
             return
-        octets = (self._heads[places] >> np.uint64(8 * offset)).astype(np.uint8)
-        is_short = self._lengths[places] <= offset
+        octets, is_short = self._octets[places, offset], self._lengths[places] <= offset
         for wanted in {b[offset]: None for b in beginnings}:
             fits = np.zeros(256, np.bool_)
             fits[list(wanted)] = True

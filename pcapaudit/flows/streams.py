@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import overload
 
 import numpy as np
@@ -47,36 +48,46 @@ class Streams:
         places, rows = places[is_wanted], rows[is_wanted]
         sides = result.rows["flow"][rows].astype(np.int64) * 2 + result.rows["side"][rows]
         order = np.argsort(sides, kind="stable")
-        self._sides = sides[order]
-        """Of each payload: twice the flow's number, one more for side b."""
-        self._rows = rows[order]
-        # A SYN takes a number of its own (RFC 9293, section 3.4); the sum goes around as the numbers do.
-        takes_one = (result.rows["flags"][self._rows] & _SYN > 0).astype(np.uint32)
-        self._begins = result.rows["seq"][self._rows] + takes_one
-        self._starts = result.handed["start"][places[order]]
-        self._lengths = result.handed["length"][places[order]]
-        self._jumps = self._count_jumps(result.rows["payload_len"][self._rows])
-
-    def _count_jumps(self, sizes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-        """How many payloads, up to each place, do not go on where the one before ended, or are not there in full."""
-        is_jump = (sizes != self._lengths) | (sizes == 0)
-        follows = (self._begins[1:] == self._begins[:-1] + sizes[:-1]) | (self._sides[1:] != self._sides[:-1])
-        is_jump[1:] |= ~follows
-        return np.concatenate([[0], np.cumsum(is_jump)])
+        self._pieces = _pieces_of(result, places[order], rows[order])
+        self._places = _divide(sides[order], self._pieces, result.rows["payload_len"][rows[order]])
 
     def of(self, flow: int, side: int, isn: int | None) -> Stream:
         """What one side of a flow said: side 0 is a, 1 is b; ``isn`` is its initial sequence number if known."""
-        low, high = np.searchsorted(self._sides, (2 * flow + side, 2 * flow + side + 1)).tolist()
-        own = slice(low, high)
-        starts, lengths = self._starts[own].tolist(), self._lengths[own].tolist()
-        pieces = [self._blob[start : start + length] for start, length in zip(starts, lengths, strict=True)]
-        is_plain = low < high and self._jumps[low] == self._jumps[high]
-        if is_plain and isn in (None, int(self._begins[low]) - 1):
-            offsets = (self._begins[own] - self._begins[low]).tolist()
-            packets = _Packets(self._packet, self._rows[own].tolist())
-            return Stream(b"".join(pieces), offsets, packets, is_from_start=isn is not None, is_complete=True)
-        packets = _Packets(self._packet, self._rows[own].tolist())
-        return assemble([Segment(at, bytes(data)) for at, data in zip(packets, pieces, strict=True)], isn)
+        low, high, is_whole = self._places.get(2 * flow + side, (0, 0, False))
+        pieces = self._pieces[low:high].tolist()
+        blob = self._blob
+        data = [blob[start : start + length] for _, start, length, _ in pieces]
+        packets = _Packets(self._packet, [row for _, _, _, row in pieces])
+        if is_whole and isn in (None, pieces[0][0] - 1):
+            offsets = list(accumulate(map(len, data[:-1]), initial=0))
+            return Stream(b"".join(data), offsets, packets, is_from_start=isn is not None, is_complete=True)
+        return assemble([Segment(at, bytes(part)) for at, part in zip(packets, data, strict=True)], isn)
+
+
+def _pieces_of(
+    result: ScanResult, places: npt.NDArray[np.int64], rows: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.int64]:
+    """Of payloads: number of the first byte, place in the blob, captured bytes, row of the packet."""
+    # A SYN takes a number of its own (RFC 9293, section 3.4); the sum goes around as the numbers do.
+    begins = result.rows["seq"][rows] + (result.rows["flags"][rows] & _SYN > 0).astype(np.uint32)
+    columns = (begins, result.handed["start"][places], result.handed["length"][places], rows)
+    return np.stack([column.astype(np.int64) for column in columns], axis=1)
+
+
+def _divide(
+    sides: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64], sizes: npt.NDArray[np.uint32]
+) -> dict[int, tuple[int, int, bool]]:
+    """Side -> where its payloads lie; and whether each is there in full and begins where the one before it ended."""
+    if not len(sides):
+        return {}
+    begins, lengths = pieces[:, 0], pieces[:, 2]
+    is_first = np.concatenate([[True], sides[1:] != sides[:-1]])
+    follows = np.concatenate([[True], begins[1:] == (begins[:-1] + sizes[:-1]) % _WRAP])
+    is_whole = (lengths == sizes) & (sizes > 0) & (follows | is_first)
+    lows = np.flatnonzero(is_first)
+    whole = np.logical_and.reduceat(is_whole, lows).tolist()
+    bounds = zip(lows.tolist(), [*lows[1:].tolist(), len(sides)], whole, strict=True)
+    return dict(zip(sides[lows].tolist(), bounds, strict=True))
 
 
 class _Packets(Sequence[Packet]):

@@ -19,6 +19,7 @@ from pcapaudit.flows.arps import ArpQuestion, ArpTable
 from pcapaudit.flows.digest import Digests
 from pcapaudit.flows.exchanges import Lookup, pair_dns
 from pcapaudit.flows.flow import Flow
+from pcapaudit.flows.marks import Marks
 from pcapaudit.flows.messages import Messages
 from pcapaudit.flows.outline import Outline, outline_of
 from pcapaudit.flows.packets import Ends, PacketLog
@@ -104,6 +105,11 @@ class Traffic:
     def digests(self) -> Digests:
         """What the packets of each flow add up to, and where in the log they lie."""
         return self._log.digests
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Which flows are worth reading for a question."""
+        return Marks(self.result, self.digests)
 
     def packets(self, flow: int) -> list[Packet]:
         """Logged packets of a flow in frame order, marked duplicates left out."""
@@ -307,7 +313,7 @@ class Traffic:
 
     @property
     def arp(self) -> list[ArpMessage]:
-        """ARP packets."""
+        """ARP packets, made anew each time: ask for those of a host or an address where that is enough."""
         return self._arps.messages
 
     def arps_of(self, mac: bytes | None) -> list[ArpMessage]:

@@ -8,12 +8,16 @@ is ``int``, a pointer is whatever can be indexed, a decorator leaves its functio
 from __future__ import annotations
 
 import builtins
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 Anything = TypeVar("Anything")
 
 compiled = False
+
+nogil = contextlib.nullcontext()
+"""Other threads may run meanwhile: when interpreted, Python sees to that."""
 
 char: TypeAlias = builtins.int
 uchar: TypeAlias = builtins.int

@@ -13,8 +13,9 @@ _LAST_NS = 253_402_300_799 * NS
 
 def rfc3339(time_ns: int) -> str:
     """UTC time stamp with microseconds and ``Z``; times outside the years 1 to 9999 are clipped."""
-    clipped = min(max(time_ns, _FIRST_YEAR_NS), _LAST_NS)
-    seconds, rest = divmod(clipped, NS)
+    if not _FIRST_YEAR_NS <= time_ns <= _LAST_NS:
+        time_ns = _FIRST_YEAR_NS if time_ns < 0 else _LAST_NS
+    seconds, rest = divmod(time_ns, NS)
     return f"{_to_the_second(seconds)}.{rest // 1000:06d}Z"
 
 

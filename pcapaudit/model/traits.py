@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from heapq import merge
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from pcapaudit.model.records import dataclass
 
 Service = tuple[str, int]
 """``tcp`` or ``udp``, and the service's port."""
+Ports = tuple[tuple[int, int], ...]
+"""Ranges of ports, both ends included."""
 
 
 class Contact(NamedTuple):
@@ -40,47 +43,48 @@ class Contacts:
     """Contacts by their service.
 
     Args:
-        services: The contacts of each service. Those of a busy server are many, so the mapping may make them when
-            they are asked for.
+        services: The contacts of each service, in order of the first frame. Those of a busy server are many and few
+            of them are looked at, so what is in the mapping may be made when it is.
+        addresses: The addresses of their far sides.
     """
 
-    __slots__ = ("_chosen", "services")
+    __slots__ = ("_chosen", "addresses", "services")
 
-    def __init__(self, services: Mapping[Service, Sequence[Contact]]) -> None:
+    def __init__(self, services: Mapping[Service, Sequence[Contact]], addresses: frozenset[bytes]) -> None:
         self.services = services
-        self._chosen: dict[tuple[str | None, tuple[tuple[int, int], ...]], list[Contact]] = {}
+        self.addresses = addresses
+        self._chosen: dict[tuple[str | None, Ports], list[Service]] = {}
 
     @classmethod
     def of(cls, contacts: Iterable[Contact]) -> Contacts:
         """Some contacts, in any order."""
         table: dict[Service, list[Contact]] = {}
-        for contact in contacts:
+        for contact in sorted(contacts, key=_WHEN):
             table.setdefault((contact.transport, contact.port), []).append(contact)
-        return cls(table)
+        return cls(table, frozenset(c.address for found in table.values() for c in found))
 
-    def on(self, transport: str | None, ports: tuple[tuple[int, int], ...]) -> list[Contact]:
-        """Contacts of one transport and within some ranges of ports, None and () for any; in order of the first frame.
-
-        Many signs look at the same few ports, so the answers are kept.
-        """
-        known = self._chosen.get((transport, ports))
-        if known is None:
-            known = self._chosen[transport, ports] = self._choose(transport, ports)
-        return known
-
-    def _choose(self, transport: str | None, ports: tuple[tuple[int, int], ...]) -> list[Contact]:
-        wanted = [
-            (over, port)
-            for over, port in self.services
-            if transport in (None, over) and (not ports or any(low <= port <= high for low, high in ports))
-        ]
-        return sorted((c for service in wanted for c in self.services[service]), key=attrgetter("first_frame", "port"))
+    def on(self, transport: str | None, ports: Ports) -> Iterator[Contact]:
+        """Contacts by one transport, on some ports, in order of the first frame; None and () stand for any."""
+        chosen = self._chosen.get((transport, ports))
+        if chosen is None:
+            chosen = self._chosen[transport, ports] = [s for s in self.services if _is_on(s, transport, ports)]
+        if len(chosen) == 1:
+            return iter(self.services[chosen[0]])
+        return merge(*(self.services[service] for service in chosen), key=_WHEN)
 
     def __iter__(self) -> Iterator[Contact]:
-        return iter(self.on(None, ()))
+        return self.on(None, ())
 
 
-NOBODY = Contacts({})
+_WHEN = attrgetter("first_frame", "port")
+
+
+def _is_on(service: Service, transport: str | None, ports: Ports) -> bool:
+    over, port = service
+    return transport in (None, over) and (not ports or any(low <= port <= high for low, high in ports))
+
+
+NOBODY = Contacts({}, frozenset())
 
 
 @dataclass(frozen=True, slots=True)

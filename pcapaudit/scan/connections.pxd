@@ -1,7 +1,7 @@
 # C types of connections.py.
 
 from pcapaudit.scan.layout cimport *
-from pcapaudit.scan.octets cimport is_after, low32, mix
+from pcapaudit.scan.octets cimport fetch4, fetch8, is_after, low32, mix
 from pcapaudit.scan.ledger cimport Ledger
 
 
@@ -19,7 +19,9 @@ cdef class Connections(Ledger):
     cdef long long _follow_ack(self, long long mine, long long theirs, long long known) noexcept nogil
     cdef long long _find_flow(self) noexcept nogil
     cdef unsigned long long _slot_of(self, long long a_hi, long long a_lo, long long b_hi, long long b_lo, long long key) noexcept nogil
+    cdef long long _key(self, long long port, long long other) noexcept nogil
     cdef unsigned long long _find_slot(self, long long key, long long back) noexcept nogil
     cdef void _place_flows(self) noexcept nogil
+    cdef void _fetch_flow(self) noexcept nogil
     cdef int _starts_anew(self, long long found) noexcept nogil
     cdef void _open_flow(self, long long key, long long earlier) noexcept nogil

@@ -43,7 +43,7 @@ if not cython.compiled:
         TTL_MIN4,
         UNSEEN4,
     )
-    from pcapaudit.scan.octets import is_after, low32, mix
+    from pcapaudit.scan.octets import fetch4, fetch8, is_after, low32, mix
 
 
 class Connections(Ledger):
@@ -136,9 +136,8 @@ class Connections(Ledger):
 
     def _find_flow(self) -> cython.longlong:
         """Give the packet's flow times 2 plus its side, made anew if need be; -1 when the table is full."""
-        base: cython.longlong = (self.portless << 48) | (self.family << 40) | (self.proto << 32)
-        key: cython.longlong = base | (self.sport << 16) | self.dport
-        back: cython.longlong = base | (self.dport << 16) | self.sport
+        key: cython.longlong = self._key(self.sport, self.dport)
+        back: cython.longlong = self._key(self.dport, self.sport)
         slot: cython.ulonglong = 0
         found: cython.longlong = -1
         if cython.compiled:
@@ -166,6 +165,10 @@ class Connections(Ledger):
             self.flow_of[(self.src_lo, self.dst_lo, key, self.src_hi, self.dst_hi)] = self.n_flows * 2
         self._open_flow(key, found)
         return (self.n_flows - 1) * 2
+
+    def _key(self, port: cython.longlong, other: cython.longlong) -> cython.longlong:
+        """What a flow's key has beside its addresses; ``port`` is the sender's."""
+        return (self.portless << 48) | (self.family << 40) | (self.proto << 32) | (port << 16) | other
 
     def _slot_of(
         self,
@@ -202,6 +205,20 @@ class Connections(Ledger):
                 return slot
             slot = (slot + 1) & self.flow_mask
         return slot
+
+    def _fetch_flow(self) -> cython.void:
+        """Ask memory for the packet's flow ahead of time, see ``_fetch_entries``."""
+        key: cython.longlong = self._key(self.sport, self.dport)
+        slot: cython.ulonglong = self._slot_of(self.src_hi, self.src_lo, self.dst_hi, self.dst_lo, key)
+        i: cython.longlong = self.flow_slots[slot]
+        if i:
+            i -= 1
+            fetch8(self.flow8, i * FLOW8)
+            fetch8(self.flow8, i * FLOW8 + 8)
+            fetch8(self.flow8, i * FLOW8 + 16)
+            fetch4(self.flow4, i * FLOW4)
+            fetch4(self.flow4, i * FLOW4 + 16)
+            fetch4(self.flow4, i * FLOW4 + 32)
 
     def _place_flows(self) -> cython.void:
         """Fill a wider slot table; a later row of the same 5-tuple takes the earlier one's slot."""

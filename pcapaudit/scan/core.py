@@ -126,15 +126,10 @@ class Scanner(Journal):
         self.frame = batch.first_frame - 1
         self.c_frames += count
         if cython.compiled:
-            self._scan_all(
-                count,
-                _octets(columns.data),
-                _signed(columns.offset),
-                _short(columns.captured),
-                _short(columns.wire),
-                _signed(columns.time_ns),
-                _tiny(columns.link),
-            )
+            data, offset, captured = _octets(columns.data), _signed(columns.offset), _short(columns.captured)
+            wire, time_ns, link = _short(columns.wire), _signed(columns.time_ns), _tiny(columns.link)
+            with cython.nogil:
+                self._scan_all(count, data, offset, captured, wire, time_ns, link)
         else:
             self.data = bytes(batch.data)
             for frame in zip(batch.offset, batch.captured, batch.wire, batch.time_ns, batch.link, strict=True):
@@ -183,40 +178,47 @@ class Scanner(Journal):
         """
         arrays = self.arrays
         flows = min(self.n_flows + count, self.max_flows)
-        self._reserve_log(count)
-        self._reserve_blob(2 * octets)
-        grow(arrays, "flow8", flows * FLOW8)
-        grow(arrays, "flow4", flows * FLOW4)
-        grow(arrays, "arps", min(self.n_arps + count, self.max_arps) * ARP8)
-        grow(arrays, "pairs", min(self.n_pairs + 2 * count, self.max_pairs) * PAIR8)
-        grow(arrays, "bindings", min(self.n_bindings + count, self.max_bindings) * BINDING8)
         slots = slots_for(flows)
-        is_wider = slots > len(arrays["flow_slots"])
-        if is_wider and cython.compiled:
+        is_wider = cython.compiled and slots > len(arrays["flow_slots"])
+        has_moved = [
+            self._reserve_log(count),
+            self._reserve_blob(2 * octets),
+            grow(arrays, "flow8", flows * FLOW8),
+            grow(arrays, "flow4", flows * FLOW4),
+            grow(arrays, "arps", min(self.n_arps + count, self.max_arps) * ARP8),
+            grow(arrays, "pairs", min(self.n_pairs + 2 * count, self.max_pairs) * PAIR8),
+            grow(arrays, "bindings", min(self.n_bindings + count, self.max_bindings) * BINDING8),
+        ]
+        if is_wider:
             arrays["flow_slots"] = np.zeros(slots, np.uint32)
-        self._point()
-        if is_wider and cython.compiled:
+        if is_wider or any(has_moved):
+            self._point()
+        if is_wider:
             self._place_flows()
 
-    def _reserve_log(self, count: int) -> None:
+    def _reserve_log(self, count: int) -> bool:
         """Make room in the log: little for a small capture, else at once all that it may ever have."""
         arrays = self.arrays
         wanted = self.n_rows + 2 * count
         rows = self.max_rows if wanted > FEW_ROWS else min(wanted, self.max_rows)
-        if self.is_shown and wanted > self.max_rows:
+        is_copied = self.is_shown and wanted > self.max_rows
+        if is_copied:
             # The log may be thinned where it lies, and a result looks at it.
             arrays["rows"], arrays["handed"] = arrays["rows"].copy(), arrays["handed"].copy()
             self.is_shown = False
-        grow(arrays, "rows", rows * ROW8)
-        grow(arrays, "handed", rows * HANDED8)
-        grow(arrays, "marks", rows)
+        has_moved = [
+            grow(arrays, "rows", rows * ROW8),
+            grow(arrays, "handed", rows * HANDED8),
+            grow(arrays, "marks", rows),
+        ]
+        return is_copied or any(has_moved)
 
-    def _reserve_blob(self, octets: int) -> None:
+    def _reserve_blob(self, octets: int) -> bool:
         """Make room for bytes to hand over; those that are there already may go into a file."""
         held = self.n_blob - self.blob_from
         if held and held + octets > ROOM and self.spill.append(self.arrays["blob"].data[:held]):
             self.blob_from, held = self.n_blob, 0
-        grow(self.arrays, "blob", held + min(octets, self.max_blob))
+        return grow(self.arrays, "blob", held + min(octets, self.max_blob))
 
     def _point(self) -> None:
         """Take the addresses of the arrays (compiled), or views that give plain ints (interpreted)."""
@@ -304,9 +306,13 @@ class Scanner(Journal):
             self._note_tunnels()
         if self.is_tso:
             self._note_seen(SEEN_TSO)
+        self.copy_key = self._hash(self.ip_at, self.ip_end)
+        if cython.compiled:
+            self._fetch_flow()
+            self._fetch_entries()
         self._note_pair()
         self._note_binding()
-        self._find_copy(self._hash(self.ip_at, self.ip_end))
+        self._find_copy()
         self._take_flow()
 
     def _take_flow(self) -> cython.void:

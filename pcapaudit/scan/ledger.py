@@ -42,7 +42,7 @@ if not cython.compiled:
         SUM_BYTES,
         SUMS,
     )
-    from pcapaudit.scan.octets import gap, mix, raw64, stir, sum16, u16, u32, u48
+    from pcapaudit.scan.octets import fetch4, fetch8, gap, mix, raw64, stir, sum16, u16, u32, u48
 
 
 class Ledger(PacketReader):
@@ -66,7 +66,7 @@ class Ledger(PacketReader):
         self.max_arps = self.max_pairs = self.max_bindings = 0
         self.n_arps = self.n_pairs = self.n_bindings = self.n_ring = self.n_outer = 0
         self.left_arps = self.left_pairs = self.left_bindings = self.c_arp = 0
-        self.copy_proofs = 0
+        self.copy_proofs = self.copy_key = 0
         self.ns = self.pair = self.dup_of = self.dup_kind = 0
 
     def _note_tunnels(self) -> cython.void:
@@ -99,6 +99,28 @@ class Ledger(PacketReader):
             self.outer[i + 5] = 1
             self.outer[i + 6] = self.frame
 
+    def _fetch_entries(self) -> cython.void:
+        """Ask memory for the packet's entries in these tables, all at once and before the first is looked at.
+
+        Compiled form. Memory is far slower than the loop; an entry asked for only when its turn comes is waited for.
+        """
+        i: cython.longlong
+        pair: cython.ulonglong = self._pair_slot()
+        binding: cython.ulonglong = self._binding_slot()
+        bucket: cython.longlong = self.copy_key & (BUCKETS - 1)
+        fetch4(self.buckets, bucket)
+        fetch4(self.pair_slots, pair)
+        fetch4(self.binding_slots, binding)
+        i = self.pair_slots[pair]
+        if i:
+            fetch8(self.pairs, (i - 1) * PAIR8)
+            fetch8(self.pairs, (i - 1) * PAIR8 + 7)
+        i = self.binding_slots[binding]
+        if i:
+            fetch8(self.bindings, (i - 1) * BINDING8)
+            fetch8(self.bindings, (i - 1) * BINDING8 + 8)
+        fetch8(self.ring, (self.buckets[bucket] & (RING - 1)) * RING8)
+
     def _note_pair(self) -> cython.void:
         """Count the frame for its two link addresses."""
         i: cython.longlong
@@ -114,12 +136,16 @@ class Ledger(PacketReader):
         self.pairs[i + 5] = self.ns
         self.pairs[i + 7] = self.frame
 
+    def _pair_slot(self) -> cython.ulonglong:
+        """Where to look first for the pair."""
+        return mix(mix(self.seed ^ self.smac) + self.dmac + self.vlan * 0x1000193) & self.pair_mask
+
     def _find_pair(self) -> cython.longlong:
         """Give where the pair's entry lies, made anew if need be; -1 when the table is full."""
         slot: cython.ulonglong
         i: cython.longlong
         if cython.compiled:
-            slot = mix(mix(self.seed ^ self.smac) + self.dmac + self.vlan * 0x1000193) & self.pair_mask
+            slot = self._pair_slot()
             while self.pair_slots[slot]:
                 i = (self.pair_slots[slot] - 1) * PAIR8
                 if self.pairs[i] == self.smac and self.pairs[i + 1] == self.dmac and self.pairs[i + 2] == self.vlan:
@@ -190,12 +216,16 @@ class Ledger(PacketReader):
             is_partial: cython.longlong = (pseudo - stated) % 0xFFFF == 0
             self.bindings[entry] += (1 << 16) | (is_partial << 32)
 
+    def _binding_slot(self) -> cython.ulonglong:
+        """Where to look first for the binding."""
+        return mix(mix(mix(self.seed ^ self.smac) + self.src_lo) ^ self.src_hi) & self.binding_mask
+
     def _find_binding(self) -> cython.longlong:
         """Give where the binding's entry lies, made anew if need be; -1 when the table is full."""
         slot: cython.ulonglong
         i: cython.longlong
         if cython.compiled:
-            slot = mix(mix(mix(self.seed ^ self.smac) + self.src_lo) ^ self.src_hi) & self.binding_mask
+            slot = self._binding_slot()
             while self.binding_slots[slot]:
                 i = (self.binding_slots[slot] - 1) * BINDING8
                 if (
@@ -244,7 +274,8 @@ class Ledger(PacketReader):
             return
         self.family = 0
         self.ttl = 0
-        self._find_copy(self._hash(self.start, self.end))
+        self.copy_key = self._hash(self.start, self.end)
+        self._find_copy()
         if self.n_arps >= self.max_arps:
             self.left_arps += 1
             return
@@ -307,7 +338,7 @@ class Ledger(PacketReader):
         digest: cython.longlong = cython.cast(cython.longlong, mix(x ^ word))
         return digest
 
-    def _find_copy(self, key: cython.longlong) -> cython.void:
+    def _find_copy(self) -> cython.void:
         """Say whether this packet was seen a moment ago, and remember it for the next one.
 
         Sets ``dup_of`` and ``dup_kind``. Source: catalogue rules CAP-DUP, CAP-DUP-ID0, CAP-DUP-ROUTED.
@@ -316,17 +347,18 @@ class Ledger(PacketReader):
         self.dup_of = 0
         self.dup_kind = 0
         self.n_ring += 1
-        origin: cython.longlong = self._search_ring(key, size) if cython.compiled else self._search_recent(key, size)
+        origin: cython.longlong = self._search_ring(size) if cython.compiled else self._search_recent(size)
         if self.dup_kind:
             self.dup_of = origin
             self._note_copy(origin)
 
-    def _search_ring(self, key: cython.longlong, size: cython.longlong) -> cython.longlong:
+    def _search_ring(self, size: cython.longlong) -> cython.longlong:
         """Look for the packet in its bucket's chain and append it; gives the first copy's frame.
 
         Compiled form. An entry's place is its number modulo the ring, so an entry is gone once
         the numbers lie a whole ring apart.
         """
+        key: cython.longlong = self.copy_key
         number: cython.longlong = self.n_ring
         newest: cython.longlong = self.buckets[key & (BUCKETS - 1)]
         entry: cython.longlong = newest
@@ -366,9 +398,9 @@ class Ledger(PacketReader):
         self.ring[place + 8] = self.vlan
         return origin
 
-    def _search_recent(self, key: int, size: int) -> int:
+    def _search_recent(self, size: int) -> int:
         """Do what ``_search_ring`` does, interpreted: two generations of a dict, each up to a ring long."""
-        number, origin = self.n_ring, self.frame
+        key, number, origin = self.copy_key, self.n_ring, self.frame
         if len(self.recent) >= RING:
             self.recent, self.older = {}, self.recent
         entries = self.recent.get((key, size)) or self.older.get((key, size), ())

@@ -89,17 +89,18 @@ def address(array: Words) -> int:
     return where
 
 
-def grow(arrays: dict[str, Words], name: str, wanted: int) -> None:
-    """Let an array hold ``wanted`` elements; it at least doubles, new elements are 0.
+def grow(arrays: dict[str, Words], name: str, wanted: int) -> bool:
+    """Let an array hold ``wanted`` elements; it at least doubles, new elements are 0. Says whether it moved.
 
     The old array stays alive as long as a result looks at it.
     """
     old = arrays[name]
     if wanted <= len(old):
-        return
+        return False
     new = np.zeros(max(wanted, 2 * len(old)), old.dtype)
     new[: len(old)] = old
     arrays[name] = new
+    return True
 
 
 class Clock:

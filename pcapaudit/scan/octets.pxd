@@ -42,7 +42,15 @@ cdef extern from *:
     long long u32 "octets_u32"(const unsigned char *p, long long i) noexcept nogil
     long long i64 "(long long)octets_u64"(const unsigned char *p, long long i) noexcept nogil
     unsigned long long raw64 "octets_raw64"(const unsigned char *p, long long i) noexcept nogil
-    void fetch "octets_fetch"(const void *p) noexcept nogil
+    void _fetch "octets_fetch"(const void *p) noexcept nogil
+
+
+cdef inline void fetch8(const long long *table, long long place) noexcept nogil:
+    _fetch(table + place)
+
+
+cdef inline void fetch4(const unsigned int *table, long long place) noexcept nogil:
+    _fetch(table + place)
 
 
 cdef inline void copy(unsigned char *target, long long to, const unsigned char *source, long long at, long long size) noexcept nogil:

@@ -45,6 +45,14 @@ def raw64(p: bytes, i: int) -> int:
     return int.from_bytes(p[i : i + 8], "little")
 
 
+def fetch8(table: memoryview, place: int) -> None:
+    """Ask memory for the 8-byte word at a place of a table, not waiting for it; nothing to do when interpreted."""
+
+
+def fetch4(table: memoryview, place: int) -> None:
+    """Ask memory for the 4-byte word at a place of a table, not waiting for it; nothing to do when interpreted."""
+
+
 def copy(target: memoryview, to: int, source: bytes, at: int, size: int) -> None:
     """Copy ``size`` bytes of ``source`` from ``at`` on to the place ``to`` of ``target``."""
     target[to : to + size] = source[at : at + size]

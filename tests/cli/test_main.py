@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 import pytest
@@ -97,6 +98,15 @@ def test_the_debug_variable_shows_the_trace(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Gives the other tests their collector back."""
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collector")
 def test_main_leaves_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli.program, "main", lambda *_args, **_options: 3)
     with pytest.raises(SystemExit) as left:
@@ -122,3 +132,11 @@ def test_a_reader_that_closed_the_pipe_is_no_error() -> None:
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == 0
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_command_runs_without_the_collector_of_circular_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "run", lambda _args: 3 if gc.isenabled() else 0)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["audit"])
+    assert ended.value.code == 0

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pcapaudit.diagnose.facts import is_local_address
 from pcapaudit.diagnose.fired import Target
 from pcapaudit.diagnose.params import Params
+from pcapaudit.model.events import TlsClientHello, TlsServerHello
 from pcapaudit.model.words import Outcome, Stage
 from tests.support.judging import SECOND, facts_in, facts_of, need, outward, product, tcp
 from tests.support.scene import traffic_of
@@ -197,13 +197,6 @@ def test_a_finding_of_packets_alone_has_the_devices_filter() -> None:
     assert made.filter == "ip.addr == 10.0.0.5"
 
 
-@pytest.mark.parametrize(
-    ("address", "expected"), [((10, 0, 0, 5), True), ((169, 254, 1, 1), True), ((8, 8, 8, 8), False)]
-)
-def test_local_addresses_lie_inside_the_site(address: tuple[int, ...], *, expected: bool) -> None:
-    assert is_local_address(bytes(address)) is expected
-
-
 def test_the_gate_for_absence_needs_frames_to_the_device() -> None:
     talk = "".join(f"{t}.0 dev > gw LOOKUP a{t}.example A 192.0.2.1\n" for t in range(3))
 
@@ -248,3 +241,14 @@ def test_a_device_keeps_its_flows_when_it_is_taken_for_something() -> None:
     assert taken.flows is plain.flows
     assert [a.flow.index for a in taken.attempts] == [0]
     assert plain.attempts == []
+
+
+def test_attempts_are_known_by_the_messages_on_them() -> None:
+    facts = facts_of(
+        "0.0 dev:50001 > cloud:4321 CONNECT\n0.1 dev:50001 > cloud:4321 TLS hello sni=a.example\n"
+        "1.0 dev:50002 > cloud:4321 CONNECT\n1.1 dev:50002 > cloud:4321 DATA 20",
+        product(),
+    )
+
+    assert [a.flow.orig[1] for a in facts.attempts_saying(TlsClientHello)] == [50001]
+    assert facts.attempts_saying(TlsServerHello) == []

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from pcapaudit.catalog.schema import Endpoint, Range
-from pcapaudit.diagnose.proof import transfer_done
+from pcapaudit.diagnose.proof import Shown, transfer_done
+from pcapaudit.model.events import Packet
 from pcapaudit.model.words import Stage, State
 from tests.support.services import CLOUD_NEED, facts_of, product
 
@@ -96,3 +98,18 @@ def test_a_refusal_in_words_is_no_service(status: int | str, *, serves: bool) ->
 
     assert (attempt.answered_ns is not None) is serves
     assert (attempt.proofs[Stage.APP].state if serves else None) == (State.OK if serves else None)
+
+
+def test_frames_are_looked_up_when_they_are_shown() -> None:
+    asked: list[str] = []
+    [attempt] = facts_of("0.0 dev:50001 > cloud:4321 CONNECT").attempts
+
+    def find() -> Sequence[Packet]:
+        asked.append("now")
+        return attempt.flow.packets
+
+    shown = Shown(find)
+    assert not asked
+    assert tuple(shown) == (1, 2, 3)
+    assert (len(shown), shown[0], shown[1:]) == (3, 1, (2, 3))
+    assert asked == ["now"]

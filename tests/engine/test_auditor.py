@@ -84,6 +84,14 @@ def test_asked_twice_it_says_the_same() -> None:
     assert auditor.snapshot() == auditor.snapshot()
 
 
+def test_what_it_concludes_is_what_it_would_say_in_between() -> None:
+    auditor = Auditor(REQUEST, told(FRAMES))
+    auditor.feed(batch_of((f.time_ns, f.data, f.wire_len) for f in FRAMES))
+    expected = auditor.snapshot()
+
+    assert auditor.conclude() == expected
+
+
 def fed(*, since: float | None = None, until: float | None = None, ticks: tuple[float, ...] = ()) -> Auditor:
     def moment(seconds: float | None) -> int | None:
         return None if seconds is None else START + round(seconds * SECOND)

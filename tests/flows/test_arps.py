@@ -114,6 +114,9 @@ def test_questions_of_all_hosts_at_once_are_those_read_packet_by_packet(
     found = known.questions(mac.to_bytes(6, "big"))
 
     assert [(q.target, (q.requests, q.replies)) for q in found] == list(expected.items())
+    for q in found:
+        assert q.request_moments == [(m.at.frame, m.at.time_ns) for m in q.requests]
+        assert q.reply_moments == [(m.at.frame, m.at.time_ns) for m in q.replies]
     assert [q.is_answered for q in found] == [bool(replies) for _, replies in expected.values()]
     assert [q.newest_ns for q in found] == [max(m.at.time_ns for m in asked) for asked, _ in expected.values()]
     assert [q.answered_ns for q in found] == [r[-1].at.time_ns if r else 0 for _, r in expected.values()]

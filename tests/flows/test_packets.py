@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,29 @@ def test_a_flow_gives_the_packets_that_its_rows_give_one_by_one() -> None:
     for flow in range(len(result.flows)):
         rows = np.flatnonzero(result.rows["flow"] == flow).tolist()
         assert log.packets(flow) == [log.packet(row) for row in rows]
+
+
+def test_a_packet_says_what_the_columns_of_its_row_say() -> None:
+    result = traffic_of(SCRIPT).result
+    log = PacketLog(result)
+
+    for row in range(len(result.rows)):
+        packet, columns = log.packet(row), result.rows[row]
+        same = ("frame", "time_ns", "ttl", "ip_len", "payload_len", "flags", "seq", "ack", "window", "dup_of", "ip_id")
+        assert [getattr(packet, name) for name in same] == [columns[name] for name in same]
+        assert [packet.smac, packet.dmac] == [int(columns[name]).to_bytes(6, "big") for name in ("smac", "dmac")]
+        assert (packet.vlan or 65535, packet.dont_fragment) == (columns["vlan"], columns["dont_fragment"])
+
+
+def test_columns_that_lie_otherwise_in_their_row_give_the_same_packets() -> None:
+    result = traffic_of(SCRIPT).result
+    kinds = result.rows.dtype
+    turned = np.zeros(len(result.rows), [(name, kinds[name]) for name in reversed(kinds.names or ())])
+    for name in kinds.names or ():
+        turned[name] = result.rows[name]
+    log, other = PacketLog(result), PacketLog(replace(result, rows=turned))
+
+    assert [other.packet(row) for row in range(len(turned))] == [log.packet(row) for row in range(len(turned))]
 
 
 def test_a_frame_of_the_link_layer_has_neither_addresses_nor_ports() -> None:

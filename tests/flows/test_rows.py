@@ -4,15 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pcapaudit.flows import rows
-from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
-from pcapaudit.flows.streams import distance
+from pcapaudit.flows.flow import Flow
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.events import Packet
-from tests.support.player import Frame
 from tests.support.scene import read_capture, traffic_of
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.pcapng"))
@@ -101,67 +97,3 @@ def test_a_full_table_of_addresses_tells_of_no_ttl() -> None:
     traffic.result = replace(traffic.result, tables_full={"bindings": True})
 
     assert rows.ttl_spans(traffic) is None
-
-
-# --- flags: no flow may be kept back that its packets say is worth reading -------------------------
-
-
-def is_shut(packet: Packet) -> bool:
-    return packet.flags & (ACK | RST | SYN) == ACK and packet.window == 0
-
-
-@every_sample
-def test_a_flow_is_marked_when_its_packets_say_so(path: Path) -> None:
-    traffic = read_capture(path)
-
-    for flow in flows_of(traffic):
-        if flow.proto == TCP:
-            assert rows.reset_flows(traffic)[flow.index] == any(p.flags & RST for p in flow.packets)
-            assert rows.closed_windows(traffic)[flow.index] == any(map(is_shut, flow.packets))
-            assert rows.repeating_flows(traffic)[flow.index] or not flow.retransmissions(flow.sent_data)
-
-
-MOVES = "0.0 dev:50000 > cloud:4321 CONNECT\n1.0 dev > cloud DATA 9\n"
-
-
-def test_a_side_whose_mac_changes_moves() -> None:
-    def change(frames: list[Frame]) -> list[Frame]:
-        last = frames[-1]
-        return [*frames[:-1], replace(last, data=last.data[:6] + bytes.fromhex("020000000099") + last.data[12:])]
-
-    assert not rows.moving_flows(traffic_of(MOVES))[0]
-    assert rows.moving_flows(traffic_of(MOVES, change))[0]
-
-
-AHEAD = {
-    "all is acknowledged": ("1.0 cloud > dev DATA 1400\n1.1 dev > cloud ACK", False),
-    "a large segment is not": ("1.0 cloud > dev DATA 1400\n", True),
-    "what is not is small": ("1.0 cloud > dev DATA 900\n", False),
-    "the device is ahead, not the server": ("1.0 dev > cloud DATA 1400\n", False),
-    "a reset acknowledges it": ("1.0 cloud > dev DATA 1400\n1.1 dev > cloud RST", True),
-}
-
-
-@pytest.mark.parametrize(("script", "expected"), AHEAD.values(), ids=AHEAD)
-def test_a_server_is_ahead_by_a_large_segment(script: str, expected: bool) -> None:
-    traffic = traffic_of("0.0 dev:50000 > cloud:4321 CONNECT\n" + script)
-
-    assert bool(rows.outrun_flows(traffic)[0]) is expected
-
-
-@every_sample
-def test_no_flow_is_kept_back_whose_server_is_ahead(path: Path) -> None:
-    traffic = read_capture(path)
-
-    for flow in flows_of(traffic):
-        acks = [p.ack for p in flow.sent if p.flags & ACK and not p.flags & (SYN | RST)]
-        ends = [(p.seq + p.payload_len) % (1 << 32) for p in flow.received_data]
-        if flow.proto == TCP and acks and any(distance(end, acks[-1]) > rows.LARGE for end in ends):
-            assert rows.outrun_flows(traffic)[flow.index]
-
-
-def test_flags_are_found_once() -> None:
-    traffic = traffic_of(MOVES)
-
-    assert rows.closed_windows(traffic) is rows.closed_windows(traffic)
-    assert rows.closed_windows(traffic).dtype == np.bool_

@@ -97,6 +97,17 @@ def test_words_that_begin_within_a_segment_are_found() -> None:
     assert [bool(Spoken(c.result).http[0]) for c in (early, resent)] == [True, True]
 
 
+def test_it_does_not_matter_how_many_bytes_are_looked_at_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = "\n".join(f"{n}.0 dev:{50000 + n} > cloud:80 HTTP GET / host=h{n}.example" for n in range(5))
+    noise = "\n".join(f"{n}.5 dev:{51000 + n} > cloud:4321 DATA 90" for n in range(5))
+    result = traffic_of(f"{talk}\n{noise}").result
+    whole = Spoken(result)
+    monkeypatch.setattr("pcapaudit.flows.spoken.WINDOW", 100)
+    parts = Spoken(result)
+
+    assert whole.http.tolist() == parts.http.tolist() == [True, False] * 5
+
+
 def test_only_web_traffic_may_hold_a_web_request() -> None:
     tls = Spoken(capture([(0, 0, WORDS[4])], (0, 1)).result)
     web = Spoken(capture([(0, 0, WORDS[0])], (0, 1)).result)

@@ -55,5 +55,5 @@ def test_contacts_are_found_by_their_service_in_order_of_the_frames(
 ) -> None:
     contacts = Contacts.of([LATE, WEB, QUERY, CONTACT])
 
-    assert contacts.on(transport, ports) == expected
-    assert contacts.on(transport, ports) == expected, "asked again"
+    assert list(contacts.on(transport, ports)) == expected
+    assert list(contacts.on(transport, ports)) == expected, "asked again"

@@ -65,3 +65,10 @@ def test_the_low_half_is_the_number_modulo_two_to_the_32(number: int) -> None:
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
 def test_the_gap_of_two_times_is_their_difference_as_far_as_63_bits_hold(later: int, earlier: int) -> None:
     assert octets.gap(later, earlier) == min(max(later - earlier, 1 - 2**63), 2**63 - 1)
+
+
+def test_to_ask_memory_for_a_word_changes_nothing() -> None:
+    table = memoryview(bytearray(b"1234"))
+    octets.fetch4(table, 99)
+    octets.fetch8(table, 99)
+    assert bytes(table) == b"1234"

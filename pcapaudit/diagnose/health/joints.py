@@ -117,8 +117,9 @@ def _messages(traffic: Traffic) -> Iterator[Joint]:
     known = {mac for mac, _ in clients}
     for d in [d for d in traffic.dhcp if d.op == 2 and d.chaddr in known][:MAX_MESSAGES]:
         yield d.at.frame, (d.chaddr, d.xid) in clients
-    wanted = {(m.sender_mac, m.target_ip) for m in traffic.arp if m.op == 1}
+    arps = traffic.arp
+    wanted = {(m.sender_mac, m.target_ip) for m in arps if m.op == 1}
     seekers = {mac for mac, _ in wanted}
-    replies = (m for m in traffic.arp if m.op == 2 and m.sender_ip != m.target_ip and m.target_mac in seekers)
+    replies = (m for m in arps if m.op == 2 and m.sender_ip != m.target_ip and m.target_mac in seekers)
     for r in [*replies][:MAX_MESSAGES]:
         yield r.at.frame, (r.target_mac, r.sender_ip) in wanted

@@ -188,7 +188,7 @@ def _is_dead(facts: Facts, address: bytes) -> bool:
     """
     if any(facts.traffic.flow(i).is_established for i in facts.traffic.flows_by_address.get(address, ())[:MAX_NAMES]):
         return False
-    return any(f.resp[0] == address and f.syns for f in facts.outward_flows)
+    return address in facts.called
 
 
 def _is_no_server(address: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -24,6 +25,8 @@ IDLE_S = 60.0
 UP_S = 300.0
 """How long a device must be up before idleness is a fault (catalogue, SVC-NO-ATTEMPT)."""
 MAX_OFFSETS = 6
+MAX_SERIES = 100
+"""Names and ports of one device that are called silent one by one; a device that tries more is scanning."""
 
 
 def where(attempt: Attempt) -> str:
@@ -96,7 +99,7 @@ def syn_timeout(facts: Facts) -> Iterator[Fired]:
     if not silent:
         return
     tried, newest = _by_name_and_port(facts.attempts), _newest_tries(facts.attempts)
-    for key, group in _by_name_and_port(silent).items():
+    for key, group in islice(_by_name_and_port(silent).items(), MAX_SERIES):
         newest_ns = newest[id(group[0].need)]
         own = {a.flow.index for a in group}
         others = (a for a in tried[key] if a.flow.index not in own)

@@ -82,13 +82,13 @@ class Vain:
 
 def sessions(facts: Facts) -> list[Session]:
     """Control connections of the device."""
+    speaking = {a.flow.index for kind in (FtpReply, FtpCommand) for a in facts.attempts_saying(kind)}
     found = []
     for attempt in facts.attempts:
-        replies = tuple(e for e in attempt.events if isinstance(e, FtpReply))
-        commands = tuple(e for e in attempt.events if isinstance(e, FtpCommand))
-        is_ftp = attempt.endpoint.app == "ftp" or attempt.port == FTP_PORT or replies or commands
+        is_ftp = attempt.endpoint.app == "ftp" or attempt.port == FTP_PORT or attempt.flow.index in speaking
         if is_ftp and attempt.transport == "tcp" and attempt.need.direction == "out":
-            found.append(Session(attempt, replies, commands))
+            replies = tuple(e for e in attempt.events if isinstance(e, FtpReply))
+            found.append(Session(attempt, replies, tuple(e for e in attempt.events if isinstance(e, FtpCommand))))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +15,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.flows.hosts import Host, claims_of
-from pcapaudit.flows.rows import last_rows_sent, moving_flows
+from pcapaudit.flows.rows import last_rows_sent
 from pcapaudit.model.addresses import (
     ANY_V4,
     ip_text,
@@ -26,6 +26,7 @@ from pcapaudit.model.addresses import (
     mac_text,
 )
 from pcapaudit.model.events import ArpMessage, DhcpMessage, Packet
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 ARP_WAIT_S = 1.5
@@ -60,23 +61,31 @@ def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
 def _sends_to(facts: Facts, address: bytes, since_ns: int) -> bool:
     """Whether the device sends IP frames to the owner of an address: then it knows the MAC (G1)."""
     owners, used = facts.traffic.arp_owners.get(address, frozenset()), _last_uses(facts)
-    if any(used.get(int.from_bytes(mac, "big"), 0) > since_ns for mac in owners):
+    if used.addresses.get(address, 0) > since_ns:
         return True
-    direct = (f for f in facts.outward_flows if f.resp[0] == address and f.last_ns > since_ns)
-    return any(p.time_ns > since_ns for f in direct for p in f.sent[-LAST_PACKETS:])
+    return any(used.macs.get(int.from_bytes(mac, "big"), 0) > since_ns for mac in owners)
 
 
-def _last_uses(facts: Facts) -> dict[int, int]:
-    """MAC, as a number -> when one of the last packets of a connection of the device went to it (ns)."""
-    found: tuple[Host | None, dict[int, int]] = facts.traffic.memo.get("last_uses", (None, {}))
-    whose, known = found
-    if whose is not facts.host:
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """When one of the last packets of a device's connections went to a MAC (as a number), or to an address (ns)."""
+
+    host: Host
+    macs: Mapping[int, int]
+    addresses: Mapping[bytes, int]
+
+
+def _last_uses(facts: Facts) -> _Uses:
+    known: _Uses | None = facts.traffic.memo.get("last_uses")
+    if known is None or known.host is not facts.host:
         rows, last = facts.traffic.result.rows, last_rows_sent(facts.traffic, facts.outward_flows, LAST_PACKETS)
         ordered = last[np.argsort(rows["time_ns"][last], kind="stable")]
-        pairs = zip(rows["dmac"][ordered].tolist(), rows["time_ns"][ordered].tolist(), strict=True)
-        known = {mac: time_ns for mac, time_ns in pairs if mac}
+        macs, times, flows = (rows[name][ordered].tolist() for name in ("dmac", "time_ns", "flow"))
+        far = {f.index: f.resp[0] for f in facts.outward_flows}
+        by_mac = {mac: time_ns for mac, time_ns in zip(macs, times, strict=True) if mac}
+        known = _Uses(facts.host, by_mac, {far[i]: time_ns for i, time_ns in zip(flows, times, strict=True)})
         # One device is judged at a time; the others' are not kept.
-        facts.traffic.memo["last_uses"] = facts.host, known
+        facts.traffic.memo["last_uses"] = known
     return known
 
 
@@ -95,7 +104,7 @@ def _is_gateway_question(facts: Facts, question: ArpQuestion) -> bool:
 def _looks_like_gateway(facts: Facts, question: ArpQuestion) -> bool:
     """Without a lease in the file: the on-link address others use as their gateway."""
     owners = facts.traffic.arp_owners.get(question.target, frozenset())
-    return any(h.is_router and h.mac in owners for h in facts.hosts) or _is_all_it_asks(facts, question)
+    return not owners.isdisjoint(_router_macs(facts)) or _is_all_it_asks(facts, question)
 
 
 def _is_all_it_asks(facts: Facts, question: ArpQuestion) -> bool:
@@ -388,7 +397,7 @@ def _declined(facts: Facts) -> bytes:
 
 def _suffers(facts: Facts) -> bool:
     """Packets in the device's name come from another MAC: resets, ICMP errors, replies gone astray."""
-    moved = moving_flows(facts.traffic)
+    moved = facts.traffic.marks.moving
     for flow in (facts.traffic.flow(i) for i in facts.flows if moved[i]):
         senders = {p.smac for p in flow.packets if p.src in facts.addresses}
         if len(senders - {None}) > 1:

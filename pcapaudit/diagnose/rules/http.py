@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import is_public_name, registered_domain
-from pcapaudit.diagnose.facts import Facts, is_local_address
+from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.makers import is_near, named_proxy
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.silence import by_service
 from pcapaudit.flows.flow import Flow
-from pcapaudit.model.addresses import ip_text, is_inside, parse_ip
+from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, is_private, parse_ip
 from pcapaudit.model.events import HttpRequest, HttpResponse, Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
@@ -71,7 +71,7 @@ def is_page(response: HttpResponse) -> bool:
 
 def _all_answers(facts: Facts) -> list[Answer]:
     """Every response to the device on connections of its needs, a proxy's answer to CONNECT left out."""
-    outward = (a for a in facts.attempts if a.transport == "tcp" and a.need.direction == "out")
+    outward = (a for a in facts.attempts_saying(HttpResponse) if a.transport == "tcp" and a.need.direction == "out")
     found = (answer for a in outward for answer in answers_of(a))
     return [f for f in found if f.request is None or f.request.method != "CONNECT"]
 
@@ -199,6 +199,11 @@ def _is_page_inside(answer: Answer, asked: str | None) -> bool:
     is_proxied = answer.request is not None and "://" in answer.request.target
     is_stranger = is_local_address(response.at.src) and not need.expects_private_address and not is_proxied
     return response.status == 200 and is_page(response) and is_stranger and asked is not None and is_public_name(asked)
+
+
+def is_local_address(address: bytes) -> bool:
+    """Private or link-local: an address inside the site."""
+    return is_private(address) or is_link_local(address)
 
 
 def _is_told_page(facts: Facts, answer: Answer, words: Sequence[bytes]) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Sequence
 
 from pcapaudit.diagnose.attempts import Attempt
-from pcapaudit.diagnose.facts import Facts, IcmpError
+from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.lookups import relevant_lookups
 from pcapaudit.diagnose.params import ns
+from pcapaudit.diagnose.quoted import IcmpError
 from pcapaudit.diagnose.refusals import (
     count_errors,
     delay_ns,

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
@@ -17,7 +18,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import DnsQuery, Lookup
 from pcapaudit.flows.flow import TCP, UDP, Endpoint, Flow
-from pcapaudit.flows.rows import openings
+from pcapaudit.flows.rows import first_syn_acks, openings
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
 from pcapaudit.model.events import DnsMessage, Packet
@@ -219,12 +220,24 @@ def _first_opened(facts: Facts) -> dict[tuple[bytes, int], Attempt]:
 
 
 def _too_near(facts: Facts, flow: Flow) -> tuple[str, list[int]] | None:
-    answer = flow.syn_acks[0]
     far = _farthest(facts.traffic)
-    if hops_of(answer) > NEAR_HOPS or far.hops <= NEAR_HOPS + facts.params.ttl_delta:
+    if far.hops <= NEAR_HOPS + facts.params.ttl_delta or not _is_answered_nearby(facts.traffic)[flow.index]:
         return None
+    answer = flow.syn_acks[0]
     frames = [answer.frame, *([far.frame] if far.frame is not None else [])]
     return f"the SYN-ACK's TTL {answer.ttl} says {hops_of(answer)} hops, the address is public", frames
+
+
+def _is_answered_nearby(traffic: Traffic) -> npt.NDArray[np.bool_]:
+    """For each flow whether its first SYN-ACK says that it comes from nearby; found once per capture."""
+    known: npt.NDArray[np.bool_] | None = traffic.memo.get("answered_nearby")
+    if known is None:
+        is_near = np.array([hops_behind(ttl) <= NEAR_HOPS for ttl in range(256)])
+        flows, answers = first_syn_acks(traffic)
+        known = np.zeros(len(traffic.result.flows), np.bool_)
+        known[flows] = is_near[traffic.result.rows["ttl"][answers]]
+        traffic.memo["answered_nearby"] = known
+    return known
 
 
 def _too_soon(facts: Facts, times: _Times, port: int) -> tuple[str, list[int]] | None:
@@ -253,7 +266,7 @@ def _round_trips(facts: Facts, addresses: Container[bytes]) -> dict[bytes, _Time
     flows = [f for f in facts.outward_flows if f.resp[0] in addresses]
     ports = Counter(address for address, _ in {f.resp for f in flows} | {(asked.dst, 0) for asked, _ in pings})
     several = [f for f in flows if ports[f.resp[0]] > 1]
-    times = [*_opened(facts.traffic, several), *(x for f in several for x in _asked(f))]
+    times = [*_opened(facts.traffic, several), *(x for f in several if f.proto == UDP for x in _asked(f))]
     times += [((asked.dst, 0), (reply.time_ns - asked.time_ns, reply.frame)) for asked, reply in pings]
     found: dict[bytes, _Times] = defaultdict(dict)
     for (address, port), pair in times:
@@ -273,7 +286,7 @@ def _opened(traffic: Traffic, flows: Sequence[Flow]) -> Iterator[tuple[Endpoint,
 
 def _asked(flow: Flow) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
     """Time from the first datagram of a UDP flow to the first reply behind it, and the reply's frame."""
-    if flow.proto == UDP and flow.sent and flow.received:
+    if flow.sent and flow.received:
         asked, reply = flow.sent[0], flow.received[0]
         if reply.frame >= asked.frame:
             yield flow.resp, (reply.time_ns - asked.time_ns, reply.frame)

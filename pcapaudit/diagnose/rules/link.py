@@ -236,8 +236,11 @@ def _questions(facts: Facts) -> _Unheard | None:
 
 
 def _solicitations(facts: Facts) -> _Unheard | None:
+    asked = discovery_of(facts.traffic).solicitations.get(facts.mac, ()) if facts.mac is not None else ()
+    own = [m.at for m in asked if m.type == ROUTER_SOLICITATION]
+    if not own:
+        return None
     said = [m for m in facts.traffic.icmp if m.family == 6]
-    own = [m.at for m in said if m.type == ROUTER_SOLICITATION and m.at.smac == facts.mac]
     told = [m.at.time_ns for m in said if m.type == ROUTER_ADVERTISEMENT]
     prompt = [p for p in own if bisect_left(told, p.time_ns) < bisect_right(told, p.time_ns + PROMPT_NS)]
     counted = facts.counted([p for p in own if p not in prompt], ROUTER_WAIT_S)

@@ -15,7 +15,6 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.rules.udp import datagram_attempts
 from pcapaudit.flows.flow import ACK, FIN, RST, SYN, Flow
-from pcapaudit.flows.rows import closed_windows, repeating_flows
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet
 from pcapaudit.model.times import duration
@@ -66,7 +65,7 @@ def _lost_segments(facts: Facts, flows: Sequence[Flow], *, is_device: bool) -> t
 
     Most sides repeat next to nothing, as the scan has counted: then there is no need to read them.
     """
-    repeating = repeating_flows(facts.traffic)
+    repeating = facts.traffic.marks.repeating
     chatty = [f for f in flows if repeating[f.index]]
     if sum((f.orig_side if is_device else f.resp_side).retransmissions for f in chatty) < MIN_LOST:
         return [], 0
@@ -230,10 +229,10 @@ def zero_window(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: nothing; restart the device, or tell the vendor.
     """
-    closed_flows = closed_windows(facts.traffic)
+    shut = facts.traffic.marks.shut
     for attempt in facts.attempts:
         flow = attempt.flow
-        if attempt.transport != "tcp" or not closed_flows[flow.index]:
+        if attempt.transport != "tcp" or not shut[flow.index]:
             continue
         sides = (
             (("device", flow.sent), ("server", flow.received))

@@ -13,7 +13,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.stuck import MIN_REPEATS, WRAP, Stuck, size_limit, stopped_stage, tcp_attempts
 from pcapaudit.flows.flow import ACK, RST, SYN, Flow
-from pcapaudit.flows.rows import LARGE, outrun_flows
+from pcapaudit.flows.marks import LARGE
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet
 from pcapaudit.model.words import Outcome, Stage
@@ -42,7 +42,7 @@ def mtu_blackhole(facts: Facts) -> Iterator[Fired]:
         limit = size_limit(facts, need)
         if limit is not None:
             yield _outbound_limit(facts, *limit)
-        outrun = outrun_flows(facts.traffic)
+        outrun = facts.traffic.marks.outrun
         lacking = [a for a in tcp_attempts(facts, need) if outrun[a.flow.index]]
         holes = [(a, h) for a in lacking for h in (_hole(a.flow),) if h is not None]
         if len(holes) >= MIN_HOLES:

@@ -34,8 +34,8 @@ def _messages(attempt: Attempt) -> list[PostgresMessage]:
 
 def _spoken(facts: Facts) -> list[tuple[Attempt, list[PostgresMessage]]]:
     """Outward attempts on which PostgreSQL was spoken, with what was said in the clear."""
-    pairs = ((a, _messages(a)) for a in facts.attempts if a.transport == "tcp" and a.need.direction == "out")
-    return [(a, said) for a, said in pairs if said]
+    spoken = facts.attempts_saying(PostgresMessage)
+    return [(a, _messages(a)) for a in spoken if a.transport == "tcp" and a.need.direction == "out"]
 
 
 def _refusal(said: Sequence[PostgresMessage]) -> PostgresMessage | None:

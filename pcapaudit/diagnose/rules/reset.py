@@ -19,7 +19,6 @@ from pcapaudit.diagnose.rules.persist import (
     lasting_attempts,
     unwanted_reset,
 )
-from pcapaudit.flows.rows import reset_flows
 from pcapaudit.model.events import Packet
 from pcapaudit.model.words import Outcome, Stage
 
@@ -88,7 +87,7 @@ def _likeliest(resets: Sequence[Reset]) -> ResetVerdict:
 
 def _broken(facts: Facts, need: Need) -> list[Reset]:
     """Established connections of a need that a reset of the server's side broke, those lost when idle left out."""
-    was_reset = reset_flows(facts.traffic)
+    was_reset = facts.traffic.marks.reset
     lasting = [a for a in lasting_attempts(facts, need) if was_reset[a.flow.index]]
     resets = [(a, r) for a in lasting for r in (unwanted_reset(a, need),) if r is not None]
     idle = {x.attempt.flow.index for x in idle_times(facts, need).losses} if resets else set()

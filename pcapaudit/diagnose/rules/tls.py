@@ -88,8 +88,9 @@ def greeting(attempt: Attempt) -> TlsClientHello | None:
 
 def _greeted(facts: Facts) -> list[tuple[Attempt, TlsClientHello]]:
     """Outward attempts on which the device said ClientHello and no handshake was completed."""
-    pairs = ((a, greeting(a)) for a in facts.attempts if a.transport == "tcp" and a.need.direction == "out")
-    return [(a, h) for a, h in pairs if h is not None and not a.has(Stage.TLS)]
+    open_ended = (a for a in facts.attempts_saying(TlsClientHello) if not a.has(Stage.TLS))
+    pairs = ((a, greeting(a)) for a in open_ended if a.transport == "tcp" and a.need.direction == "out")
+    return [(a, h) for a, h in pairs if h is not None]
 
 
 def _times(attempts: Sequence[Attempt]) -> str:
@@ -293,7 +294,8 @@ def certificate_invalid(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: which box answers under this address.
     """
-    doubtful = [(o, d) for o in offers_of(facts.attempts) for d in (doubt_about(facts, o),) if d is not None]
+    offers = offers_of(facts.attempts_saying(TlsCertificates))
+    doubtful = [(o, d) for o in offers for d in (doubt_about(facts, o),) if d is not None]
     doubtful = [(o, d) for o, d in doubtful if not o.attempt.has(Stage.TLS) and end_of_handshake(o) is not None]
     table = {o.attempt.flow.index: (o, d) for o, d in doubtful}
     for group in by_service([o.attempt for o, _ in doubtful]):
@@ -423,7 +425,8 @@ def intercepted(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: exempt the vendor's hosts from TLS inspection.
     """
-    suspected = [(o, s) for o in offers_of(facts.attempts) for s in (inspection_signs(facts, o),) if s]
+    offers = offers_of(facts.attempts_saying(TlsCertificates))
+    suspected = [(o, s) for o in offers for s in (inspection_signs(facts, o),) if s]
     table = {o.attempt.flow.index: (o, s) for o, s in suspected}
     for group in by_service([o.attempt for o, _ in suspected]):
         for accepted in (False, True):

@@ -92,10 +92,12 @@ def _by_port(facts: Facts) -> _Sign | None:
 def _by_siblings(facts: Facts) -> _Sign | None:
     """Recognised devices of the same maker (by their MACs) work in one VLAN, and this one is in another."""
     own = facts.host.vlan
+    if own is None:
+        return None
     known: frozenset[bytes] = facts.traffic.memo.get("service_hosts", frozenset())
     alike = [h for h in facts.others if h.mac is not None and facts.mac is not None and h.mac[:3] == facts.mac[:3]]
     siblings = [h for h in alike if h.vlan is not None and known & set(h.addresses)]
-    if own is None or not siblings or any(h.vlan == own for h in siblings):
+    if not siblings or any(h.vlan == own for h in siblings):
         return None
     vlan = siblings[0].vlan
     text = f"the device sends in VLAN {own}, its like works in VLAN {vlan}"
@@ -107,18 +109,37 @@ def _by_prefix(facts: Facts) -> _Sign | None:
     own = next((a for a in facts.host.addresses if _is_site_address(a)), None)
     if own is None or facts.dhcp:
         return None
-    near = [h for h in facts.hosts if h is not facts.host and h.mac is not None and _is_same_vlan(facts, h)]
-    homes = Counter({a[:3] for a in h.addresses if _is_site_address(a)}.pop() for h in near if _has_one_home(h))
-    if not homes or own[:3] in homes or homes.most_common(1)[0][1] < MIN_OTHERS:
+    homes = _homes(facts)
+    is_alone = homes[own[:3]] == (_home_of(facts.host) is not None)
+    common, count = next((found for found in homes.most_common(2) if found[0] != own[:3]), (b"", 0))
+    if not is_alone or count < MIN_OTHERS:
         return None
-    common = ip_text(homes.most_common(1)[0][0] + b"\0")
-    text = f"the device uses {ip_text(own)}, the other hosts here use {common}/24"
-    seen = next(h.first_frame for h in near if any(a[:3] in homes for a in h.addresses))
-    return _Sign(text, f"{sum(homes.values())} hosts use other prefixes", Outcome.DEGRADED, (seen,))
+    text = f"the device uses {ip_text(own)}, the other hosts here use {ip_text(common + bytes(1))}/24"
+    elsewhere = homes.keys() - {own[:3]}
+    near = (h for h in _near(facts) if h is not facts.host)
+    seen = next(h.first_frame for h in near if any(a[:3] in elsewhere for a in h.addresses))
+    others = homes.total() - homes[own[:3]]
+    return _Sign(text, f"{others} hosts use other prefixes", Outcome.DEGRADED, (seen,))
 
 
-def _has_one_home(host: Host) -> bool:
-    return len({a[:3] for a in host.addresses if _is_site_address(a)}) == 1
+def _near(facts: Facts) -> Iterator[Host]:
+    """Hosts of the device's VLAN, itself among them."""
+    return (h for h in facts.hosts if h.mac is not None and _is_same_vlan(facts, h))
+
+
+def _homes(facts: Facts) -> Counter[bytes]:
+    """How many hosts of the device's VLAN live in each prefix; counted once for all devices of a VLAN."""
+    known: dict[int | None, Counter[bytes]] = facts.traffic.memo.setdefault("homes", {})
+    vlan = facts.host.vlan
+    if vlan not in known:
+        known[vlan] = Counter(home for home in map(_home_of, _near(facts)) if home is not None)
+    return known[vlan]
+
+
+def _home_of(host: Host) -> bytes | None:
+    """The prefix of a host's addresses in the site, if it is one alone."""
+    homes = {a[:3] for a in host.addresses if _is_site_address(a)}
+    return homes.pop() if len(homes) == 1 else None
 
 
 def _is_site_address(address: bytes) -> bool:

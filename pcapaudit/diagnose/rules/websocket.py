@@ -60,7 +60,7 @@ def expected_accept(key: str) -> str:
 def _upgrades(facts: Facts) -> list[Answer]:
     """The last answer to an upgrade request on each connection of the device."""
     found = []
-    for attempt in facts.attempts:
+    for attempt in facts.attempts_saying(HttpResponse):
         asked = [f for f in answers_of(attempt) if wants_upgrade(facts, f)]
         if asked and attempt.need.direction == "out":
             found.append(asked[-1])
@@ -248,7 +248,7 @@ def websocket_drop(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: raise the idle time-out of proxy and firewall; for a close code ask the vendor.
     """
-    found = [d for a in facts.attempts for d in (_drop_of(facts, a),) if d is not None]
+    found = [d for a in facts.attempts_saying(HttpResponse) for d in (_drop_of(facts, a),) if d is not None]
     for group in by_service([d.attempt for d in found]):
         indices = {a.flow.index for a in group}
         drops = _counting([d for d in found if d.attempt.flow.index in indices])

@@ -73,3 +73,10 @@ def test_a_page_with_200_is_a_block_page_only_in_answer_to_an_upload(method: str
     facts = facts_of(asked("200 ttl=64 type=text/html body=<html>", method=method))
 
     assert bool(outcomes(http.block_page, facts)) is is_blocked
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [((10, 0, 0, 5), True), ((169, 254, 1, 1), True), ((8, 8, 8, 8), False)]
+)
+def test_local_addresses_lie_inside_the_site(address: tuple[int, ...], *, expected: bool) -> None:
+    assert http.is_local_address(bytes(address)) is expected
