@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pcapaudit.cli.output import write_note
+from pcapaudit.cli.progress import ProgressLine
 from pcapaudit.engine.evidence import write_evidence
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.report.phrases import say_count
@@ -30,8 +31,9 @@ def command(sources: tuple[str, ...], output: Path, device: str | None, signatur
     """Write the frames that prove the findings, and the rest of their flows.
 
     Each cited frame carries a comment with the rules it proves: Wireshark shows it
-    as packet comment. The capture is read twice, so standard input will not do.
+    as packet comment. The capture is read more than once, so standard input will not do.
     """
     options = AuditOptions(device=device, signature=signature, separate=separate)
-    extract = write_evidence(sources, options, output)
+    with ProgressLine() as progress:
+        extract = write_evidence(sources, options, output, progress)
     write_note(f"{output}: {say_count(extract.frames, 'frame')}, {extract.cited} of them cited and commented")

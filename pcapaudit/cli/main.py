@@ -75,6 +75,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     # What a command makes stays until it ends, and hardly any of it refers to itself in a circle: to search it for such
     # circles again and again, and once more at the end, takes a quarter of a small audit.
     gc.disable()
+    # numpy's library for linear algebra, which nothing here uses, would keep a thread busy on every other processor.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     code = run(args)
     gc.freeze()
     sys.exit(code)

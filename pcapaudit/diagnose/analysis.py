@@ -15,7 +15,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.health.registry import View, caps_for, examine_capture, examine_device, in_order
 from pcapaudit.diagnose.params import Params
-from pcapaudit.diagnose.traits import traits_of
+from pcapaudit.diagnose.traits import forget_contacts, traits_of
 from pcapaudit.diagnose.twins import is_outer_face
 from pcapaudit.diagnose.verdict import Diagnosis, diagnose_device
 from pcapaudit.flows.hosts import Host, find_hosts
@@ -88,6 +88,7 @@ def analyse(traffic: Traffic, request: Request, capture: int, go_on: GoOn | None
     hosts = find_hosts(traffic)[:MAX_HOSTS]
     identifier = Identifier(request.signatures)
     candidates = [_candidate(traffic, host, hosts, request, identifier) for host in hosts]
+    forget_contacts(traffic)
     traffic.memo["service_hosts"] = _service_hosts(candidates)
     traffic.memo["hosts_by_vendor"] = _hosts_by_vendor(candidates)
     chosen = [(_facts_for(c, request), c) for c in _choose(candidates, request)]

@@ -99,7 +99,7 @@ class Attempt:
     def has(self, stage: Stage) -> bool:
         """Whether the stage was positively seen, or is implied by what was seen."""
         proof = self.proofs.get(stage)
-        return proof is not None and proof.state in (State.OK, State.IMPLIED)
+        return proof is not None and (proof.state is State.OK or proof.state is State.IMPLIED)
 
     @property
     def answered_ns(self) -> int | None:
@@ -178,6 +178,7 @@ class Binder:
             for member, endpoint in enumerate(need.endpoints)
             if endpoint.app not in SPECIAL_APPS
         ]
+        self._known: dict[bytes, tuple[str, ...]] = {}
         self._by_port: dict[tuple[str, int], list[tuple[Need, int]]] = {}
         self._by_name: dict[tuple[int, tuple[str, ...]], tuple[int, str] | None] = {}
         self._told = {a: sorted((p.time_ns, name) for name, p in found) for a, found in (told or {}).items()}
@@ -317,13 +318,19 @@ class Binder:
         """
         said = [e.sni for e in events if isinstance(e, TlsClientHello) and e.sni]
         said += [host for e in events if isinstance(e, HttpRequest) for host in (_host_of(e),) if host]
-        return tuple(dict.fromkeys(said or [*self._asked_last(flow), *self._names.get(flow.resp[0], ())]))
+        if said:
+            return tuple(dict.fromkeys(said))
+        far = flow.resp[0]
+        if far not in self._known:
+            self._known[far] = tuple(dict.fromkeys(self._names.get(far, ())))
+        last = self._asked_last(flow) if far in self._told else None
+        return self._known[far] if last is None else tuple(dict.fromkeys([last, *self._known[far]]))
 
-    def _asked_last(self, flow: Flow) -> list[str]:
-        """The name whose answer gave the far address last before the flow; none where no answer was seen."""
-        told = self._told.get(flow.resp[0], [])
+    def _asked_last(self, flow: Flow) -> str | None:
+        """The name whose answer gave the far address last before the flow; None where no answer was seen."""
+        told = self._told[flow.resp[0]]
         place = bisect(told, flow.first_ns, key=lambda t: t[0])
-        return [told[place - 1][1]] if place else []
+        return told[place - 1][1] if place else None
 
 
 def _match(need: Need, names: Sequence[str]) -> tuple[int, str] | None:

@@ -135,7 +135,7 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
         address, port = flow.resp
         if flow.proto != TCP or (address not in addresses and port not in ports) or flow.resp in targets:
             continue
-        if not flow.is_established or not flow.has_opening or _lasts_until(flow) < since:
+        if not flow.is_established or not flow.has_opening or (since and _lasts_until(flow) < since):
             continue
         if address in addresses and "port" not in seen:
             seen.add("port")

@@ -18,7 +18,6 @@ from pcapaudit.diagnose.fired import Details, Fired, Target, choose_frames, disp
 from pcapaudit.diagnose.params import Params, ns
 from pcapaudit.diagnose.quoted import IcmpError, errors_about
 from pcapaudit.diagnose.twins import twins_of
-from pcapaudit.flows import layout
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.discovery import discovery_of, is_on_link
 from pcapaudit.flows.exchanges import (
@@ -36,13 +35,13 @@ from pcapaudit.flows.exchanges import (
 from pcapaudit.flows.flow import TCP, UDP, Flow
 from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.latest import last_received_ns
+from pcapaudit.flows.owned import opened_flows, owned_flows
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.flows.visibility import Visibility, hears_unseen, judge_visibility
 from pcapaudit.model.addresses import (
     is_inside,
     is_link_local,
     is_public,
-    is_unicast,
     network,
 )
 from pcapaudit.model.events import DhcpMessage, Event, Packet
@@ -157,11 +156,7 @@ class Facts:
     @cached_property
     def flows(self) -> list[int]:
         """Flows of the device, by address and (where both are known) by MAC."""
-        if self.mac is None:
-            return sorted({i for a in self.addresses for i in self.traffic.flows_by_address.get(a, ())})
-        # From another MAC the same address is another host's: an address conflict, a reused lease.
-        owners = ((address, mac) for address in self.addresses for mac in (0, int.from_bytes(self.mac, "big")))
-        return sorted({i for owner in owners for i in self.traffic.flows_by_owner.get(owner, ())})
+        return owned_flows(self.traffic, self.addresses, self.mac)
 
     @cached_property
     def lookups(self) -> list[Lookup]:
@@ -251,17 +246,7 @@ class Facts:
     @cached_property
     def outward_flows(self) -> list[Flow]:
         """TCP and UDP flows that the device opened, in order; DHCP left out."""
-        turned = (self.traffic.digests.table[self.flows, layout.STATE] & layout.FROM_B).tolist()
-        ends = map(self.traffic.ends, self.flows)
-        oriented = (
-            (b, a, a_port, p) if back else (a, b, b_port, p)
-            for back, (a, a_port, b, b_port, p) in zip(turned, ends, strict=True)
-        )
-        return [
-            self.traffic.flow(index)
-            for index, (own, far, port, proto) in zip(self.flows, oriented, strict=True)
-            if proto in (TCP, UDP) and own in self.addresses and port not in (67, 68) and is_unicast(far)
-        ]
+        return [self.traffic.flow(i) for i in opened_flows(self.traffic, self.addresses, self.flows)]
 
     @cached_property
     def called(self) -> frozenset[bytes]:

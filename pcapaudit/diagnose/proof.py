@@ -128,8 +128,7 @@ def _handshake(flow: Flow) -> Iterator[Packet]:
 
 def _tls(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Proof | None:
     hellos = [e for e in events if isinstance(e, TlsClientHello)]
-    records = [e for e in events if isinstance(e, TlsRecords)]
-    if not hellos and not records and not any(isinstance(e, TlsServerHello | TlsCertificates) for e in events):
+    if not any(isinstance(e, TlsClientHello | TlsRecords | TlsServerHello | TlsCertificates) for e in events):
         if endpoint.encrypted or endpoint.app == "tls":
             return None
         spoken = flow.is_established and (flow.sent_data or flow.received_data)

@@ -53,6 +53,8 @@ def _first_advance_after(flow: Flow, since: Packet) -> Packet | None:
 
 def end_by(flow: Flow, since: Packet, *, device: bool) -> Packet | None:
     """The first FIN or RST after a packet, of the device (the originator) or of the far side."""
+    if flow.closed_at is None:
+        return None
     side = flow.sent if device else flow.received
     return next((p for p in side if p.frame > since.frame and p.flags & (FIN | RST)), None)
 
@@ -114,5 +116,6 @@ def is_swallowed(flow: Flow, packet: Packet) -> bool:
 
     TCP-DATA-BLACKHOLE, MTU-BLACKHOLE and RETURN-MISSING speak of such segments.
     """
-    copies = sum(1 for p in flow.sent_data if p.seq == packet.seq)
-    return not is_acknowledged(flow, packet) and copies > 1
+    if is_acknowledged(flow, packet):
+        return False
+    return sum(1 for p in flow.sent_data if p.seq == packet.seq) > 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pcapaudit.diagnose.attempts import Attempt, Series
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.verdict import Diagnosis
-from pcapaudit.flows.arps import ArpQuestion, Moment
+from pcapaudit.flows.arps import Moment
 from pcapaudit.flows.exchanges import A, DhcpCycle, Lookup, NtpPoll
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DhcpMessage, Packet
@@ -47,12 +47,14 @@ class _Lane:
     stage: Stage
     what: str
     marks: Sequence[_Mark]
+    left_out: int = 0
+    """Further marks that are not among them."""
 
     def written(self) -> TimelineLane:
         """The lane as the report has it."""
         shown = _thinned(self.marks)
         marks = tuple(TimelineMark(rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown)
-        return TimelineLane(self.stage, self.what, marks, len(self.marks) - len(shown))
+        return TimelineLane(self.stage, self.what, marks, len(self.marks) - len(shown) + self.left_out)
 
 
 def _dhcp_lanes(facts: Facts) -> Iterator[_Lane]:
@@ -64,7 +66,10 @@ def _gateway_lanes(facts: Facts) -> Iterator[_Lane]:
     for question in facts.arps[:MAX_LANES]:
         is_gateway = question.target == facts.gateway
         what = f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}"
-        yield _lane(Stage.GATEWAY, what, _arp_marks(question))
+        moments, left_out = question.moments(MAX_MARKS)
+        asked = _asked(question.is_answered)
+        marks = [(moment, MarkKind.ANSWERED if is_reply else asked) for moment, is_reply in moments]
+        yield _Lane(Stage.GATEWAY, what, marks, left_out)
 
 
 def _dns_lanes(facts: Facts) -> Iterator[_Lane]:
@@ -119,11 +124,6 @@ def _dhcp_marks(cycle: DhcpCycle) -> Iterator[_Mark]:
 
 def _comes_back(message: DhcpMessage) -> bool:
     return message.kind in _DHCP_KINDS
-
-
-def _arp_marks(question: ArpQuestion) -> Iterator[_Mark]:
-    yield from ((moment, _asked(question.is_answered)) for moment in question.request_moments)
-    yield from ((moment, MarkKind.ANSWERED) for moment in question.reply_moments)
 
 
 def _dns_marks(lookup: Lookup) -> Iterator[_Mark]:

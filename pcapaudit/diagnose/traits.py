@@ -165,6 +165,11 @@ def _contact_table(traffic: Traffic) -> ContactTable:
     return known
 
 
+def forget_contacts(traffic: Traffic) -> None:
+    """Give up the table of conversations: once all hosts are looked at nobody asks for it."""
+    traffic.memo.pop("contacts", None)
+
+
 def _stretches(facts: Facts) -> Iterator[Stretch]:
     """What the host's addresses did, but for what another MAC sent from them."""
     mac = None if facts.mac is None else int.from_bytes(facts.mac, "big")

@@ -12,6 +12,7 @@ from pcapaudit.capture.writer import Frame, Target, write_pcapng
 from pcapaudit.diagnose.analysis import analyse
 from pcapaudit.engine.auditor import Auditor
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.progress import ByteCount, Progress, ignore
 from pcapaudit.engine.run import make_request
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.errors import UsageError
@@ -34,13 +35,17 @@ class Extract:
     cited: int
 
 
-def write_evidence(sources: Sequence[str], options: AuditOptions, target: Target) -> Extract:
+def write_evidence(
+    sources: Sequence[str], options: AuditOptions, target: Target, progress: Progress = ignore
+) -> Extract:
     """Audit one capture and write the frames that prove its findings, and their flows, as pcapng.
 
     Args:
-        sources: One capture: a file, or the files of one ring. Read twice.
+        sources: One capture: a file, or the files of one ring. Read three times: to judge it, for the link types of the
+            chosen frames, to take them.
         options: As for an audit; ``device`` limits the findings to one device.
         target: A path or a binary stream.
+        progress: Told how far it is, over all readings.
 
     Raises:
         CaptureError: The capture cannot be read.
@@ -50,16 +55,17 @@ def write_evidence(sources: Sequence[str], options: AuditOptions, target: Target
     _spare_sources(ring, target)
     request = make_request(options)
     auditor = Auditor(request, CaptureNotes(), since_ns=options.since_ns, until_ns=options.until_ns)
-    for batch in read_ring(ring, CaptureNotes()):
+    count = ByteCount(progress, ring * 3)
+    for batch in _read(ring, count):
         auditor.feed(batch)
     traffic = auditor.traffic()
     comments = cite_frames(analyse(traffic, request, 0).devices)
     if not comments:
         raise UsageError("no finding cites a frame of this capture: there is nothing to prove")
     wanted = _with_flows(traffic, comments)
-    links = {number: batch.link[at] for number, (batch, at) in enumerate(_find(ring, wanted), start=1)}
+    links = {number: batch.link[at] for number, (batch, at) in enumerate(_find(ring, wanted, count), start=1)}
     notes = {number: comments[frame] for number, frame in enumerate(wanted, start=1) if frame in comments}
-    frames = write_pcapng(target, _take(ring, wanted), link=links[1], links=links, comments=notes)
+    frames = write_pcapng(target, _take(ring, wanted, count), link=links[1], links=links, comments=notes)
     return Extract(frames, len(comments))
 
 
@@ -98,17 +104,25 @@ def _with_flows(traffic: Traffic, cited: Mapping[int, str]) -> list[int]:
     return [int(frame) for frame in np.union1d(around, own)]
 
 
-def _take(ring: Sequence[str], wanted: Sequence[int]) -> Iterator[Frame]:
-    for batch, at in _find(ring, wanted):
+def _take(ring: Sequence[str], wanted: Sequence[int], count: ByteCount) -> Iterator[Frame]:
+    for batch, at in _find(ring, wanted, count):
         start = batch.offset[at]
         yield batch.time_ns[at], bytes(batch.data[start : start + batch.captured[at]]), batch.wire[at]
 
 
-def _find(ring: Sequence[str], wanted: Sequence[int]) -> Iterator[tuple[FrameBatch, int]]:
+def _find(ring: Sequence[str], wanted: Sequence[int], count: ByteCount) -> Iterator[tuple[FrameBatch, int]]:
     """Where each wanted frame lies, in order."""
     done = 0
-    for batch in read_ring(ring, CaptureNotes()):
+    for batch in _read(ring, count):
         end = batch.first_frame + len(batch)
         while done < len(wanted) and wanted[done] < end:
             yield batch, wanted[done] - batch.first_frame
             done += 1
+
+
+def _read(ring: Sequence[str], count: ByteCount) -> Iterator[FrameBatch]:
+    """The capture once more from its beginning."""
+    for batch in read_ring(ring, CaptureNotes(), progress=count.note):
+        yield batch
+        count.tell()
+    count.end_capture()

@@ -6,9 +6,9 @@ anybody answered, is worked out for all hosts at once from the columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -60,24 +60,61 @@ class ArpQuestion:
         self._group = group
 
     @property
-    def requests(self) -> list[ArpMessage]:
+    def requests(self) -> Sequence[ArpMessage]:
         """The requests in frame order, at least one."""
-        return self._table.read(self._table.requests(self._group))
+        return ArpMessages(self._table, self._table.requests(self._group))
 
     @property
-    def replies(self) -> list[ArpMessage]:
+    def replies(self) -> Sequence[ArpMessage]:
         """What told the host the address after its first request, in frame order."""
-        return self._table.read(self._table.replies(self._group)) if self.is_answered else []
+        return ArpMessages(self._table, self._table.replies(self._group)) if self.is_answered else ()
 
-    @property
-    def request_moments(self) -> list[Moment]:
-        """When the requests were sent, without reading them."""
-        return self._table.moments(self._table.requests(self._group))
+    def moments(self, limit: int) -> tuple[list[tuple[Moment, bool]], int]:
+        """Requests and replies in frame order without reading them, a flag with each: it is a reply.
 
-    @property
-    def reply_moments(self) -> list[Moment]:
-        """When the replies came, without reading them."""
-        return self._table.moments(self._table.replies(self._group)) if self.is_answered else []
+        Args:
+            limit: At least 2. Of more, so many are given, evenly spread, the first and the last among them.
+
+        Returns:
+            The moments, and how many are left out.
+        """
+        requests, replies = self._table.requests(self._group), self._table.replies(self._group)
+        both = np.concatenate([requests, replies])
+        order = np.argsort(both)
+        if len(both) > limit:
+            order = order[[round(i * (len(both) - 1) / (limit - 1)) for i in range(limit)]]
+        shown = self._table.moments(both[order])
+        return list(zip(shown, (order >= len(requests)).tolist(), strict=True)), len(both) - len(shown)
+
+
+class ArpMessages(Sequence[ArpMessage]):
+    """Some ARP packets in frame order, each read when it is looked at: how many there are costs nothing.
+
+    Args:
+        table: The capture's.
+        places: Where in it they stand.
+    """
+
+    __slots__ = ("_places", "_table")
+
+    def __init__(self, table: ArpTable, places: _Places) -> None:
+        self._table = table
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> ArpMessage: ...
+    @overload
+    def __getitem__(self, index: slice) -> ArpMessages: ...
+    def __getitem__(self, index: int | slice) -> ArpMessage | ArpMessages:
+        if isinstance(index, slice):
+            return ArpMessages(self._table, self._places[index])
+        return self._table.message(int(self._places[index]))
+
+    def __iter__(self) -> Iterator[ArpMessage]:
+        return map(self._table.message, self._places.tolist())
 
 
 class _Index:
@@ -127,21 +164,20 @@ class ArpTable:
     def __init__(self, arps: Table) -> None:
         self._table = arps[arps["dup_of"] == 0]
         self._row = row_reader(self._table, _READ)
-        self._naming: dict[bytes, list[ArpMessage]] = {}
-        self._rivalry: dict[bytes, list[ArpMessage]] = {}
+        self._rivalry: dict[bytes, ArpMessages] = {}
 
     # --- messages -------------------------------------------------------------------------
 
     @property
-    def messages(self) -> list[ArpMessage]:
-        """All of them in frame order; made anew each time."""
-        return self.read(range(len(self._table)))
+    def messages(self) -> Sequence[ArpMessage]:
+        """All of them in frame order."""
+        return ArpMessages(self, np.arange(len(self._table)))
 
-    def read(self, places: Iterable[int]) -> list[ArpMessage]:
-        """The messages at some places of the table; they are not kept."""
-        return [_read(self._row(place)) for place in places]
+    def message(self, place: int) -> ArpMessage:
+        """The message at one place of the table."""
+        return _read(self._row(place))
 
-    def moments(self, places: list[int]) -> list[Moment]:
+    def moments(self, places: _Places) -> list[Moment]:
         """When the packets at some places of the table were seen."""
         frames, times = self._table["frame"][places].tolist(), self._table["time_ns"][places].tolist()
         return list(map(Moment, frames, times))
@@ -163,13 +199,13 @@ class ArpTable:
     def _sent_by(self, mac: bytes | None) -> _Places:
         return self._by_mac.places(_mac_number(mac))
 
-    def sent_by(self, mac: bytes | None) -> list[ArpMessage]:
+    def sent_by(self, mac: bytes | None) -> Sequence[ArpMessage]:
         """What names the MAC as its sender's, in frame order."""
-        return self.read(self._sent_by(mac).tolist())
+        return ArpMessages(self, self._sent_by(mac))
 
     def announced_by(self, mac: bytes | None) -> list[ArpMessage]:
         """Gratuitous ARP of a host, in frame order: it announces its own address (RFC 5227, section 1.1)."""
-        return self.read(self._announcements.get(_mac_number(mac), ()))
+        return list(map(self.message, self._announcements.get(_mac_number(mac), ())))
 
     @cached_property
     def _announcements(self) -> dict[int, list[int]]:
@@ -178,7 +214,7 @@ class ArpTable:
 
     def probed_by(self, mac: bytes | None) -> list[ArpMessage]:
         """Probes of a host, in frame order: it asks without an address of its own (RFC 5227, section 1.1)."""
-        return self.read(self._probes.get(_mac_number(mac), ()))
+        return list(map(self.message, self._probes.get(_mac_number(mac), ())))
 
     @cached_property
     def _probes(self) -> dict[int, list[int]]:
@@ -204,25 +240,24 @@ class ArpTable:
         found = zip(self._table["sender_ip"][own].tolist(), self._table["time_ns"][own].tolist(), strict=True)
         return [(address.to_bytes(ADDRESS_SIZE, "big"), time_ns) for address, time_ns in found]
 
-    def naming(self, address: bytes) -> list[ArpMessage]:
+    def naming(self, address: bytes) -> Sequence[ArpMessage]:
         """What names the address as its sender's, in frame order."""
-        known = self._naming.get(address)
-        if known is None:
-            known = self._naming[address] = self.read(self._by_sender.places(_number(address)).tolist())
-        return known
+        return ArpMessages(self, self._by_sender.places(_number(address)))
 
-    def rivalry(self, address: bytes) -> list[ArpMessage]:
+    def rivalry(self, address: bytes) -> Sequence[ArpMessage]:
         """The same; of more than MAX_CLAIMS only those where the sender changes, the first of them and the last."""
         known = self._rivalry.get(address)
         if known is None:
-            claims = self.naming(address)
-            known = self._rivalry[address] = claims if len(claims) <= MAX_CLAIMS else _changes(claims)
+            claims = self._by_sender.places(_number(address))
+            kept = claims if len(claims) <= MAX_CLAIMS else claims[_changes(self._table["sender_mac"][claims])]
+            known = self._rivalry[address] = ArpMessages(self, kept)
         return known
 
-    def asking_for(self, addresses: Iterable[bytes]) -> list[ArpMessage]:
+    def asking_for(self, addresses: Iterable[bytes]) -> Sequence[ArpMessage]:
         """Requests for the addresses, by whomever, in frame order."""
-        places = sorted(place for a in addresses for place in self._by_target.places(_number(a)).tolist())
-        return [m for m in self.read(places) if m.op == REQUEST]
+        found = [self._by_target.places(_number(address)) for address in addresses]
+        places = np.sort(np.concatenate(found)) if found else np.arange(0)
+        return ArpMessages(self, places[self._table["op"][places] == REQUEST])
 
     @cached_property
     def owners(self) -> dict[bytes, frozenset[bytes]]:
@@ -268,14 +303,13 @@ class ArpTable:
         asked = self._questions
         return [ArpQuestion(self, group, asked.known[group]) for group in asked.by_mac.get(_mac_number(mac), ())]
 
-    def requests(self, group: int) -> list[int]:
+    def requests(self, group: int) -> _Places:
         """Places of the requests of one question."""
         asked = self._questions
         start, end = asked.groups.starts[group], asked.groups.ends[group]
-        found: list[int] = asked.places[asked.groups.order[start:end]].tolist()
-        return found
+        return asked.places[asked.groups.order[start:end]]
 
-    def replies(self, group: int) -> list[int]:
+    def replies(self, group: int) -> _Places:
         """Places of the replies to one question."""
         asked = self._questions
         first = asked.places[asked.groups.order[asked.groups.starts[group]]]
@@ -283,8 +317,7 @@ class ArpTable:
         named = self._by_sender.places(int(target))
         named = named[np.searchsorted(named, first) :]
         is_heard = self._is_for_all[named] | (self._table["target_mac"][named] == mac)
-        found: list[int] = named[is_heard & (self._table["sender_mac"][named] != mac)].tolist()
-        return found
+        return named[is_heard & (self._table["sender_mac"][named] != mac)]
 
     @cached_property
     def _is_for_all(self) -> npt.NDArray[np.bool_]:
@@ -355,15 +388,12 @@ def _read(row: tuple[int, ...]) -> ArpMessage:
     return ArpMessage(at, op, sender_mac.to_bytes(MAC_SIZE, "big"), src, target_mac.to_bytes(MAC_SIZE, "big"), dst)
 
 
-def _changes(claims: list[ArpMessage]) -> list[ArpMessage]:
-    """The packets before and behind a change of the sender, with the first and the last of all; at most MAX_CLAIMS."""
-    ends = {0, len(claims) - 1}
-    for place in range(1, len(claims)):
-        if claims[place - 1].sender_mac != claims[place].sender_mac:
-            ends |= {place - 1, place}
-    kept = sorted(ends)
+def _changes(macs: _Numbers) -> _Places:
+    """The places before and behind a change of the sender, with the first and the last of all; at most MAX_CLAIMS."""
+    before = np.flatnonzero(macs[1:] != macs[:-1])
+    kept = np.unique(np.concatenate([[0], before, before + 1, [len(macs) - 1]]))
     half = MAX_CLAIMS // 2
-    return [claims[place] for place in (kept if len(kept) <= MAX_CLAIMS else kept[:half] + kept[-half:])]
+    return kept if len(kept) <= MAX_CLAIMS else np.concatenate([kept[:half], kept[-half:]])
 
 
 def _vlan(number: int) -> int | None:

@@ -25,8 +25,9 @@ MAX_FLOWS = 5000
 OUTWARD, TURNED, INWARD = 0, 1, 2
 """How a host stands to a conversation: it opened it; it is taken for the opener, since nothing tells who is; or not."""
 
+_MOST = np.uint32(0xFFFFFFFF)
 _SERVED = ("me", "way", "mac", "service")
-_Numbers = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[Any]
 _Names = Callable[[Service, bytes], tuple[str, ...]]
 
 
@@ -84,7 +85,9 @@ class ContactTable:
         self.numbering = numbering_of(traffic)
         entries, self._ways = _both_views(traffic, self.numbering, left_out)
         order = np.lexsort((entries["far"], entries["service"], entries["mac"], entries["way"], entries["me"]))
-        entries = {name: column[order] for name, column in entries.items()}
+        for name in entries:
+            # One by one, since at a million flows a second copy of all would be felt.
+            entries[name] = entries[name][order]
         firsts = _first_of_each(entries, (*_SERVED, "far"))
         self._stretches = _divide(entries, firsts)
         sums = _add_up(entries, firsts)
@@ -97,7 +100,7 @@ class ContactTable:
 
     def way(self, flow: int, side: int) -> int:
         """How a side of a flow stands to it: side 0 is a, 1 is b."""
-        return self._ways[side][flow]
+        return int(self._ways[side][flow])
 
     def sums(self, stretch: Stretch) -> list[Sum]:
         """The sums of one of these, one for each far side, in order of the first frame."""
@@ -125,7 +128,7 @@ class ContactTable:
 
 def _both_views(
     traffic: Traffic, numbering: Numbering, left_out: npt.NDArray[np.bool_]
-) -> tuple[dict[str, _Numbers], tuple[list[int], list[int]]]:
+) -> tuple[dict[str, _Numbers], tuple[_Numbers, _Numbers]]:
     """Each conversation twice, as its two ends see it; and how side a and side b of every flow stand to it."""
     flows, digests = traffic.result.flows, traffic.digests.table
     a, b = numbering.a, numbering.b
@@ -136,7 +139,7 @@ def _both_views(
     other = _view(flows, digests, ("b", b), ("a", a), is_from_b)
     both = {name: np.concatenate([one[name], other[name]]) for name in one}
     kept = np.concatenate([wanted, wanted & (a != b)]) & (_ranks(a, b) < MAX_FLOWS)
-    return {name: column[kept] for name, column in both.items()}, (one["way"].tolist(), other["way"].tolist())
+    return {name: column[kept] for name, column in both.items()}, (one["way"], other["way"])
 
 
 def _view(
@@ -145,25 +148,30 @@ def _view(
     """The flows as one end sees them; ``is_mine``: this end opened the flow."""
     is_tcp = flows["proto"] == TCP
     is_known = ~is_tcp | (digests[:, layout.SYNS] > 0) | (digests[:, layout.SIDE + layout.SYN_ACK_AT] > 0)
-    way = np.where(is_mine, OUTWARD, np.where(is_known, INWARD, TURNED))
+    way = np.where(is_mine, OUTWARD, np.where(is_known, INWARD, TURNED)).astype(np.uint8)
     (me, numbers), (other, far_numbers) = mine, far
-    ports, far_ports = flows[f"{me}_port"].astype(np.int64), flows[f"{other}_port"].astype(np.int64)
+    ports, far_ports = flows[f"{me}_port"], flows[f"{other}_port"]
     is_in, at = way == INWARD, np.where(way == TURNED, layout.SIDE, 0)
     lines = np.arange(len(flows))
-    sent, low, high = (digests[lines, at + word].astype(np.int64) for word in (layout.PACKETS, layout.LOW, layout.HIGH))
+    sent, syns, low, high, answered = (
+        digests[lines, place]
+        for place in (
+            at + layout.PACKETS, at + layout.SYNS, at + layout.LOW, at + layout.HIGH, layout.SIDE - at + layout.PACKETS
+        )
+    )  # fmt: skip
     return {
         "me": numbers,
         "far": far_numbers,
         "way": way,
-        "mac": flows[f"{me}_mac"].astype(np.int64),
-        "service": flows["proto"].astype(np.int64) << 16 | np.where(is_in, ports, far_ports),
-        "first_frame": flows["first_frame"].astype(np.int64),
-        "tries": np.where(is_tcp, np.maximum(1, digests[lines, at + layout.SYNS].astype(np.int64)), sent),
-        "payload_low": np.where(high > 0, low, np.iinfo(np.int64).max),
+        "mac": flows[f"{me}_mac"],
+        "service": flows["proto"].astype(np.uint32) << 16 | np.where(is_in, ports, far_ports),
+        "first_frame": flows["first_frame"],
+        "tries": np.where(is_tcp, np.maximum(syns, 1), sent),
+        "payload_low": np.where(high > 0, low, _MOST),
         "payload_high": high,
         "source": np.where(is_in, far_ports, ports),
-        "sent": sent,
-        "answered": (digests[lines, layout.SIDE - at + layout.PACKETS] > 0).astype(np.int64),
+        "sent": sent > 0,
+        "answered": answered > 0,
     }
 
 
@@ -190,7 +198,7 @@ def _first_of_each(keys: Mapping[str, _Numbers], names: Iterable[str]) -> _Numbe
 def _add_up(entries: Mapping[str, _Numbers], firsts: _Numbers) -> _Numbers:
     """One line of ``Sum`` for each group that begins at these places."""
     if not len(firsts):
-        return np.empty((0, len(Sum._fields)), np.int64)
+        return np.empty((0, len(Sum._fields)), np.uint32)
     high = np.maximum.reduceat(entries["payload_high"], firsts)
     columns = (
         entries["far"][firsts],
@@ -200,9 +208,9 @@ def _add_up(entries: Mapping[str, _Numbers], firsts: _Numbers) -> _Numbers:
         high,
         np.minimum.reduceat(entries["source"], firsts),
         np.maximum.reduceat(entries["source"], firsts),
-        np.maximum.reduceat(entries["answered"], firsts),
+        np.logical_or.reduceat(entries["answered"], firsts),
     )
-    return np.stack(columns, axis=1)
+    return np.stack([column.astype(np.uint32) for column in columns], axis=1)
 
 
 def _divide(entries: Mapping[str, _Numbers], firsts: _Numbers) -> dict[int, list[Stretch]]:
@@ -211,7 +219,7 @@ def _divide(entries: Mapping[str, _Numbers], firsts: _Numbers) -> dict[int, list
     if not len(starts):
         return {}
     lows = np.searchsorted(firsts, starts).tolist()
-    has_sent = (np.maximum.reduceat(entries["sent"], starts) > 0).tolist()
+    has_sent = np.logical_or.reduceat(entries["sent"], starts).tolist()
     keys = (entries[name][starts].tolist() for name in _SERVED)
     table: dict[int, list[Stretch]] = {}
     for me, way, mac, service, low, high, sent in zip(*keys, lows, [*lows[1:], len(firsts)], has_sent, strict=True):

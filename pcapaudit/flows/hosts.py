@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
+
 from pcapaudit.flows.discovery import discovery_of
 from pcapaudit.flows.packets import packed_address, packed_mac
 from pcapaudit.flows.traffic import Traffic
@@ -231,7 +233,6 @@ def _merged(
     )
 
 
-_PAIR = ("smac", "frames", "first_frame", "first_ns", "last_frame", "last_ns", "vlan")
 _Sent = dict[bytes, tuple[int, tuple[int, int], tuple[int, int], int | None]]
 
 
@@ -240,22 +241,23 @@ def _sent_by(traffic: Traffic) -> _Sent:
     cached: _Sent | None = traffic.memo.get("sent_by")
     if cached is not None:
         return cached
-    table: _Sent = {}
-    pairs = traffic.result.pairs
-    for source, count, first_frame, first_ns, last_frame, last_ns, tag in zip(
-        *(pairs[name].tolist() for name in _PAIR), strict=True
-    ):
-        mac = packed_mac(source)
-        if mac is None:
-            continue
-        first, last, vlan = (first_frame, first_ns), (last_frame, last_ns), None if tag == NO_VLAN else tag
-        frames, earliest, latest, tagged = table.get(mac, (0, first, last, vlan))
-        table[mac] = (
-            frames + count,
-            min(earliest, first),
-            max(latest, last),
-            tagged if earliest <= first else vlan,
+    pairs = traffic.result.pairs[traffic.result.pairs["smac"] != 0]
+    by_first = pairs[np.lexsort((pairs["first_frame"], pairs["smac"]))]
+    by_last = pairs[np.lexsort((pairs["last_frame"], pairs["smac"]))]
+    macs, starts = np.unique(by_first["smac"], return_index=True)
+    first, last = by_first[starts], by_last[np.append(starts[1:], len(pairs))[: len(macs)] - 1]
+    frames = np.add.reduceat(by_first["frames"], starts) if len(macs) else macs
+    table: _Sent = {
+        mac.to_bytes(6, "big"): (count, opening, closing, None if tag == NO_VLAN else tag)
+        for mac, count, opening, closing, tag in zip(
+            macs.tolist(),
+            frames.tolist(),
+            first[["first_frame", "first_ns"]].tolist(),
+            last[["last_frame", "last_ns"]].tolist(),
+            first["vlan"].tolist(),
+            strict=True,
         )
+    }
     traffic.memo["sent_by"] = table
     return table
 

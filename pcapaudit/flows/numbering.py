@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pcapaudit.flows.traffic import Traffic
 
-_Numbers = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.uint32]
 _Flags = npt.NDArray[np.bool_]
 
 
@@ -28,9 +28,9 @@ class Numbering:
     def __init__(self, traffic: Traffic) -> None:
         self.addresses = list(traffic.flows_by_address)
         self._numbers = {address: number for number, address in enumerate(self.addresses)}
-        ends = list(map(traffic.ends, range(len(traffic.result.flows))))
-        self.a: _Numbers = np.array([self._numbers[end[0]] for end in ends], np.int64)
-        self.b: _Numbers = np.array([self._numbers[end[2]] for end in ends], np.int64)
+        ends = [traffic.ends(flow) for flow in range(len(traffic.result.flows))]
+        self.a: _Numbers = np.fromiter((self._numbers[end[0]] for end in ends), np.uint32, len(ends))
+        self.b: _Numbers = np.fromiter((self._numbers[end[2]] for end in ends), np.uint32, len(ends))
 
     def number(self, address: bytes) -> int:
         """The number of an address; -1 when it takes part in no flow."""

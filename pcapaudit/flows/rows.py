@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.flows import layout
-from pcapaudit.flows.flow import Flow
+from pcapaudit.flows.flow import ACK, RST, SYN, Flow
 from pcapaudit.flows.packets import packed_address
 from pcapaudit.flows.traffic import Traffic
+from pcapaudit.scan.columns import Table
 
 _Numbers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -95,6 +96,22 @@ def first_syn_acks(traffic: Traffic) -> tuple[_Numbers, _Numbers]:
     places = digests.table[:, layout.SIDE + layout.SYN_ACK_AT].astype(np.int64)
     found = np.flatnonzero(places)
     return found, digests.order[digests.bounds[found] + places[found] - 1]
+
+
+def sides_of(traffic: Traffic, flow: int) -> tuple[Table, Table]:
+    """The logged packets of side a and of side b of a flow, in frame order; marked duplicates left out."""
+    own = traffic.result.rows[_places_of(traffic, [flow])[0]]
+    return own[own["side"] == 0], own[own["side"] == 1]
+
+
+def first_acks(traffic: Traffic) -> tuple[_Numbers, _Numbers]:
+    """For each flow the row of the first acknowledgment (no SYN, no RST) of side a, and of side b; -1 for none."""
+    rows, found = traffic.result.rows, np.full((2, len(traffic.result.flows)), -1, np.int64)
+    order = traffic.digests.order
+    acks = order[(rows["flags"][order] & (ACK | SYN | RST)) == ACK][::-1]
+    # The first one is written last.
+    found[rows["side"][acks], rows["flow"][acks]] = acks
+    return found[0], found[1]
 
 
 def _places_of(traffic: Traffic, flows: Sequence[int]) -> tuple[_Numbers, _Numbers]:

@@ -7,7 +7,7 @@ payloads into events, only for the flows that somebody asks about.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable, KeysView, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -91,12 +91,6 @@ class Traffic:
         """Address and port of side a, address and port of side b, IP protocol of a flow."""
         return self._log.ends[flow]
 
-    @cached_property
-    def flow_macs(self) -> list[tuple[int, int]]:
-        """Per flow the source MAC first seen of side a and of side b, as numbers; 0 is none."""
-        flows = self.result.flows
-        return list(zip(flows["a_mac"].tolist(), flows["b_mac"].tolist(), strict=True))
-
     def packet(self, row: int) -> Packet:
         """The logged packet of one row."""
         return self._log.packet(row)
@@ -136,16 +130,6 @@ class Traffic:
             table[a].append(index)
             if b != a:
                 table[b].append(index)
-        return table
-
-    @cached_property
-    def flows_by_owner(self) -> dict[tuple[bytes, int], list[int]]:
-        """Address and the MAC (as a number) that used it in the flow -> such flows, in order of their first frame."""
-        table: dict[tuple[bytes, int], list[int]] = defaultdict(list)
-        for index, ((a, _, b, _, _), (a_mac, b_mac)) in enumerate(zip(self._log.ends, self.flow_macs, strict=True)):
-            table[a, a_mac].append(index)
-            if b != a:
-                table[b, b_mac].append(index)
         return table
 
     @cached_property
@@ -312,11 +296,11 @@ class Traffic:
         return table
 
     @property
-    def arp(self) -> list[ArpMessage]:
-        """ARP packets, made anew each time: ask for those of a host or an address where that is enough."""
+    def arp(self) -> Sequence[ArpMessage]:
+        """ARP packets; ask for those of a host or an address where that is enough."""
         return self._arps.messages
 
-    def arps_of(self, mac: bytes | None) -> list[ArpMessage]:
+    def arps_of(self, mac: bytes | None) -> Sequence[ArpMessage]:
         """ARP packets that name the MAC as their sender's, in frame order."""
         return self._arps.sent_by(mac)
 
@@ -336,15 +320,15 @@ class Traffic:
         """Addresses that a host gave as its own in ARP packets, and when (ns), in frame order."""
         return self._arps.used_by(mac)
 
-    def arps_from(self, address: bytes) -> list[ArpMessage]:
+    def arps_from(self, address: bytes) -> Sequence[ArpMessage]:
         """ARP packets that name the address as their sender's, in frame order."""
         return self._arps.naming(address)
 
-    def arp_rivalry(self, address: bytes) -> list[ArpMessage]:
+    def arp_rivalry(self, address: bytes) -> Sequence[ArpMessage]:
         """The same; of a flood those alone where the sender changes, and not all of these."""
         return self._arps.rivalry(address)
 
-    def arp_requests_for(self, addresses: Iterable[bytes]) -> list[ArpMessage]:
+    def arp_requests_for(self, addresses: Iterable[bytes]) -> Sequence[ArpMessage]:
         """ARP requests for the addresses, by whomever, in frame order."""
         return self._arps.asking_for(addresses)
 
@@ -448,13 +432,10 @@ class Traffic:
         return [e for e in found if isinstance(e, DnsMessage)]
 
     def _read_conversation(self, flow: int) -> list[Event]:
-        known = self.outline(flow)
+        known = self.flow(flow)
         opener = 0 if known.orig == self.ends(flow)[:2] else 1
-        resp_isn = known.received.answer_isn
-        if resp_isn is None and (known.sent.isn is not None or not known.received.packets):
-            # Where the responder or its SYN-ACK was not seen, its first number follows from the acknowledgments.
-            resp_isn = self.flow(flow).resp_isn
-        orig, resp = self._streams.of(flow, opener, known.sent.isn), self._streams.of(flow, 1 - opener, resp_isn)
+        orig = self._streams.of(flow, opener, known.orig_isn)
+        resp = self._streams.of(flow, 1 - opener, known.resp_isn)
         events: list[Event] = []
         for event in conversation.read(orig, resp, port=known.resp[1]):
             if not isinstance(event, Malformed):

@@ -27,7 +27,8 @@ if not cython.compiled:
         FLOW8,
         FLOW_FIRST_ROWS,
         FLOW_LAST_ROWS,
-        FLOW_LEAST_ROWS,
+        FLOW_LEAST_FIRST,
+        FLOW_LEAST_LAST,
         FLOW_MAX_ROWS,
         FRAGMENT,
         HANDED4,
@@ -296,10 +297,10 @@ class Journal(Connections):
             return 1
         first: cython.longlong = FLOW_FIRST_ROWS >> self.thinned
         last: cython.longlong = FLOW_LAST_ROWS >> self.thinned
-        if first < FLOW_LEAST_ROWS:
-            first = FLOW_LEAST_ROWS
-        if last < FLOW_LEAST_ROWS:
-            last = FLOW_LEAST_ROWS
+        if first < FLOW_LEAST_FIRST:
+            first = FLOW_LEAST_FIRST
+        if last < FLOW_LEAST_LAST:
+            last = FLOW_LEAST_LAST
         kept: cython.longlong = low32(self.flow8[flow * FLOW8 + KEPT8])
         f4: cython.longlong = flow * FLOW4
         says: cython.int = self.marks[row] > (self.thinned >= THIN_PAUSES)

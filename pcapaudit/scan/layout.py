@@ -147,8 +147,9 @@ LINK_MAX_ROWS: Final = 100_000
 
 # Each time that the log is full, half as many first and last rows of each flow stay, and half as many segments of each
 # stream, down to the least; pauses say something only up to a degree.
-FLOW_LAST_ROWS: Final = 32
-FLOW_LEAST_ROWS: Final = 2
+FLOW_LAST_ROWS: Final = 64
+FLOW_LEAST_FIRST: Final = 2
+FLOW_LEAST_LAST: Final = 6
 STREAM_LEAST_SEGMENTS: Final = 4
 THINNEST: Final = 7
 THIN_PAUSES: Final = 5

@@ -10,6 +10,7 @@ from pcapaudit.capture import open_capture
 from pcapaudit.engine import run
 from pcapaudit.engine.evidence import write_evidence
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.progress import Phase, Step
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes
 from tests.support.pcap import write_pcap
@@ -60,6 +61,14 @@ def test_what_a_finding_cites_is_there_with_its_flow_and_nothing_of_other_hosts(
     assert set(syns) <= set(written)
     assert {FRAMES[n - 1].data for n in cited} <= set(written)
     assert not [data for data in written if b"\x5d\xb8\xd8\x22" in data]
+
+
+def test_progress_is_told_over_all_readings(capture: Path) -> None:
+    told: list[Step] = []
+    write_evidence([str(capture)], AuditOptions(), io.BytesIO(), told.append)
+    total = 3 * capture.stat().st_size
+    assert [step.done for step in told] == sorted(step.done for step in told)
+    assert told[-1] == Step(Phase.READING, total, total)
 
 
 def test_each_cited_frame_says_what_it_proves(capture: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapaudit.flows.arps import ArpTable
+from pcapaudit.flows.arps import MAX_CLAIMS, ArpTable
 from pcapaudit.model.events import ArpMessage
 from pcapaudit.scan.columns import ARP_DTYPE, NO_VLAN
 from tests.support.scene import traffic_of
@@ -45,6 +45,20 @@ def test_a_question_knows_its_latest_request_and_its_last_reply() -> None:
     assert [m.at.frame for m in (*question.requests, *question.replies)] == [1, 4, 2, 3]
 
 
+def test_of_many_moments_some_are_given_evenly_spread() -> None:
+    [question] = traffic_of("\n".join(f"{n}.0 dev > * ARP? gw" for n in range(9))).arp_questions(MAC)
+
+    shown, left_out = question.moments(3)
+
+    assert ([moment.frame for moment, _ in shown], left_out) == ([1, 5, 9], 6)
+
+
+def test_some_packets_are_a_part_of_them() -> None:
+    sent = traffic_of("0.0 dev > * ANNOUNCE\n1.0 dev > * ARP? gw\n2.0 dev > * ARP? pc").arps_of(MAC)
+
+    assert (len(sent), sent[-1].target_ip, [m.at.frame for m in sent[:2]]) == (3, PC, [1, 2])
+
+
 def test_packets_are_found_by_what_they_name() -> None:
     traffic = traffic_of(
         "0.0 dev > * ANNOUNCE\n1.0 dev > * ARP? gw\n1.1 gw > dev ARP!\n2.0 pc > * ARP? dev probe\n3.0 pc > * ARP? dev"
@@ -69,8 +83,10 @@ def test_packets_are_found_by_what_they_name() -> None:
 def test_other_kinds_of_addresses_have_no_arp() -> None:
     traffic = traffic_of("0.0 dev > * ARP? gw")
 
-    assert traffic.arps_from(bytes(12) + DEV) == []
-    assert traffic.arps_of(bytes(2) + MAC) == traffic.arps_of(None) == []
+    assert not traffic.arps_from(bytes(12) + DEV)
+    assert not traffic.arps_of(bytes(2) + MAC)
+    assert not traffic.arps_of(None)
+    assert not traffic.arp_requests_for([])
     assert traffic.arp_questions(bytes(2) + MAC) == []
 
 
@@ -92,7 +108,9 @@ def table(packets: list[tuple[int, int, int, int, int, int]]) -> ArpTable:
     return ArpTable(rows)
 
 
-def read_one_by_one(messages: list[ArpMessage], mac: bytes) -> dict[bytes, tuple[list[ArpMessage], list[ArpMessage]]]:
+def read_one_by_one(
+    messages: Iterable[ArpMessage], mac: bytes
+) -> dict[bytes, tuple[list[ArpMessage], list[ArpMessage]]]:
     """Requests and replies by target, as RFC 826 and RFC 5227 tell a listener who goes from packet to packet."""
     found: dict[bytes, tuple[list[ArpMessage], list[ArpMessage]]] = {}
     for m in messages:
@@ -113,10 +131,34 @@ def test_questions_of_all_hosts_at_once_are_those_read_packet_by_packet(
 
     found = known.questions(mac.to_bytes(6, "big"))
 
-    assert [(q.target, (q.requests, q.replies)) for q in found] == list(expected.items())
+    assert [(q.target, (list(q.requests), list(q.replies))) for q in found] == list(expected.items())
     for q in found:
-        assert q.request_moments == [(m.at.frame, m.at.time_ns) for m in q.requests]
-        assert q.reply_moments == [(m.at.frame, m.at.time_ns) for m in q.replies]
+        told = sorted([(m.at, False) for m in q.requests] + [(m.at, True) for m in q.replies])
+        assert q.moments(60) == ([((at.frame, at.time_ns), is_reply) for at, is_reply in told], 0)
     assert [q.is_answered for q in found] == [bool(replies) for _, replies in expected.values()]
     assert [q.newest_ns for q in found] == [max(m.at.time_ns for m in asked) for asked, _ in expected.values()]
     assert [q.answered_ns for q in found] == [r[-1].at.time_ns if r else 0 for _, r in expected.values()]
+
+
+def _claims(macs: Iterable[int]) -> ArpTable:
+    table = np.zeros(len(found := list(macs)), ARP_DTYPE)
+    table["sender_mac"], table["sender_ip"] = found, int.from_bytes(GW, "big")
+    table["frame"] = np.arange(1, len(found) + 1)
+    return ArpTable(table)
+
+
+def test_rivals_for_an_address_are_all_there_as_long_as_they_are_few() -> None:
+    assert [m.at.frame for m in _claims([1, 1, 2, 1]).rivalry(GW)] == [1, 2, 3, 4]
+
+
+def test_of_a_box_that_repeats_its_claim_without_end_the_changes_are_kept() -> None:
+    claims = _claims([1] * 500 + [2] + [1] * 500)
+
+    assert [m.at.frame for m in claims.rivalry(GW)] == [1, 500, 501, 502, 1001]
+
+
+def test_of_a_flood_of_rivals_the_first_and_the_last_are_kept() -> None:
+    kept = [m.at.frame for m in _claims(range(5000)).rivalry(GW)]
+
+    assert len(kept) == MAX_CLAIMS
+    assert (kept[0], kept[-1]) == (1, 5000)

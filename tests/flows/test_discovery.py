@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from pcapaudit.flows.discovery import REPLY, SOLICIT, dhcp6_of, discovery_of, is_on_link, pair_neighbours
+from pcapaudit.flows.discovery import MAX_ROUTERS, REPLY, SOLICIT, dhcp6_of, discovery_of, is_on_link, pair_neighbours
 from pcapaudit.model.addresses import ip_text
 from tests.support.scene import traffic_of
 
@@ -53,3 +53,14 @@ def test_answers_of_dhcpv6_belong_to_the_client_that_used_the_transaction() -> N
     assert [m.at.frame for m in exchange.asked(SOLICIT)] == [1]
     assert [m.kind for m in exchange.received] == [2, REPLY]
     assert [ip_text(a) for a in exchange.addresses] == ["2001:db8:1::5"]
+
+
+def test_of_routers_without_end_the_first_are_believed() -> None:
+    hosts = {f"r{n}": {"ip": f"fe80::{n + 1:x}", "mac": f"02:00:0b:00:00:{n:02x}"} for n in range(MAX_ROUTERS + 9)}
+    script = "\n".join(
+        f"{number}.0 {name} > * RA prefix=2001:db8:{number + 1:x}::/64" for number, name in enumerate(hosts)
+    )
+
+    found = discovery_of(traffic_of(script, hosts=hosts))
+
+    assert [m.at.frame for m in found.advertisements] == list(range(1, MAX_ROUTERS + 1))

@@ -219,12 +219,3 @@ def test_answers_are_known_by_the_name_asked_for() -> None:
 
     assert [m.at.frame for m in traffic.answers_by_name["gk.acme.example"]] == [2, 4]
     assert "other.example" not in traffic.answers_by_name
-
-
-def test_flows_of_an_address_are_told_apart_by_the_mac_that_used_it() -> None:
-    world = {"cloud": "54.229.203.190", "twin": {"ip": "10.0.0.5", "mac": "02:00:00:00:00:66"}}
-    traffic = traffic_of("0.0 dev:50001 > cloud:4321 SYN\n1.0 twin:50002 > cloud:4321 SYN", hosts=world)
-    dev = bytes([10, 0, 0, 5])
-
-    assert traffic.flows_by_owner[dev, 0x02000A000005] == [0]
-    assert traffic.flows_by_owner[dev, 0x020000000066] == [1]

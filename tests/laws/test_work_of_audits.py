@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from pcapaudit.diagnose.rules.connect import MAX_SERIES
+from pcapaudit.diagnose.rules.gateway import MAX_RIVALS
 from pcapaudit.engine import run
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.model.report import FindingReport
 from pcapaudit.report.document import to_json
-from tests.support.floods import FLOODS, timed
+from tests.scan.material import DEVICE, GATEWAY, A
+from tests.support.floods import FLOODS, RESOLVER, arp, mac, timed
 from tests.support.work import Work, measure
 
 UNITS = 25
@@ -35,3 +39,25 @@ def test_a_flood_costs_no_more_than_its_length(name: str) -> None:
     small, large = (work_of(FLOODS[name](count)) for count in (units, 4 * units))
 
     assert large.lines <= GROWTH * small.lines + 20_000
+
+
+def findings_of(frames: list[bytes], rule: str) -> list[FindingReport]:
+    report = run.audit_frames(timed(frames), AuditOptions(device="02:00:00:00:00:05"))
+    return [finding for device in report.devices for finding in device.findings if finding.rule == rule]
+
+
+def test_a_device_that_scans_gets_a_bounded_number_of_findings() -> None:
+    found = findings_of(FLOODS["SYNs to many servers, each repeated"](150), "TCP-SYN-TIMEOUT")
+
+    assert 1 <= len(found) <= MAX_SERIES
+
+
+def test_of_many_rivals_for_an_address_some_are_named_and_the_rest_is_counted() -> None:
+    frames = [
+        arp(1, DEVICE, A, bytes(6), RESOLVER),
+        *(arp(2, mac(100 + number), A, GATEWAY, A) for number in range(30)),
+    ]
+
+    (found,) = findings_of(frames * 2, "ARP-DUP-IP")
+    assert found.summary.count(":") == 5 * MAX_RIVALS
+    assert "and 20 others" in found.summary

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.health.registry import View, health_check
@@ -63,10 +64,9 @@ def partly_one_way(view: View) -> Iterator[HealthItem]:
 
     **Ask for**: a mirror of both directions of the device's own port.
     """
-    one_sided = _one_sided(view.traffic)
-    for facts in judged(view.devices) if len(one_sided) else ():
+    for facts in judged(view.devices) if _one_sided(view.traffic).any() else ():
         if facts.visibility.missing is None:
-            frames = _acknowledged_unseen(facts, one_sided)
+            frames = _acknowledged_unseen(facts)
             if len(frames) >= 2:
                 yield remark(
                     "CAP-PARTIAL-DIR",
@@ -78,27 +78,46 @@ def partly_one_way(view: View) -> Iterator[HealthItem]:
                 )
 
 
-def _one_sided(traffic: Traffic) -> set[int]:
-    """TCP flows with packets of one side only, which go beyond SYN and RST; found once per capture."""
-    known: set[int] | None = traffic.memo.get("one_sided")
-    if known is not None:
-        return known
-    flows = traffic.result.flows
-    alone = (flows["b_pkts"] == 0) | (flows["a_pkts"] == 0)
-    flags = flows["a_flags"] | flows["b_flags"]
-    found = set(np.flatnonzero((flows["proto"] == TCP) & alone & ((flags & ACK) > 0)).tolist())
-    traffic.memo["one_sided"] = found
+def _one_sided(traffic: Traffic) -> npt.NDArray[np.bool_]:
+    """Which are TCP flows with packets of one side only that go beyond SYN and RST; found once per capture."""
+    known: npt.NDArray[np.bool_] | None = traffic.memo.get("one_sided")
+    if known is None:
+        flows = traffic.result.flows
+        alone = (flows["b_pkts"] == 0) | (flows["a_pkts"] == 0)
+        flags = flows["a_flags"] | flows["b_flags"]
+        known = traffic.memo["one_sided"] = (flows["proto"] == TCP) & alone & ((flags & ACK) > 0)
+    return known
+
+
+def _acknowledged_unseen(facts: Facts) -> list[int]:
+    """One frame of each flow in which somebody acknowledges what the capture does not hold."""
+    flows = np.array(facts.flows, np.int64)
+    one_sided = flows[_one_sided(facts.traffic)[flows]][:MAX_LOOKED_AT]
+    frames = _advancing(facts.traffic)[one_sided]
+    found: list[int] = frames[frames > 0].tolist()
     return found
 
 
-def _acknowledged_unseen(facts: Facts, one_sided: set[int]) -> list[int]:
-    """One frame of each flow in which somebody acknowledges what the capture does not hold."""
-    found = []
-    for index in [i for i in facts.flows if i in one_sided][:MAX_LOOKED_AT]:
-        acks = [p for p in facts.traffic.packets(index) if p.flags & ACK and not p.flags & (SYN | RST)]
+def _advancing(traffic: Traffic) -> npt.NDArray[np.uint32]:
+    """For each one-sided flow whose acknowledgments advance the frame of the last one, else 0; found once."""
+    known: npt.NDArray[np.uint32] | None = traffic.memo.get("advancing")
+    if known is None:
+        known = traffic.memo["advancing"] = _find_advancing(traffic)
+    return known
+
+
+def _find_advancing(traffic: Traffic) -> npt.NDArray[np.uint32]:
+    rows, order = traffic.result.rows, traffic.digests.order
+    is_ack = (rows["flags"][order] & (ACK | RST | SYN)) == ACK
+    acks = order[is_ack & _one_sided(traffic)[rows["flow"][order]]]
+    flows, begins = np.unique(rows["flow"][acks], return_index=True)
+    found = np.zeros(len(traffic.result.flows), np.uint32)
+    if len(acks):
+        numbers = rows["ack"][acks]
         # One late segment may stand alone; an acknowledgment that advances cannot.
-        if len({p.ack for p in acks}) > 1:
-            found.append(acks[-1].frame)
+        does_advance = np.maximum.reduceat(numbers, begins) > np.minimum.reduceat(numbers, begins)
+        last = acks[np.append(begins[1:], len(acks)) - 1]
+        found[flows[does_advance]] = rows["frame"][last[does_advance]]
     return found
 
 

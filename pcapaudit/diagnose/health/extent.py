@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.health.registry import View, health_check
@@ -127,21 +128,21 @@ def midstream(view: View) -> Iterator[HealthItem]:
 
 def _older_flows(facts: Facts) -> list[int]:
     """First frames of the device's TCP flows that were up when the capture began; bare resets left out."""
-    older = _flows_from_before(facts.traffic)
-    return [older[i] for i in facts.flows if i in older]
+    flows = np.array(facts.flows, np.int64)
+    older = flows[_flows_from_before(facts.traffic)[flows]]
+    frames: list[int] = facts.traffic.result.flows["first_frame"][older].tolist()
+    return frames
 
 
-def _flows_from_before(traffic: Traffic) -> dict[int, int]:
-    """TCP flows that were up when the capture began, and the first frame of each; found once per capture."""
-    known: dict[int, int] | None = traffic.memo.get("flows_from_before")
+def _flows_from_before(traffic: Traffic) -> npt.NDArray[np.bool_]:
+    """Which are TCP flows that were up when the capture began; found once per capture."""
+    known: npt.NDArray[np.bool_] | None = traffic.memo.get("flows_from_before")
     if known is None:
         flows = traffic.result.flows
         is_early = (flows["midstream"] > 0) & (flows["first_ns"] <= traffic.start_ns + ns(BEGINNING_S))
         has_ack = ((flows["a_flags"] | flows["b_flags"]) & ACK) > 0
         has_more = flows["a_pkts"].astype(np.int64) + flows["b_pkts"] > 1
-        found = np.flatnonzero((flows["proto"] == TCP) & is_early & has_ack & has_more)
-        frames = flows["first_frame"][found].tolist()
-        known = traffic.memo["flows_from_before"] = dict(zip(found.tolist(), frames, strict=True))
+        known = traffic.memo["flows_from_before"] = (flows["proto"] == TCP) & is_early & has_ack & has_more
     return known
 
 

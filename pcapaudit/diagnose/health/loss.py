@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.diagnose.health.joints import Joints, find_joints
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import frame_span, remark, share
-from pcapaudit.flows.flow import ACK, FIN, RST, SYN, TCP, Side
-from pcapaudit.flows.streams import distance
+from pcapaudit.flows.flow import ACK, FIN, RST, SYN, TCP
+from pcapaudit.flows.rows import first_acks, sides_of
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.events import Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import HealthItem
+from pcapaudit.scan.columns import Table
+
+_Numbers = npt.NDArray[np.int64]
 
 MIN_HOLES = 3
 MAX_FLOWS = 2000
@@ -22,6 +25,8 @@ MAX_FLOWS = 2000
 SAMPLED_SHARE = 0.02
 SAMPLED_BYTES = 1_000_000
 SAMPLED_FLOWS = 5
+HARDLY = 10_000
+"""Bytes: whose acknowledgments advance by less carries no bulk data."""
 HOPELESS_SHARE = 0.43
 """Of holes among all segments (``Holes.share``) where more than half of the frames is missing."""
 MIN_ANSWERS = 3
@@ -134,56 +139,41 @@ def _find_holes(traffic: Traffic) -> Holes:
     sure = counted = 0
     frames: list[int] = []
     for index in np.flatnonzero(unseen)[:MAX_FLOWS].tolist():
-        flow = traffic.flow(index)
-        if flow.left_out:
-            counted += flow.orig_side.unseen_acks + flow.resp_side.unseen_acks
-            frames.append(flow.first_frame)
+        row = flows[index]
+        if row["rows_left_out"]:
+            counted += int(row["a_unseen_acks"]) + int(row["b_unseen_acks"])
+            frames.append(int(row["first_frame"]))
             continue
-        proof = holes_of(flow.sent, flow.received) + holes_of(flow.received, flow.sent)
+        from_a, from_b = sides_of(traffic, index)
+        proof = [*holes_of(from_a, from_b), *holes_of(from_b, from_a)]
         sure += len(proof)
-        frames.extend(p.frame for p in proof)
+        frames += proof
     segments = int(flows["a_data"][both].sum()) + int(flows["b_data"][both].sum())
     return Holes(sure, counted, acks, segments, tuple(frames))
 
 
-def holes_of(sent: Sequence[Packet], acks: Sequence[Packet]) -> list[Packet]:
-    """The acknowledgments that first confirm each stretch of data missing from a sender's packets.
+def holes_of(sent: Table, acks: Table) -> list[int]:
+    """Frames of the acknowledgments that first confirm each stretch of data missing from a sender's packets.
 
     Args:
-        sent: Packets of one side of a TCP flow, in any order; what lies before the first one is not looked for.
-        acks: Packets of the other side.
+        sent: Logged packets of one side of a TCP flow, in any order; what lies before the first one is not looked for.
+        acks: Those of the other side.
 
     Data counts as there wherever in the file it stands, so that frames in the wrong order make no hole.
     """
-    segments = [p for p in sent if not p.flags & RST]
-    if not segments:
+    segments = sent[(sent["flags"] & RST) == 0]
+    if not len(segments):
         return []
-    base = segments[0].seq
-    spans = sorted((distance(p.seq, base), distance(p.seq, base) + _length(p)) for p in segments)
-    starts, end = [], spans[0][1]
-    for low, high in spans:
-        if low > end:
-            starts.append(end)
-        end = max(end, high)
-    starts.append(end)
-    return _first_beyond(starts, acks, base)
-
-
-def _length(p: Packet) -> int:
-    """Sequence numbers that a segment takes."""
-    return p.payload_len + (1 if p.flags & SYN else 0) + (1 if p.flags & FIN else 0)
-
-
-def _first_beyond(starts: Sequence[int], acks: Sequence[Packet], base: int) -> list[Packet]:
-    """For each hole, in rising order, the first packet that acknowledges something of it."""
-    found: list[Packet] = []
-    reached = 0
-    for p in acks:
-        if not p.flags & ACK or p.flags & RST:
-            continue
-        while reached < len(starts) and distance(p.ack, base) > starts[reached]:
-            found.append(p)
-            reached += 1
+    base = segments["seq"][0]
+    low = (segments["seq"] - base).view(np.int32).astype(np.int64)
+    high = low + segments["payload_len"] + ((segments["flags"] & SYN) > 0) + ((segments["flags"] & FIN) > 0)
+    order = np.lexsort((high, low))
+    ends = np.maximum.accumulate(high[order])
+    starts = np.append(ends[:-1][low[order][1:] > ends[:-1]], ends[-1])
+    told = acks[(acks["flags"] & (ACK | RST)) == ACK]
+    # The starts rise, so the first packet that acknowledges more than all before it may be the first beyond several.
+    first = np.searchsorted(np.maximum.accumulate((told["ack"] - base).view(np.int32)), starts, side="right")
+    found: list[int] = told["frame"][first[first < len(told)]].tolist()
     return found
 
 
@@ -235,24 +225,21 @@ def _bulk(traffic: Traffic) -> tuple[int, int, list[int]]:
     flows = traffic.result.flows
     both = (flows["proto"] == TCP) & (flows["a_pkts"] > 1) & (flows["b_pkts"] > 1)
     often = both & ((flows["a_unseen_acks"] > 1) | (flows["b_unseen_acks"] > 1))
-    acked = present = 0
-    frames = []
-    for index in np.flatnonzero(often)[:MAX_FLOWS].tolist():
-        flow = traffic.flow(index)
-        one = _advance(flow.sent, flow.orig_side)
-        other = _advance(flow.received, flow.resp_side)
-        acked += one + other
-        present += (flow.resp_side.payload if one else 0) + (flow.orig_side.payload if other else 0)
-        if one + other:
-            frames.append(flow.first_frame)
-    return acked, present, frames
+    chosen = np.flatnonzero(often)[:MAX_FLOWS]
+    if not len(chosen):
+        return 0, 0, []
+    firsts = first_acks(traffic)
+    by_a, by_b = (_advances(traffic, firsts[n][chosen], flows[f"{'ab'[n]}_ack"][chosen]) for n in (0, 1))
+    sent_by_b, sent_by_a = flows["b_payload"][chosen], flows["a_payload"][chosen]
+    present = int(sent_by_b[by_a > 0].sum()) + int(sent_by_a[by_b > 0].sum())
+    frames: list[int] = flows["first_frame"][chosen][by_a + by_b > 0].tolist()
+    return int(by_a.sum()) + int(by_b.sum()), present, frames
 
 
-def _advance(packets: Sequence[Packet], side: Side) -> int:
-    """Bytes by which a side's acknowledgments advance; 0 when they hardly do."""
-    first = next((p.ack for p in packets if p.flags & ACK and not p.flags & (SYN | RST)), None)
-    advance = 0 if first is None else distance(side.highest_ack, first)
-    return advance if advance > 10_000 else 0
+def _advances(traffic: Traffic, firsts: _Numbers, highest: npt.NDArray[np.uint32]) -> _Numbers:
+    """Bytes from the first acknowledgment of each side (its row) to its highest; 0 where that is hardly any."""
+    advance = (highest - traffic.result.rows["ack"][firsts]).view(np.int32).astype(np.int64)
+    return np.where((firsts >= 0) & (advance > HARDLY), advance, 0)
 
 
 def _whole_handshakes(traffic: Traffic) -> float:

@@ -314,9 +314,8 @@ def _is_dead(attempt: Attempt) -> bool:
 
 def _all_members(facts: Facts, need: Need, dead: Sequence[Attempt]) -> Iterator[Fired]:
     refused = {p.frame for a in dead if not a.is_unanswered for p in a.tries}
-    counted = counted_syns(facts, dead, max(a.last_try_ns for a in dead)) + [
-        p for a in dead for p in a.tries if p.frame in refused
-    ]
+    counted = counted_syns(facts, dead, max(a.last_try_ns for a in dead))
+    counted += [p for a in dead for p in a.tries if p.frame in refused]
     frames = {p.frame for p in counted}
     attempts = [a for a in dead if frames & set(a.frames)]
     if len(frames) < facts.params.syn_min_tries or {a.member for a in attempts} != set(range(len(need.endpoints))):

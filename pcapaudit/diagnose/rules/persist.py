@@ -441,7 +441,7 @@ def silent_after_ok(facts: Facts) -> Iterator[Fired]:
     quiet_ns = facts.end_ns - facts.host.last_ns
     watched_ns = min(quiet_ns, facts.others_last_ns - facts.host.last_ns)
     answered = [a for a in facts.attempts if a.answered_ns is not None]
-    if not answered or watched_ns <= SILENT_FACTOR * REPORT_NS:
+    if not answered or watched_ns <= SILENT_FACTOR * max(REPORT_NS, _longest_gap_ns(answered)):
         return
     starts = report_starts(facts.traffic, [a.flow for a in answered])
     pauses = [b.time_ns - a.time_ns for a, b in pairwise(starts)]
@@ -458,3 +458,13 @@ def silent_after_ok(facts: Facts) -> Iterator[Fired]:
         outcome=Outcome.UNDECIDABLE,
         independent=len(starts),
     )
+
+
+def _longest_gap_ns(attempts: Sequence[Attempt]) -> int:
+    """The longest time between connections; the longest pause between the reports on them is no shorter."""
+    longest = until = 0
+    for attempt in attempts:
+        if attempt.flow.has_two_way_data:
+            longest = max(longest, attempt.began_ns - until if until else 0)
+            until = max(until, attempt.flow.last_ns)
+    return longest

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from pcapaudit.diagnose.health.registry import examine
 from pcapaudit.model.events import Packet
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.model.words import HealthState
+from pcapaudit.scan.columns import ROW_DTYPE, Table
 from tests.support.player import Frame
 from tests.support.scene import health_of, play_script, scan_frames, traffic_of, view_of
 
@@ -33,6 +35,14 @@ def ack(frame: int, number: int, flags: int = 16) -> Packet:
     return Packet(frame, frame, B, 2, A, 1, 6, ack=number, flags=flags)
 
 
+def rows_of(packets: list[Packet]) -> Table:
+    """The packets as the scan's log holds them."""
+    rows: Table = np.zeros(len(packets), ROW_DTYPE)
+    for name in ("frame", "seq", "ack", "payload_len", "flags"):
+        rows[name] = [getattr(p, name) for p in packets]
+    return rows
+
+
 @pytest.mark.parametrize(
     ("sent", "acks", "holes"),
     [
@@ -51,7 +61,7 @@ def ack(frame: int, number: int, flags: int = 16) -> Packet:
 def test_a_hole_is_acknowledged_data_that_is_nowhere_in_the_capture(
     sent: list[Packet], acks: list[Packet], holes: list[int]
 ) -> None:
-    assert [p.frame for p in holes_of(sent, acks)] == holes
+    assert holes_of(rows_of(sent), rows_of(acks)) == holes
 
 
 @given(st.permutations(range(8)), st.integers(0, 2**32 - 1))
@@ -61,7 +71,7 @@ def test_the_order_of_whole_data_makes_no_hole(order: list[int], base: int) -> N
     # The first segment stays first: what lies before it is not looked for.
     sent = [whole[0], *(whole[n] for n in order if n)]
 
-    assert holes_of(sent, [ack(9, (base + 80) % 2**32)]) == []
+    assert holes_of(rows_of(sent), rows_of([ack(9, (base + 80) % 2**32)])) == []
 
 
 def test_acknowledged_but_unseen_data_proves_loss_of_the_capture() -> None:
