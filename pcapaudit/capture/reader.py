@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pcapaudit.capture.columns import Columns
 from pcapaudit.capture.foreign import LOOK, describe_foreign
@@ -56,14 +57,18 @@ def open_capture(
         CaptureError: The source cannot be opened, or is no capture.
     """
     called = name or _name_of(source)
+    # A stream of somebody else stays open and is not read further than its frames are asked for.
+    is_ours = isinstance(source, str | Path)
     with contextlib.ExitStack() as stack:
-        raw = _open_source(source, called, stack)
+        raw = _open_source(source, called)
         stream = ByteStream(raw, batch_bytes=batch_bytes, progress=progress)
+        if is_ours:
+            stack.callback(stream.close)
         reader = _choose_reader(stream, called, notes)
         note = FileNote(called, reader.name + (f"+{stream.codec}" if stream.codec else ""), first_frame)
         notes.files.append(note)
         try:
-            yield from _read_batches(stream, reader, note)
+            yield from _read_batches(stream, reader, note, is_ours=is_ours)
         except CaptureError:
             notes.files.remove(note)
             raise
@@ -119,17 +124,25 @@ def _name_of(source: Source) -> str:
     return str(getattr(source, "name", "stream"))
 
 
-def _open_source(source: Source, called: str, stack: contextlib.ExitStack) -> BinaryIO:
+def _open_source(source: Source, called: str) -> BinaryIO:
     if not isinstance(source, str | Path):
         return source
     if str(source) == STDIN:
-        return sys.stdin.buffer
+        return _open_stdin()
     try:
         # Unbuffered: the stream above reads in large pieces, and takes what a pipe has without waiting for more.
-        return stack.enter_context(Path(source).open("rb", buffering=0))
+        return Path(source).open("rb", buffering=0)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaptureError(f"cannot be opened ({reason})", path=called) from error
+
+
+def _open_stdin() -> BinaryIO:
+    """Give standard input without Python's buffer, which at the program's end waits for a thread that still reads."""
+    try:
+        return cast("BinaryIO", io.FileIO(sys.stdin.fileno(), closefd=False))
+    except (OSError, ValueError):
+        return sys.stdin.buffer
 
 
 def _choose_reader(stream: ByteStream, called: str, notes: CaptureNotes) -> FormatReader:
@@ -143,9 +156,8 @@ def _choose_reader(stream: ByteStream, called: str, notes: CaptureNotes) -> Form
     raise CaptureError(f"no capture: {inside}{found}{fault}", path=called, offset=0)
 
 
-def _read_batches(stream: ByteStream, reader: FormatReader, note: FileNote) -> Iterator[FrameBatch]:
+def _read_batches(stream: ByteStream, reader: FormatReader, note: FileNote, *, is_ours: bool) -> Iterator[FrameBatch]:
     columns = Columns(first_frame=note.first_frame)
-    before = 0
     stream.fill(1)
     while True:
         step = reader.advance(stream.buffer, stream.at, stream.end, columns)
@@ -153,19 +165,22 @@ def _read_batches(stream: ByteStream, reader: FormatReader, note: FileNote) -> I
         if columns.count:
             yield columns.give_batch(stream.buffer)
         if step.fault is not None:
-            _end_badly(note, before + step.at, step.fault)
+            _end_badly(note, stream.passed + step.at, step.fault)
             return
         stream.at = step.at
         if step.need <= stream.end - step.at:
             continue
-        before += step.at
+        if is_ours and stream.codec:
+            # To undo a compression takes as long as the scan; plain bytes are here before another thread has them.
+            stream.read_ahead()
         if stream.fill(step.need) < step.need:
-            _end_file(stream, note, before, stream.end, step.need)
+            _end_file(stream, note, step.need)
             return
 
 
-def _end_file(stream: ByteStream, note: FileNote, at: int, left: int, need: int) -> None:
-    """Note how a file ended that gives no more bytes: ``left`` of the ``need`` bytes of a record are there."""
+def _end_file(stream: ByteStream, note: FileNote, need: int) -> None:
+    """Note how a file ended that gives no more bytes, though the next record is ``need`` bytes long."""
+    at, left = stream.passed + stream.at, stream.end - stream.at
     if stream.fault is not None:
         _end_badly(note, at, stream.fault)
     elif left or not at:

@@ -8,6 +8,9 @@ from pcapaudit.capture.columns import Columns, Octets
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.model.records import dataclass
 
+MOST_LINK_TYPES = 64
+"""Link types of one capture that are noted; a file may declare an interface of each of the 65,536 there can be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -34,7 +37,7 @@ class FormatReader(Protocol):
 def note_interface(notes: CaptureNotes, link: int, snaplen: int) -> None:
     """Add one interface to the notes; a snap length of 0 means that none is stated."""
     notes.interfaces += 1
-    if link not in notes.link_types:
+    if len(notes.link_types) < MOST_LINK_TYPES and link not in notes.link_types:
         notes.link_types.append(link)
     if snaplen:
         notes.snaplen = min(snaplen, notes.snaplen or snaplen)

@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from pcapaudit.capture.ahead import Ahead, has_second_processor
 from pcapaudit.capture.codecs import MAGIC_LENGTH, PIECE, Unpacker, detect_codec
+
+HEADROOM = 1 << 16
+"""Bytes in front of those that are read ahead, for what is left of the ones before them."""
 
 
 class ByteStream:
@@ -25,6 +29,8 @@ class ByteStream:
         self.at = 0
         """The first byte that was not used yet; whoever uses some moves it on."""
         self.end = 0
+        self.passed = 0
+        """Bytes of the capture that came before the buffer's first."""
         self.taken = 0
         """Bytes taken from the source, compressed if it is."""
         self._raw = raw
@@ -34,6 +40,10 @@ class ByteStream:
         self._unpacker: Unpacker | None = None
         self._unpacked = memoryview(b"")
         self._packed = b""
+        self._told = 0
+        self._ahead: Ahead | None = None
+        self._is_coming = False
+        self._spare = self.buffer
         codec = detect_codec(self.peek(MAGIC_LENGTH))
         if codec is not None:
             self._packed, self.end = bytes(self.buffer[: self.end]), 0
@@ -62,14 +72,57 @@ class ByteStream:
 
         Bytes before ``at`` are given up. Gives the number of bytes at hand.
         """
-        self._make_room(need)
-        # A live source gives less than it is asked for: what it gave is passed on, not held until the buffer is full.
-        while self.end < need or (self.end < len(self.buffer) and not self._is_slow):
-            taken = self._unpack() if self._unpacker else self._take(memoryview(self.buffer)[self.end :])
-            if not taken:
-                break
-            self.end += taken
-        return self.end
+        if self._ahead is None:
+            self._make_room(need)
+            while self.end < need and (size := self._read(memoryview(self.buffer)[self.end :])):
+                self.end += size
+        else:
+            self._take_over(self._ahead, need)
+        if self._progress is not None and self.taken > self._told:
+            self._told = self.taken
+            self._progress(self.taken)
+        return self.end - self.at
+
+    def read_ahead(self) -> None:
+        """From now on have the next bytes read, and unpacked, by a second thread, where that is worth it."""
+        is_long = self.passed + self.end >= len(self.buffer) > HEADROOM
+        if self._ahead is None and is_long and has_second_processor():
+            self._ahead = Ahead(self._read)
+            self._is_coming = True
+            self._spare = bytearray(HEADROOM + len(self.buffer))
+            self._ahead.order(memoryview(self._spare)[HEADROOM:])
+
+    def close(self) -> None:
+        """Close the source, or have the second thread do so when it has read what it was to read."""
+        # To close it while that thread reads would be a mistake: the file's number may soon be another file's.
+        if self._ahead is None:
+            self._raw.close()
+        else:
+            self._ahead.close(self._raw.close)
+
+    def _take_over(self, ahead: Ahead, need: int) -> None:
+        """Go on with what was read meanwhile."""
+        while self._is_coming and self.end - self.at < need:
+            size = ahead.wait()
+            self._join(size, need)
+            self._is_coming = size > 0
+            if self._is_coming:
+                ahead.order(memoryview(self._spare)[HEADROOM:])
+
+    def _join(self, size: int, need: int) -> None:
+        """Put the bytes at hand in front of those that were read ahead, or these behind them, if they are many."""
+        rest = self.end - self.at
+        if rest > HEADROOM:
+            if len(self.buffer) - self.end < size:
+                self._make_room(max(need, rest + size))
+            self.buffer[self.end : self.end + size] = self._spare[HEADROOM : HEADROOM + size]
+            self.end += size
+            return
+        start = HEADROOM - rest
+        self._spare[start:HEADROOM] = self.buffer[self.at : self.end]
+        self.passed += self.at - start
+        self.at, self.end = start, HEADROOM + size
+        self.buffer, self._spare = self._spare, self.buffer
 
     def _make_room(self, need: int) -> None:
         """Move the bytes at hand to the front of a buffer that can hold ``need``."""
@@ -77,13 +130,25 @@ class ByteStream:
         if need > len(self.buffer):
             self.buffer = bytearray(need)
         self.buffer[: len(rest)] = rest
+        self.passed += self.at
         self.at, self.end = 0, len(rest)
 
-    def _unpack(self) -> int:
+    def _read(self, room: memoryview) -> int:
+        """Read into ``room`` as much as comes without waiting, but something; 0 at the end or at a fault."""
+        size = 0
+        # A live source gives less than it is asked for: what it gave is passed on, not held until the room is full.
+        while size < len(room) and not (size and self._is_slow):
+            taken = self._unpack(room[size:]) if self._unpacker else self._take(room[size:])
+            if not taken:
+                break
+            size += taken
+        return size
+
+    def _unpack(self, room: memoryview) -> int:
         if not self._unpacked and self._unpacker is not None:
             self._unpacked = memoryview(self._unpacker.read())
-        size = min(len(self._unpacked), len(self.buffer) - self.end)
-        self.buffer[self.end : self.end + size] = self._unpacked[:size]
+        size = min(len(self._unpacked), len(room))
+        room[:size] = self._unpacked[:size]
         self._unpacked = self._unpacked[size:]
         return size
 
@@ -105,8 +170,6 @@ class ByteStream:
             return 0
         self._is_slow = size < len(room)
         self.taken += size
-        if size and self._progress is not None:
-            self._progress(self.taken)
         return size
 
 

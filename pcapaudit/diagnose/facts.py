@@ -167,7 +167,7 @@ class Facts:
     def names(self) -> ChainMap[bytes, list[str]]:
         """Address -> names known for it: the device's own lookups, else what other hosts were told."""
         own = {a: list(dict.fromkeys(n for n, _ in found)) for a, found in self._told.items()}
-        own |= {six: own[four] for six, four in self.traffic.translated_addresses.items() if four in own}
+        own |= {six: names for four, names in own.items() for six in self.traffic.translations.get(four, ())}
         # One table for all devices of the capture; a copy for each would grow with hosts times names.
         return ChainMap(own, self.traffic.names)
 
@@ -294,7 +294,7 @@ class Facts:
         latest: list[Host] | None = self.traffic.memo.get("latest_hosts")
         if latest is None:
             latest = self.traffic.memo["latest_hosts"] = nlargest(2, self.hosts, key=lambda h: h.last_ns)
-        return next((h.last_ns for h in latest if h is not self.host), 0)
+        return next((h.last_ns for h in latest if h != self.host), 0)
 
     def reached_by_others(self, address: bytes, transport: str, port: int, *, since_ns: int = 0) -> Contrast | None:
         """Another host's two-way flow to the same server and port that was answered then or later, if there is one."""

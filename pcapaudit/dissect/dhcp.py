@@ -1,15 +1,20 @@
-"""DHCPv4 and BOOTP messages (RFC 2131, RFC 2132), with overloaded options and those in several parts."""
+"""DHCPv4 and BOOTP messages (RFC 2131, RFC 2132).
+
+dpkt reads the fixed header; the options are walked here, because dpkt raises IndexError on a
+bad length, knows no overload and no options in several parts.
+"""
 
 from __future__ import annotations
 
-import struct
+from typing import Any
 
+import dpkt.dhcp
+
+from pcapaudit.dissect import guard
 from pcapaudit.dissect.text import padded_text
 from pcapaudit.model.events import DhcpMessage, Malformed, Packet
 
 _HEADER_SIZE = 236
-_HEAD = struct.Struct("!BxBBIHH")
-"""Operation, length of the hardware address, hops, transaction, seconds, flags (RFC 2131, figure 1)."""
 _COOKIE = b"\x63\x82\x53\x63"
 _CHADDR_END = 44
 _SNAME, _FILE = slice(44, 108), slice(108, 236)
@@ -25,25 +30,28 @@ def dissect(payload: bytes, at: Packet) -> DhcpMessage | Malformed:
         return Malformed(at, "dhcp", "shorter than the header")
     if payload[0] not in (1, 2):
         return Malformed(at, "dhcp", "neither request nor reply")
+    # An end option alone keeps dpkt from walking options.
+    header = guard.parse(dpkt.dhcp.DHCP, payload[:240].ljust(240, b"\0") + bytes([_END]), at=at, protocol="dhcp")
+    if isinstance(header, Malformed):
+        return header
     options, is_complete = _read_options(payload, is_whole=len(payload) >= at.payload_len)
-    return _build(at, payload, options, is_complete=is_complete)
+    return _build(at, header, payload, options, is_complete=is_complete)
 
 
-def _build(at: Packet, payload: bytes, options: dict[int, bytes], *, is_complete: bool) -> DhcpMessage:
-    op, size, hops, xid, secs, flags = _HEAD.unpack_from(payload)
+def _build(at: Packet, header: Any, payload: bytes, options: dict[int, bytes], *, is_complete: bool) -> DhcpMessage:
     return DhcpMessage(
         at=at,
-        op=op,
+        op=header.op,
         kind=_number(options, 53, 1) or 0,
-        xid=xid,
-        secs=secs,
-        hops=hops,
-        broadcast=bool(flags & 0x8000),
+        xid=header.xid,
+        secs=header.secs,
+        hops=header.hops,
+        broadcast=bool(header.flags & 0x8000),
         ciaddr=payload[12:16],
         yiaddr=payload[16:20],
         siaddr=payload[20:24],
         giaddr=payload[24:28],
-        chaddr=payload[28 : 28 + min(size, 16)],
+        chaddr=payload[28 : 28 + min(header.hln, 16)],
         server_id=_address(options, 54),
         requested=_address(options, 50),
         mask=_address(options, 1),

@@ -1,7 +1,7 @@
 """The one door through which a foreign parser is called: whatever it raises becomes data.
 
-cryptography lets ValueError, TypeError and errors of its own escape on hostile bytes; no list of
-them would stay complete.
+dpkt lets IndexError, UnicodeDecodeError and its own errors escape on hostile bytes, and
+cryptography adds ValueError, TypeError and its own; no list of them would stay complete.
 """
 
 from __future__ import annotations

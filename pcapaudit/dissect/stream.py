@@ -39,10 +39,10 @@ class Stream:
 
     def completed_at(self, start: int, end: int) -> Packet:
         """The packet that completed ``data[start:end]``: the latest frame, also when segments came out of order."""
-        first, last = self._place(start), self._place(max(start, end - 1))
-        if first == last:
+        first = self._place(start)
+        if first + 1 >= len(self.offsets) or self.offsets[first + 1] >= max(start + 1, end):
             return self.packets[first]
-        return max(self.packets[first : last + 1], key=attrgetter("frame"))
+        return max(self.packets[first : self._place(end - 1) + 1], key=attrgetter("frame"))
 
     def after(self, offset: int) -> Stream:
         """The rest of the stream; it counts as from the start, because a protocol begins there."""

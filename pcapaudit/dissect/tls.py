@@ -143,11 +143,13 @@ class _Direction:
 
     def read(self, *, clear_after_change: bool) -> None:
         records, end = self._records()
+        hidden: list[_Record] = []
         for record in records:
-            # Nearly all are of the application: what they hold is unknown, so they are counted alone.
-            if record[0] != APPLICATION:
+            if record[0] == APPLICATION:
+                hidden.append(record)
+            else:
                 self._add(record, clear_after_change=clear_after_change)
-        self._add_applications([record for record in records if record[0] == APPLICATION])
+        self._add_applications(hidden)
         if records:
             is_counted = records[-1][0] == APPLICATION
             self.last = self.counts.last_application if is_counted else self._completed_at(records[-1])
@@ -262,8 +264,10 @@ class _Direction:
             self.is_tls_1_3 = True
 
     def _offset(self, pos: int) -> int:
-        """Where in the stream a handshake byte lies."""
-        begin, start = self.origins[bisect_right(self.origins, pos, key=itemgetter(0)) - 1]
+        """Where in the stream a handshake byte lies; mostly in the record that came last."""
+        begin, start = self.origins[-1]
+        if pos < begin:
+            begin, start = self.origins[bisect_right(self.origins, pos, key=itemgetter(0)) - 1]
         return start + pos - begin
 
     def _add_alert(self, record: _Record) -> None:
@@ -280,6 +284,7 @@ class _Direction:
                 self.events.append(TlsAlert(at, self.from_client, level, code))
 
     def _add_applications(self, records: Sequence[_Record]) -> None:
+        """Count records of the application: what they hold is unknown, so two packets are all that is looked at."""
         if records:
             self._count_application(self._completed_at(records[0]), records[0][1])
         if len(records) > 1:

@@ -78,9 +78,9 @@ class ArpQuestion:
         Returns:
             The moments, and how many are left out.
         """
-        requests, replies = self._table.requests(self._group), self._table.replies(self._group)
-        both = np.concatenate([requests, replies])
-        order = np.argsort(both)
+        requests = self._table.requests(self._group)
+        both = np.concatenate([requests, self._table.replies(self._group)]) if self.is_answered else requests
+        order = np.argsort(both, kind="stable")
         if len(both) > limit:
             order = order[[round(i * (len(both) - 1) / (limit - 1)) for i in range(limit)]]
         shown = self._table.moments(both[order])
@@ -317,7 +317,8 @@ class ArpTable:
         named = self._by_sender.places(int(target))
         named = named[np.searchsorted(named, first) :]
         is_heard = self._is_for_all[named] | (self._table["target_mac"][named] == mac)
-        return named[is_heard & (self._table["sender_mac"][named] != mac)]
+        found: _Places = named[is_heard & (self._table["sender_mac"][named] != mac)]
+        return found
 
     @cached_property
     def _is_for_all(self) -> npt.NDArray[np.bool_]:

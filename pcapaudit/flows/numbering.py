@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
+from pcapaudit.flows.packets import Ends
 from pcapaudit.flows.traffic import Traffic
 
 _Numbers = npt.NDArray[np.uint32]
@@ -29,8 +31,10 @@ class Numbering:
         self.addresses = list(traffic.flows_by_address)
         self._numbers = {address: number for number, address in enumerate(self.addresses)}
         ends = [traffic.ends(flow) for flow in range(len(traffic.result.flows))]
-        self.a: _Numbers = np.fromiter((self._numbers[end[0]] for end in ends), np.uint32, len(ends))
-        self.b: _Numbers = np.fromiter((self._numbers[end[2]] for end in ends), np.uint32, len(ends))
+        self.a, self.b = self._at(ends, 0), self._at(ends, 2)
+
+    def _at(self, ends: Sequence[Ends], place: int) -> _Numbers:
+        return np.fromiter(map(self._numbers.__getitem__, map(itemgetter(place), ends)), np.uint32, len(ends))
 
     def number(self, address: bytes) -> int:
         """The number of an address; -1 when it takes part in no flow."""

@@ -32,6 +32,8 @@ _READ = (
 )  # fmt: skip
 """Columns of the log that make a packet, in the order in which ``PacketLog.packet`` takes them."""
 
+_ENDS = ("family", "a_hi", "a_lo", "a_port", "b_hi", "b_lo", "b_port", "proto")
+"""Columns of the flow table that tell a flow's ends."""
 _LETTERS = {"i8": "q", "u8": "Q", "u4": "I", "u2": "H", "u1": "B"}
 """What ``struct`` calls the types of the columns."""
 FEW = 4
@@ -77,12 +79,10 @@ class PacketLog:
     @cached_property
     def ends(self) -> list[Ends]:
         """Both ends of every flow."""
-        f = self._result.flows
-        columns = (f[n].tolist() for n in ("family", "a_hi", "a_lo", "a_port", "b_hi", "b_lo", "b_port", "proto"))
-        return [
-            (packed_address(fam, ah, al), ap, packed_address(fam, bh, bl), bp, proto)
-            for fam, ah, al, ap, bh, bl, bp, proto in zip(*columns, strict=True)
-        ]
+        f = {name: self._result.flows[name].tolist() for name in _ENDS}
+        a = map(packed_address, f["family"], f["a_hi"], f["a_lo"])
+        b = map(packed_address, f["family"], f["b_hi"], f["b_lo"])
+        return list(zip(a, f["a_port"], b, f["b_port"], f["proto"], strict=True))
 
     @cached_property
     def first_frames(self) -> list[int]:

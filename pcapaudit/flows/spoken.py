@@ -39,6 +39,7 @@ class Spoken:
     def __init__(self, result: ScanResult) -> None:
         flows = result.flows
         places = np.flatnonzero(result.handed["kind"] == Kind.TCP)
+        places = places[np.argsort(result.handed["start"][places], kind="stable")]
         rows = result.handed["row"][places]
         heads = _Heads(result, places)
         speakers = result.rows["flow"][rows]
@@ -96,11 +97,10 @@ class _Heads:
     def __init__(self, result: ScanResult, places: _Numbers) -> None:
         self._lengths = result.handed["length"][places]
         self._octets = np.zeros((len(places), HEAD), np.uint8)
-        """One line a payload; behind its end stands anything."""
+        """One line a payload; behind its end stands anything. The payloads come in the order of their bytes."""
         starts = result.handed["start"][places].astype(np.int64)
         low = 0
         while low < len(starts):
-            # Payloads stand in the order in which they came, so that a window over all bytes meets each once.
             begin = int(starts[low])
             high = int(np.searchsorted(starts, begin + WINDOW, side="right"))
             window = np.frombuffer(result.blob[begin : begin + WINDOW + HEAD], np.uint8)

@@ -49,6 +49,8 @@ DHCP_OFFER, DHCP_ACK = 2, 5
 MAX_FLOWS = 10_000
 """Flows that are kept at one time; what is asked for again is made again."""
 GRAINS_NS, MIN_STAMPS = (1_000_000_000, 10_000_000, 1_000_000), 50
+NEIGHBOUR_DISCOVERY = range(133, 137)
+"""Types of ICMPv6 messages by which routers and neighbours are found (RFC 4861)."""
 MAX_EVENTS = 50_000
 """Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
 
@@ -242,7 +244,10 @@ class Traffic:
         return _gathered(self._ntp_by_address, addresses)
 
     def icmp_of(self, addresses: Iterable[bytes]) -> list[IcmpMessage]:
-        """ICMP messages to or from the addresses, or about a packet that they sent, in frame order."""
+        """ICMP messages to or from the addresses, or about a packet that they sent, in frame order.
+
+        Neighbour discovery is left out; ``discovery_of`` has it.
+        """
         return _gathered(self._icmp_by_address, addresses)
 
     @cached_property
@@ -256,7 +261,7 @@ class Traffic:
     @cached_property
     def _icmp_by_address(self) -> dict[bytes, list[IcmpMessage]]:
         table: dict[bytes, list[IcmpMessage]] = defaultdict(list)
-        for m in self.icmp:
+        for m in (m for m in self.icmp if m.family == 4 or m.type not in NEIGHBOUR_DISCOVERY):
             for address in {m.at.src, m.at.dst} | ({m.quoted.src} if m.quoted is not None else set()):
                 table[address].append(m)
         return table
@@ -282,10 +287,14 @@ class Traffic:
         return table
 
     @cached_property
-    def translated_addresses(self) -> dict[bytes, bytes]:
-        """IPv6 addresses of the capture that stand for an IPv4 address behind a NAT64, and that address."""
-        found = ((address, translated(address)) for address in self.flows_by_address)
-        return {six: four for six, four in found if four is not None}
+    def translations(self) -> dict[bytes, list[bytes]]:
+        """IPv4 address behind a NAT64 -> IPv6 addresses of the capture that stand for it."""
+        table: dict[bytes, list[bytes]] = {}
+        for six in self.flows_by_address:
+            four = translated(six)
+            if four is not None:
+                table.setdefault(four, []).append(six)
+        return table
 
     @cached_property
     def dhcp_by_client(self) -> dict[bytes, list[DhcpMessage]]:

@@ -34,6 +34,8 @@ if not cython.compiled:
         HANDED4,
         HANDED8,
         HANDED_BYTES4,
+        HANDED_PLENTY,
+        HANDED_THIN,
         ICMP,
         ICMP6,
         KEPT8,
@@ -165,9 +167,12 @@ class Journal(Connections):
         return 0
 
     def _most_segments(self, a: cython.longlong, b: cython.longlong) -> cython.longlong:
-        """Give how many segments of a direction between these ports are handed over; fewer when the log was full."""
+        """Give how many segments of a direction between these ports are handed over: fewer if there is much already."""
         most: cython.longlong = 400 if a == 53 or b == 53 or a == 21 or b == 21 else 40
-        most >>= self.thinned
+        thinned: cython.int = self.thinned
+        if thinned < HANDED_THIN and self.n_blob > HANDED_PLENTY:
+            thinned = HANDED_THIN
+        most >>= thinned
         return max(STREAM_LEAST_SEGMENTS, most)
 
     def _tcp_share(self, mine: cython.longlong, have: cython.longlong) -> cython.longlong:

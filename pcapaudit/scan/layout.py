@@ -146,11 +146,14 @@ FLOW_MAX_ROWS: Final = 2000
 LINK_MAX_ROWS: Final = 100_000
 
 # Each time that the log is full, half as many first and last rows of each flow stay, and half as many segments of each
-# stream, down to the least; pauses say something only up to a degree.
+# stream, down to the least; pauses say something only up to a degree. Where much was handed over, streams count as if
+# the log had been full so often.
 FLOW_LAST_ROWS: Final = 64
 FLOW_LEAST_FIRST: Final = 2
 FLOW_LEAST_LAST: Final = 6
 STREAM_LEAST_SEGMENTS: Final = 4
+HANDED_PLENTY: Final = 100_663_296
+HANDED_THIN: Final = 4
 THINNEST: Final = 7
 THIN_PAUSES: Final = 5
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pcapaudit.capture.step import Step, note_interface
+from pcapaudit.capture.step import MOST_LINK_TYPES, Step, note_interface
 from pcapaudit.model.frames import CaptureNotes
 
 
@@ -20,3 +20,10 @@ def test_the_smallest_snap_length_that_is_stated_counts() -> None:
     for snaplen in (0, 65535, 96, 0, 128):
         note_interface(notes, 1, snaplen)
     assert notes.snaplen == 96
+
+
+def test_of_link_types_without_end_the_first_are_listed_and_every_interface_is_counted() -> None:
+    notes = CaptureNotes()
+    for link in range(1000):
+        note_interface(notes, link, 0)
+    assert (notes.interfaces, notes.link_types) == (1000, list(range(MOST_LINK_TYPES)))

@@ -4,13 +4,15 @@ import gzip
 import io
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pcapaudit.capture import stream as stream_module
 from pcapaudit.capture.stream import ByteStream
 
 CONTENT = bytes(range(256)) * 40
@@ -38,7 +40,7 @@ def test_what_was_looked_at_is_given_again() -> None:
 def test_what_was_not_used_stays_at_hand() -> None:
     stream = open_bytes(CONTENT)
     assert take(stream, 1, used=996) == CONTENT[:996]
-    assert stream.fill(1) == 1000
+    assert stream.fill(5) == 1000
     assert take(stream, 1) == CONTENT[996:1996]
 
 
@@ -69,6 +71,70 @@ def test_no_byte_is_lost_or_given_twice(sizes: list[int], batch_bytes: int, is_p
     stream = open_bytes(gzip.compress(CONTENT) if is_packed else CONTENT, batch_bytes)
     given_bytes = b"".join(take(stream, size, used=size - 1) for size in sizes)
     assert given_bytes + take(stream, 1 << 20) == CONTENT
+
+
+@pytest.fixture
+def small_headroom() -> Iterator[None]:
+    """Two processors, and little room in front of what is read ahead, so that all ways of joining are taken."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream_module, "HEADROOM", 20)
+        patch.setattr(stream_module, "has_second_processor", lambda: True)
+        yield
+
+
+@pytest.mark.usefixtures("small_headroom")
+@given(
+    uses=st.lists(st.tuples(st.integers(1, 300), st.integers(0, 300)), max_size=30),
+    batch_bytes=st.integers(21, 200),
+    is_packed=st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_a_second_thread_reads_ahead_comes_in_order_and_whole(
+    uses: list[tuple[int, int]], batch_bytes: int, is_packed: bool
+) -> None:
+    stream = open_bytes(gzip.compress(CONTENT) if is_packed else CONTENT, batch_bytes)
+    stream.fill(batch_bytes)
+    stream.read_ahead()
+    parts = []
+    for need, used in uses:
+        parts.append(take(stream, need, used))
+        assert stream.passed + stream.at == sum(map(len, parts))
+    parts.append(take(stream, 1 << 20))
+    stream.close()
+    assert b"".join(parts) == CONTENT
+
+
+@pytest.mark.usefixtures("small_headroom")
+def test_bytes_that_are_shown_stay_while_the_next_are_read() -> None:
+    stream = open_bytes(CONTENT, batch_bytes=100)
+    stream.fill(100)
+    stream.read_ahead()
+    for _ in range(20):
+        stream.fill(60)
+        shown, kept = memoryview(stream.buffer), bytes(stream.buffer)
+        stream.peek(1)
+        assert shown == kept
+        stream.at += 50
+    stream.close()
+
+
+@pytest.mark.usefixtures("small_headroom")
+def test_a_source_that_breaks_while_it_is_read_ahead_is_a_fault() -> None:
+    source = Failing(b"x" * 100, OSError(5, "Input/output error"))
+    stream = ByteStream(cast("BinaryIO", source), batch_bytes=100)
+    stream.fill(100)
+    stream.read_ahead()
+    assert take(stream, 101) == b"x" * 100
+    assert stream.fault == "reading failed (Input/output error)"
+
+
+def test_one_processor_reads_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "has_second_processor", lambda: False)
+    before = threading.active_count()
+    stream = open_bytes(CONTENT * 100, batch_bytes=1 << 17)
+    stream.fill(1 << 17)
+    stream.read_ahead()
+    assert threading.active_count() == before
 
 
 def test_a_compressed_stream_is_unpacked_and_its_codec_named() -> None:

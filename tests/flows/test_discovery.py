@@ -64,3 +64,10 @@ def test_of_routers_without_end_the_first_are_believed() -> None:
     found = discovery_of(traffic_of(script, hosts=hosts))
 
     assert [m.at.frame for m in found.advertisements] == list(range(1, MAX_ROUTERS + 1))
+
+
+def test_neighbour_discovery_is_not_among_the_icmp_of_an_address() -> None:
+    traffic = traffic_of("0.0 dev6g > * NS fe80::1\n0.1 router6 > dev6g NA", hosts=WORLD)
+
+    assert [m.type for m in traffic.icmp] == [135, 136]
+    assert traffic.icmp_of(frozenset(m.at.src for m in traffic.icmp)) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pcapaudit.flows import rows
-from pcapaudit.flows.flow import Flow
+from pcapaudit.flows.flow import ACK, RST, SYN, Flow
 from pcapaudit.flows.traffic import Traffic
 from tests.support.scene import read_capture, traffic_of
 
@@ -97,3 +97,44 @@ def test_a_full_table_of_addresses_tells_of_no_ttl() -> None:
     traffic.result = replace(traffic.result, tables_full={"bindings": True})
 
     assert rows.ttl_spans(traffic) is None
+
+
+@every_sample
+def test_the_sides_of_a_flow_are_what_its_two_ends_sent(path: Path) -> None:
+    traffic = read_capture(path)
+
+    for flow in flows_of(traffic):
+        from_a, from_b = rows.sides_of(traffic, flow.index)
+        sides = (flow.sent, flow.received) if flow.orig == traffic.ends(flow.index)[:2] else (flow.received, flow.sent)
+        assert (from_a["frame"].tolist(), from_b["frame"].tolist()) == tuple([p.frame for p in s] for s in sides)
+
+
+@every_sample
+def test_the_last_packets_sent_stand_at_the_end_of_what_was_sent(path: Path) -> None:
+    traffic = read_capture(path)
+    flows = flows_of(traffic)
+
+    last = [p.frame for flow in flows for p in flow.sent[-3:]]
+    assert frames_at(traffic, rows.last_rows_sent(traffic, flows, 3)) == last
+
+
+@every_sample
+def test_the_first_acknowledgments_are_those_of_the_packets(path: Path) -> None:
+    traffic = read_capture(path)
+    by_a, by_b = rows.first_acks(traffic)
+
+    for flow in flows_of(traffic):
+        acks = [p for p in flow.packets if p.flags & ACK and not p.flags & (SYN | RST)]
+        for sender, found in (traffic.ends(flow.index)[:2], by_a), (traffic.ends(flow.index)[2:4], by_b):
+            first = next((p.frame for p in acks if (p.src, p.sport) == sender), None)
+            assert (traffic.packet(found[flow.index]).frame if found[flow.index] >= 0 else None) == first
+
+
+@every_sample
+def test_the_first_syn_acks_are_those_of_the_flows(path: Path) -> None:
+    traffic = read_capture(path)
+    accepted = [flow for flow in flows_of(traffic) if flow.syn_acks]
+
+    flows, answers = rows.first_syn_acks(traffic)
+    assert flows.tolist() == [flow.index for flow in accepted]
+    assert frames_at(traffic, answers) == [flow.syn_acks[0].frame for flow in accepted]

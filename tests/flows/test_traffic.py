@@ -164,7 +164,7 @@ def test_silence_was_watched_until(told: dict[str, int], until: int | None, expe
 def test_an_empty_capture_is_empty() -> None:
     traffic = scan_frames([])
 
-    assert (traffic.arp, traffic.dns, traffic.flows_by_address) == ([], [], {})
+    assert ([*traffic.arp], traffic.dns, traffic.flows_by_address) == ([], [], {})
 
 
 def test_the_same_frames_give_the_same_messages_again() -> None:

@@ -59,7 +59,7 @@ def search(name: str, wish: argparse.Namespace, corpora: Path) -> Outcome:
     began = time.monotonic()
     seconds = round(wish.minutes * 60 * wish.jobs / len(wish.searches))
     limit = ["--seconds", str(seconds)] if seconds else []
-    done = _search_frames(wish.seed, limit) if name == FRAMES else _search_bytes(name, wish.seed, limit, corpora / name)
+    done = _search_frames(wish, limit) if name == FRAMES else _search_bytes(name, wish.seed, limit, corpora / name)
     said = done.stdout + done.stderr
     counted = [int(one or other) for one, other in _COUNTED.findall(said)]
     return Outcome(name, done.returncode == 0, sum(counted), time.monotonic() - began, said)
@@ -71,16 +71,17 @@ def _search_bytes(name: str, seed: int, limit: list[str], corpus: Path) -> subpr
     return _run([*command, *(limit or ["--runs", str(CASES[name])])])
 
 
-def _search_frames(seed: int, limit: list[str]) -> subprocess.CompletedProcess[str]:
+def _search_frames(wish: argparse.Namespace, limit: list[str]) -> subprocess.CompletedProcess[str]:
     try:
         folder = sanitizer.build(KEEP / "sanitizer")
     except sanitizer.BuildError as error:
         return subprocess.CompletedProcess([], 1, "", str(error))
     if not sanitizer.is_fence_up(folder):
         return subprocess.CompletedProcess([], 1, "", "a read outside a frame was not caught")
-    done = sanitizer.run_fenced(folder, ["--seed", str(seed), *(limit or ["--cases", str(CASES[FRAMES])])])
+    words = ["--seed", str(wish.seed), "--first", str(wish.first)]
+    done = sanitizer.run_fenced(folder, [*words, *(limit or ["--cases", str(CASES[FRAMES])])])
     if done.returncode:
-        done.stderr += f"\nin case {(folder / 'case').read_text(encoding='ascii').strip()} of seed {seed}\n"
+        done.stderr += f"\nin case {(folder / 'case').read_text(encoding='ascii').strip()} of seed {wish.seed}\n"
     return done
 
 
@@ -102,6 +103,7 @@ def read_wish() -> argparse.Namespace:
     parser.add_argument("searches", nargs="*", metavar="SEARCH", help=f"which (default: all): {', '.join(CASES)}")
     parser.add_argument("--minutes", type=float, default=0.0, help="about how long; without it a fixed number of cases")
     parser.add_argument("--seed", type=int, help="other seed, other cases")
+    parser.add_argument("--first", type=int, default=0, help="case of frames to begin with, to see one again")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="searches at one time")
     wish = parser.parse_args()
     if unknown := sorted(set(wish.searches) - set(CASES)):

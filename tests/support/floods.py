@@ -94,9 +94,9 @@ def dhcp(kind: int, client: bytes = DEVICE, *, server: bytes | None = None, give
     return eth(ip4(datagram, src=src, dst=b"\xff" * 4), src=smac, dst=ALL if server is None else client)
 
 
-def icmp6(body: bytes, number: int) -> bytes:
-    head = struct.pack(">IHBB", 0x60000000, len(body), 58, 255)
-    return eth(head + LL + struct.pack(">Q", number + 1) + LL + struct.pack(">Q", 9) + body, 0x86DD, src=mac(number))
+def icmp6(body: bytes, number: int, smac: bytes | None = None) -> bytes:
+    head = struct.pack(">IHBB", 0x60000000, len(body), 58, 255) + LL + struct.pack(">Q", number + 1)
+    return eth(head + LL + struct.pack(">Q", 9) + body, 0x86DD, src=smac or mac(number))
 
 
 def quote(number: int, kind: int, code: int, who: bytes = RESOLVER) -> bytes:
@@ -146,6 +146,9 @@ FLOODS: dict[str, Flood] = {
     "one that gets many addresses": _known(lambda n: [dhcp(3), dhcp(5, server=RESOLVER, given=ip(900 + n))]),
     "many that advertise as routers": _known(
         lambda n: [icmp6(b"\x86\0\0\0\x40\0\7\x08" + bytes(8) + b"\1\1" + mac(n), n)]
+    ),
+    "many that claim one IPv6 address": _known(
+        lambda n: [icmp6(b"\x88\0\0\0\x60\0\0\0" + LL + bytes(7) + b"\5\2\1" + mac(n), 4, smac=mac(n))]
     ),
     "ICMP errors": _known(lambda n: [out(SYN, 1024 + n), quote(n, 3, 1)]),
     "ICMP errors of many routers": _known(lambda n: [quote(n, 11, 0, ip(1000 + n))]),

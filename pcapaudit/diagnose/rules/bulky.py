@@ -183,12 +183,13 @@ def edns_drop(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: let UDP 53 answers above 512 bytes and their fragments pass, and allow TCP 53.
     """
-    newest_ns = max((m.at.time_ns for k in facts.lookups for m in k.sent), default=0)
-    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
-        for queries in _extended_by_resolver(lookups).values():
-            dropped = _dropped_by_one(facts, name, lookups, queries, newest_ns)
-            if dropped is not None:
-                yield _edns_drop(facts, dropped)
+    by_name = lookups_by_name(relevant_lookups(facts))
+    asked = [(name, k, queries) for name, k in by_name.items() for queries in _extended_by_resolver(k).values()]
+    newest_ns = max((m.at.time_ns for k in facts.lookups for m in k.sent), default=0) if asked else 0
+    for name, lookups, queries in asked:
+        dropped = _dropped_by_one(facts, name, lookups, queries, newest_ns)
+        if dropped is not None:
+            yield _edns_drop(facts, dropped)
 
 
 def _extended_by_resolver(lookups: Sequence[Lookup]) -> dict[bytes, list[DnsQuery]]:

@@ -409,7 +409,8 @@ def alt_port_ok(facts: Facts) -> Iterator[Fired]:
     for need in facts.needs:
         attempts = facts.attempts_of(need)
         works = [a for a in attempts if a.answered_ns is not None]
-        dead = [a for a in attempts if _is_dead(a) and a.port not in {w.port for w in works} and a.flow.syns]
+        working = {a.port for a in works}
+        dead = [a for a in attempts if a.port not in working and _is_dead(a) and a.flow.syns]
         if need.group != "any" or not works or not dead:
             continue
         counted = [p for a in dead for p in a.tries]

@@ -177,7 +177,8 @@ def _renewed(attempts: Sequence[Attempt], lost: Attempt, since_ns: int) -> Attem
     """The next connection, when it works at once: then the path is fine and only the state was gone."""
     earliest = max(lost.began_ns + 1, since_ns - ns(RECONNECT_S))
     start = bisect_left(attempts, earliest, key=lambda a: a.began_ns)
-    first = next((a for a in attempts[start:] if a is not lost and a.flow.syns), None)
+    following = (attempts[place] for place in range(start, len(attempts)))
+    first = next((a for a in following if a is not lost and a.flow.has_opening), None)
     works = first is not None and first.has(Stage.RETURN) and first.began_ns - since_ns <= ns(RECONNECT_S)
     return first if works else None
 

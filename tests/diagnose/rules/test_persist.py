@@ -127,3 +127,19 @@ def test_silence_after_regular_reports_is_told(times: range, *, fires: bool) -> 
     facts = facts_of(f"0.0 dev:50001 > cloud:4321 CONNECT\n{reports}500.0 pc > gw ARP")
 
     assert bool(outcomes(persist.silent_after_ok, facts)) is fires
+
+
+@pytest.mark.parametrize(
+    ("times", "fires"),
+    [
+        pytest.param((10, 20, 30, 40, 50, 60), True, id="every ten seconds"),
+        pytest.param((10, 20, 30, 40, 290, 300), False, id="irregular"),
+    ],
+)
+def test_reports_may_come_on_a_connection_each(times: tuple[int, ...], *, fires: bool) -> None:
+    lines = "".join(
+        f"{at}.0 dev:{50000 + at} > cloud:4321 CONNECT\n{at}.1 dev:{50000 + at} > cloud:4321 EXCHANGE 9 9\n"
+        for at in times
+    )
+
+    assert bool(outcomes(persist.silent_after_ok, facts_of(f"{lines}500.0 pc > gw ARP"))) is fires
