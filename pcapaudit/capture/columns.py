@@ -50,7 +50,7 @@ class Columns:
         self.link[at] = link
         self.count = at + 1
 
-    def give_batch(self, data: Octets) -> FrameBatch:
+    def give_batch(self, data: Octets | memoryview) -> FrameBatch:
         """Give the frames found in ``data`` as a batch, which looks at this memory, and start the next one."""
         batch = FrameBatch(
             data=memoryview(data),

@@ -14,7 +14,7 @@ from pcapaudit.capture.foreign import LOOK, describe_foreign
 from pcapaudit.capture.pcap import open_pcap
 from pcapaudit.capture.pcapng import open_pcapng
 from pcapaudit.capture.step import FormatReader
-from pcapaudit.capture.stream import ByteStream
+from pcapaudit.capture.stream import ByteStream, widen_pipe
 from pcapaudit.model.errors import CaptureError
 from pcapaudit.model.frames import CaptureNotes, FileNote, FrameBatch
 
@@ -140,9 +140,11 @@ def _open_source(source: Source, called: str) -> BinaryIO:
 def _open_stdin() -> BinaryIO:
     """Give standard input without Python's buffer, which at the program's end waits for a thread that still reads."""
     try:
-        return cast("BinaryIO", io.FileIO(sys.stdin.fileno(), closefd=False))
+        raw = cast("BinaryIO", io.FileIO(sys.stdin.fileno(), closefd=False))
     except (OSError, ValueError):
         return sys.stdin.buffer
+    widen_pipe(raw, BATCH_BYTES)
+    return raw
 
 
 def _choose_reader(stream: ByteStream, called: str, notes: CaptureNotes) -> FormatReader:
@@ -163,7 +165,7 @@ def _read_batches(stream: ByteStream, reader: FormatReader, note: FileNote, *, i
         step = reader.advance(stream.buffer, stream.at, stream.end, columns)
         note.frames += columns.count
         if columns.count:
-            yield columns.give_batch(stream.buffer)
+            yield columns.give_batch(memoryview(stream.buffer)[: stream.end])
         if step.fault is not None:
             _end_badly(note, stream.passed + step.at, step.fault)
             return

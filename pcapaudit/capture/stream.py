@@ -6,6 +6,7 @@ the processor's cache; fresh memory for every piece would cost more than all tha
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -171,6 +172,14 @@ class ByteStream:
         self._is_slow = size < len(room)
         self.taken += size
         return size
+
+
+def widen_pipe(file: BinaryIO, size: int) -> None:
+    """Let a pipe hold ``size`` bytes, so that a batch is not cut into a sixteenth; other files stay as they are."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl  # noqa: PLC0415 - not on every system
+
+        fcntl.fcntl(file.fileno(), fcntl.F_SETPIPE_SZ, size)
 
 
 def _read_once(raw: BinaryIO, room: memoryview) -> int:

@@ -10,7 +10,7 @@ cdef class Connections(Ledger):
     cdef long long *flow8
     cdef unsigned int *flow4
     cdef unsigned int *flow_slots
-    cdef unsigned long long flow_mask
+    cdef unsigned long long flow_mask, flow_slot
     cdef long long max_flows, n_flows, left_flows
     cdef long long c_tcp_pairs, c_udp_pairs
     cdef void _take_side(self, long long s8, long long s4) noexcept nogil
@@ -19,7 +19,6 @@ cdef class Connections(Ledger):
     cdef long long _follow_ack(self, long long mine, long long theirs, long long known) noexcept nogil
     cdef long long _find_flow(self) noexcept nogil
     cdef unsigned long long _slot_of(self, long long a_hi, long long a_lo, long long b_hi, long long b_lo, long long key) noexcept nogil
-    cdef long long _key(self, long long port, long long other) noexcept nogil
     cdef unsigned long long _find_slot(self, long long key, long long back) noexcept nogil
     cdef void _place_flows(self) noexcept nogil
     cdef void _fetch_flow(self) noexcept nogil

@@ -54,7 +54,7 @@ class Connections(Ledger):
         self.flow_of: dict[tuple[int, ...], int] = {}
         if not cython.compiled:
             self.flow8 = self.flow4 = self.flow_slots = memoryview(b"")
-        self.flow_mask = 0
+        self.flow_mask = self.flow_slot = 0
         self.max_flows = self.n_flows = self.left_flows = 0
         self.c_tcp_pairs = self.c_udp_pairs = 0
 
@@ -136,8 +136,9 @@ class Connections(Ledger):
 
     def _find_flow(self) -> cython.longlong:
         """Give the packet's flow times 2 plus its side, made anew if need be; -1 when the table is full."""
-        key: cython.longlong = self._key(self.sport, self.dport)
-        back: cython.longlong = self._key(self.dport, self.sport)
+        base: cython.longlong = (self.portless << 48) | (self.family << 40) | (self.proto << 32)
+        key: cython.longlong = base | (self.sport << 16) | self.dport
+        back: cython.longlong = base | (self.dport << 16) | self.sport
         slot: cython.ulonglong = 0
         found: cython.longlong = -1
         if cython.compiled:
@@ -166,10 +167,6 @@ class Connections(Ledger):
         self._open_flow(key, found)
         return (self.n_flows - 1) * 2
 
-    def _key(self, port: cython.longlong, other: cython.longlong) -> cython.longlong:
-        """What a flow's key has beside its addresses; ``port`` is the sender's."""
-        return (self.portless << 48) | (self.family << 40) | (self.proto << 32) | (port << 16) | other
-
     def _slot_of(
         self,
         a_hi: cython.longlong,
@@ -186,7 +183,7 @@ class Connections(Ledger):
     def _find_slot(self, key: cython.longlong, back: cython.longlong) -> cython.ulonglong:
         """Give the slot that holds the 5-tuple in either direction, or the free one where it belongs."""
         i: cython.longlong
-        slot: cython.ulonglong = self._slot_of(self.src_hi, self.src_lo, self.dst_hi, self.dst_lo, key)
+        slot: cython.ulonglong = self.flow_slot
         while self.flow_slots[slot]:
             i = (self.flow_slots[slot] - 1) * FLOW8
             if (
@@ -207,10 +204,11 @@ class Connections(Ledger):
         return slot
 
     def _fetch_flow(self) -> cython.void:
-        """Ask memory for the packet's flow ahead of time, see ``_fetch_entries``."""
-        key: cython.longlong = self._key(self.sport, self.dport)
-        slot: cython.ulonglong = self._slot_of(self.src_hi, self.src_lo, self.dst_hi, self.dst_lo, key)
-        i: cython.longlong = self.flow_slots[slot]
+        """Work out where to look first, and ask memory for what lies there, see ``_fetch_entries``."""
+        base: cython.longlong = (self.portless << 48) | (self.family << 40) | (self.proto << 32)
+        key: cython.longlong = base | (self.sport << 16) | self.dport
+        self.flow_slot = self._slot_of(self.src_hi, self.src_lo, self.dst_hi, self.dst_lo, key)
+        i: cython.longlong = self.flow_slots[self.flow_slot]
         if i:
             i -= 1
             fetch8(self.flow8, i * FLOW8)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import gzip
 import io
 import os
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcapaudit.capture import stream as stream_module
-from pcapaudit.capture.stream import ByteStream
+from pcapaudit.capture.stream import ByteStream, widen_pipe
 
 CONTENT = bytes(range(256)) * 40
 
@@ -208,3 +209,15 @@ def test_a_pipe_gives_what_it_has_and_does_not_wait_for_a_batch(tmp_path: Path) 
         go_on.set()
         assert (got, take(stream, 1), take(stream, 1)) == (b"first part", b"second", b"")
     writer.join()
+
+
+def test_a_pipe_is_made_to_hold_a_batch_and_a_file_stays_as_it_is(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with io.FileIO(reading) as raw, io.FileIO(writing, "w"):
+        widen_pipe(cast("BinaryIO", raw), 1 << 18)
+        if hasattr(fcntl, "F_GETPIPE_SZ"):
+            assert fcntl.fcntl(raw.fileno(), fcntl.F_GETPIPE_SZ) == 1 << 18
+    (tmp_path / "file").write_bytes(b"data")
+    with (tmp_path / "file").open("rb") as file:
+        widen_pipe(file, 1 << 18)
+        assert file.read() == b"data"
