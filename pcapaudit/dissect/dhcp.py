@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import dpkt.dhcp
-
 from pcapaudit.dissect import guard
 from pcapaudit.dissect.text import padded_text
 from pcapaudit.model.events import DhcpMessage, Malformed, Packet
@@ -31,11 +29,17 @@ def dissect(payload: bytes, at: Packet) -> DhcpMessage | Malformed:
     if payload[0] not in (1, 2):
         return Malformed(at, "dhcp", "neither request nor reply")
     # An end option alone keeps dpkt from walking options.
-    header = guard.parse(dpkt.dhcp.DHCP, payload[:240].ljust(240, b"\0") + bytes([_END]), at=at, protocol="dhcp")
+    header = guard.parse(_parse_header, payload[:240].ljust(240, b"\0") + bytes([_END]), at=at, protocol="dhcp")
     if isinstance(header, Malformed):
         return header
     options, is_complete = _read_options(payload, is_whole=len(payload) >= at.payload_len)
     return _build(at, header, payload, options, is_complete=is_complete)
+
+
+def _parse_header(data: bytes) -> Any:
+    import dpkt.dhcp  # noqa: PLC0415 - many captures hold no DHCP, and it takes longer to load than a small one to be read
+
+    return dpkt.dhcp.DHCP(data)
 
 
 def _build(at: Packet, header: Any, payload: bytes, options: dict[int, bytes], *, is_complete: bool) -> DhcpMessage:

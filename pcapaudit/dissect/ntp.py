@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import struct
 
-import dpkt.ntp
-
-from pcapaudit.dissect import guard
 from pcapaudit.model.events import Malformed, NtpMessage, Packet
 
-_HEADER_SIZE = 48
+_HEADER = struct.Struct("!BB10x4s8xQQQ")
+"""Leap indicator, version and mode; stratum; reference; the time stamps origin, receive, transmit (RFC 5905, 7.3)."""
 _CONTROL_MODES = (6, 7)
 _CONTROL_SIZE = 4
 _VERSIONS = range(1, 5)
@@ -28,23 +26,16 @@ def dissect(payload: bytes, at: Packet) -> NtpMessage | Malformed:
         return Malformed(at, "ntp", f"version {version}")
     if mode in _CONTROL_MODES and len(payload) >= _CONTROL_SIZE:
         return NtpMessage(at, version, mode, 0, 0, b"", 0, 0, None, None, None)
-    if len(payload) < _HEADER_SIZE:
+    if len(payload) < _HEADER.size:
         return Malformed(at, "ntp", "shorter than the header")
-    header = guard.parse(dpkt.ntp.NTP, payload, at=at, protocol="ntp")
-    return header if isinstance(header, Malformed) else _build(at, header)
-
-
-def _build(at: Packet, header: Any) -> NtpMessage:
-    origin, receive, transmit = (
-        int.from_bytes(stamp, "big") for stamp in (header.originate_time, header.receive_time, header.transmit_time)
-    )
+    first, stratum, reference, origin, receive, transmit = _HEADER.unpack_from(payload)
     return NtpMessage(
         at=at,
-        version=header.v,
-        mode=header.mode,
-        leap=header.li,
-        stratum=header.stratum,
-        reference_id=header.id,
+        version=version,
+        mode=mode,
+        leap=first >> 6,
+        stratum=stratum,
+        reference_id=reference,
         origin_raw=origin,
         transmit_raw=transmit,
         origin_ns=to_ns(origin),
