@@ -2,7 +2,6 @@
 
 from pcapaudit.flows.layout cimport *
 
-cdef size_t place_of(object column) except? 0
 cdef long long *longs(object column) except NULL
 cdef unsigned int *ints(object column) except NULL
 cdef unsigned short *shorts(object column) except NULL

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.scan import columns
+from pcapaudit.scan.memory import address
 
 if TYPE_CHECKING:
     from pcapaudit.model import cython_stub as cython
@@ -36,30 +37,26 @@ if not cython.compiled:
 _Numbers = npt.NDArray[Any]
 
 
-def place_of(column: _Numbers) -> cython.size_t:
-    """Machine address of a column's first element."""
-    place: cython.size_t = column.__array_interface__["data"][0]
-    return place
-
-
 def longs(column: _Numbers) -> cython.p_longlong:
     """Where a column of 8-byte numbers lies: an address when compiled, else a view that gives plain ones."""
-    return cython.cast(cython.p_longlong, place_of(column)) if cython.compiled else column.data
+    return (
+        cython.cast(cython.p_longlong, cython.cast(cython.size_t, address(column))) if cython.compiled else column.data
+    )
 
 
 def ints(column: _Numbers) -> cython.p_uint:
     """Where a column of 4-byte numbers lies: an address when compiled, else a view that gives plain ones."""
-    return cython.cast(cython.p_uint, place_of(column)) if cython.compiled else column.data
+    return cython.cast(cython.p_uint, cython.cast(cython.size_t, address(column))) if cython.compiled else column.data
 
 
 def shorts(column: _Numbers) -> cython.p_ushort:
     """Where a column of 2-byte numbers lies: an address when compiled, else a view that gives plain ones."""
-    return cython.cast(cython.p_ushort, place_of(column)) if cython.compiled else column.data
+    return cython.cast(cython.p_ushort, cython.cast(cython.size_t, address(column))) if cython.compiled else column.data
 
 
 def octets(column: _Numbers) -> cython.p_uchar:
     """Where a column of 1-byte numbers lies: an address when compiled, else a view that gives plain ones."""
-    return cython.cast(cython.p_uchar, place_of(column)) if cython.compiled else column.data
+    return cython.cast(cython.p_uchar, cython.cast(cython.size_t, address(column))) if cython.compiled else column.data
 
 
 class Logged:
