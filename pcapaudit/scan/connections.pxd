@@ -15,6 +15,7 @@ cdef class Connections(Ledger):
     cdef long long c_tcp_pairs, c_udp_pairs
     cdef void _take_side(self, long long s8, long long s4) noexcept nogil
     cdef int _follow(self, long long mine, long long theirs) noexcept nogil
+    cdef void _advance(self, long long mine, long long stop) noexcept nogil
     cdef int _is_again(self, long long mine, long long theirs) noexcept nogil
     cdef long long _follow_ack(self, long long mine, long long theirs, long long known) noexcept nogil
     cdef long long _find_flow(self) noexcept nogil

@@ -26,6 +26,7 @@ if not cython.compiled:
         FLAGS4,
         FLOW4,
         FLOW8,
+        HEARD4,
         ISN4,
         KEY8,
         KEY_FLOW4,
@@ -35,6 +36,7 @@ if not cython.compiled:
         NEXT4,
         NEXT_KNOWN,
         RETRANS4,
+        SAID4,
         SEEN4,
         SIDE4,
         SIDES4,
@@ -67,6 +69,8 @@ class Connections(Ledger):
         self.flow8[s8 + 1] += self.payload_len
         self.flow8[s8 + 4] = self.ns
         self.flow4[s4 + SEEN4] = self.frame
+        if not self.has_seq and self.payload_len and not self.dup_kind:
+            self.flow4[s4 + SAID4] = self.frame
         if count == 0:
             self.flow8[s8 + 2] = self.smac
             self.flow8[s8 + 3] = self.smac
@@ -101,17 +105,23 @@ class Connections(Ledger):
         if not flags & 4:
             if not known & NEXT_KNOWN:
                 known |= NEXT_KNOWN
-                self.flow4[mine + NEXT4] = stop
+                self._advance(mine, stop)
             else:
                 again = self._is_again(mine, theirs)
                 if is_after(stop, self.flow4[mine + NEXT4]):
-                    self.flow4[mine + NEXT4] = stop
+                    self._advance(mine, stop)
         if again and not self.dup_kind:
             self.flow4[mine + RETRANS4] += 1
         if flags & 16:
             known = self._follow_ack(mine, theirs, known)
         self.flow4[mine + FLAGS4] = known
         return again and not self.dup_kind
+
+    def _advance(self, mine: cython.longlong, stop: cython.longlong) -> cython.void:
+        """Note that the side sent something new."""
+        self.flow4[mine + NEXT4] = stop
+        if self.payload_len and not self.dup_kind:
+            self.flow4[mine + SAID4] = self.frame
 
     def _is_again(self, mine: cython.longlong, theirs: cython.longlong) -> cython.int:
         """Say whether data or a SYN begins below the highest sequence number sent."""
@@ -132,6 +142,8 @@ class Connections(Ledger):
         if is_known and not self.dup_kind and is_after(self.ack, self.flow4[theirs + NEXT4]):
             self.flow4[mine + UNSEEN4] += 1
         self.flow4[mine + ACK4] = self.ack
+        if not self.dup_kind:
+            self.flow4[mine + HEARD4] = self.frame
         return known | ACK_KNOWN
 
     def _find_flow(self) -> cython.longlong:

@@ -30,5 +30,6 @@ cdef class Journal(Connections):
     cdef void _thin(self) noexcept nogil
     cdef int _keeps_entry(self, long long flow, long long row, long long entry) noexcept nogil
     cdef int _keeps_row(self, long long flow, long long row, int is_handed) noexcept nogil
+    cdef int _is_last_word(self, long long f4, long long row) noexcept nogil
     cdef void _move_entry(self, long long entry, long long to, long long row) noexcept nogil
     cdef void _move_row(self, long long row, long long to) noexcept nogil

@@ -36,6 +36,7 @@ if not cython.compiled:
         HANDED_BYTES4,
         HANDED_PLENTY,
         HANDED_THIN,
+        HEARD4,
         ICMP,
         ICMP6,
         KEPT8,
@@ -46,6 +47,9 @@ if not cython.compiled:
         ROW8,
         ROWS4,
         RST,
+        SAID4,
+        SIDE4,
+        SIDES4,
         SILENCE_S,
         STREAM_LEAST_SEGMENTS,
         SYN,
@@ -309,12 +313,22 @@ class Journal(Connections):
         kept: cython.longlong = low32(self.flow8[flow * FLOW8 + KEPT8])
         f4: cython.longlong = flow * FLOW4
         says: cython.int = self.marks[row] > (self.thinned >= THIN_PAUSES)
-        if is_handed or says or kept < first or kept + last >= self.flow4[f4 + ROWS4]:
+        is_last: cython.int = self._is_last_word(f4, row)
+        if is_handed or says or is_last or kept < first or kept + last >= self.flow4[f4 + ROWS4]:
             self.flow8[flow * FLOW8 + KEPT8] += 1
             return 1
         self.flow4[f4 + ROWS4] -= 1
         self.flow4[f4 + LEFT4] += 1
         return 0
+
+    def _is_last_word(self, f4: cython.longlong, row: cython.longlong) -> cython.int:
+        """Say whether this is the last packet by which its side said something new, or confirmed what it heard.
+
+        On them hangs whether a service still answers, however long ago that was.
+        """
+        frame: cython.longlong = low32(self.rows[row * ROW8 + 1])
+        mine: cython.longlong = f4 + SIDES4 + ((self.rows[row * ROW8 + 7] >> 56) & 1) * SIDE4
+        return self.flow4[mine + SAID4] == frame or self.flow4[mine + HEARD4] == frame
 
     def _move_entry(self, entry: cython.longlong, to: cython.longlong, row: cython.longlong) -> cython.void:
         i: cython.longlong = entry * HANDED8

@@ -62,14 +62,14 @@ cdef enum:
     KEPT8 = 7
     SIDES8 = 8
     SIDE8 = 5
-    FLOW4 = 34
+    FLOW4 = 38
     LAST4 = 1
     KEY_FLOW4 = 2
     ROWS4 = 3
     LEFT4 = 4
     STATE4 = 5
     SIDES4 = 6
-    SIDE4 = 14
+    SIDE4 = 16
     DATA4 = 1
     RETRANS4 = 2
     UNSEEN4 = 3
@@ -83,6 +83,8 @@ cdef enum:
     MOVES4 = 11
     HANDED4 = 12
     HANDED_BYTES4 = 13
+    SAID4 = 14
+    HEARD4 = 15
     NEXT_KNOWN = 0x10000
     ACK_KNOWN = 0x20000
     MIDSTREAM = 0x1000000

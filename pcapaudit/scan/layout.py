@@ -85,14 +85,14 @@ SIDES8: Final = 8
 SIDE8: Final = 5
 
 # A flow's 4-byte words, then those of a side, which begin with its packets.
-FLOW4: Final = 34
+FLOW4: Final = 38
 LAST4: Final = 1
 KEY_FLOW4: Final = 2
 ROWS4: Final = 3
 LEFT4: Final = 4
 STATE4: Final = 5
 SIDES4: Final = 6
-SIDE4: Final = 14
+SIDE4: Final = 16
 DATA4: Final = 1
 RETRANS4: Final = 2
 UNSEEN4: Final = 3
@@ -106,6 +106,8 @@ TTL_MAX4: Final = 10
 MOVES4: Final = 11
 HANDED4: Final = 12
 HANDED_BYTES4: Final = 13
+SAID4: Final = 14
+HEARD4: Final = 15
 
 # Bits above the TCP flags of a side: its sequence number is known, its acknowledgement number is. And
 # one above vlan (16 bits) and tunnel (8 bits) in a flow's state.

@@ -21,7 +21,7 @@ class Bounds:
     """
 
     max_flows: int = 2_000_000
-    max_rows: int = 3 << 18
+    max_rows: int = 1 << 20
     max_handed_bytes: int = 384 << 20
     max_pairs: int = 65_536
     max_bindings: int = 65_536

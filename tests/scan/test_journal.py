@@ -204,6 +204,16 @@ def test_a_stream_keeps_its_first_segments_and_their_rows_when_the_log_is_thinne
     assert result.rows["frame"][result.handed["row"][streams]].tolist() == list(range(1, len(said) + 1))
 
 
+@pytest.mark.parametrize("is_tcp", [True, False])
+def test_the_last_new_words_of_a_side_stay_when_the_log_is_thinned(*, is_tcp: bool) -> None:
+    said = [tcp(ACK, b"%04d" % n, seq=1000 + 4 * n) if is_tcp else udp(b"text", sport=39000) for n in range(45)]
+    silent = tcp(ACK, seq=1180) if is_tcp else udp(b"", sport=39000)
+    frames = [eth(ip4(p, 6 if is_tcp else 17, ident=n + 1)) for n, p in enumerate(said + [silent] * 40)]
+    logged = scan(frames + talk(4, 500), bounds=Bounds(max_rows=300)).rows["frame"].tolist()
+    assert 45 in logged
+    assert 44 not in logged
+
+
 def test_messages_stay_with_their_rows_when_the_log_is_thinned() -> None:
     asked = [eth(ip4(udp(b"%04d" % n, dport=53), ident=n + 1)) for n in range(50)]
     result = scan(asked + talk(4, 500), bounds=Bounds(max_rows=300))

@@ -42,4 +42,4 @@ def test_a_row_fills_its_words() -> None:
 def test_the_words_of_both_sides_fit_behind_each_other() -> None:
     assert layout.SIDES8 + 2 * layout.SIDE8 == layout.FLOW8
     assert layout.SIDES4 + 2 * layout.SIDE4 == layout.FLOW4
-    assert layout.HANDED_BYTES4 == layout.SIDE4 - 1
+    assert layout.HEARD4 == layout.SIDE4 - 1
