@@ -84,7 +84,8 @@ KEPT8: Final = 7
 SIDES8: Final = 8
 SIDE8: Final = 5
 
-# A flow's 4-byte words, then those of a side, which begin with its packets.
+# A flow's 4-byte words, then those of a side, which begin with its packets and end with the frames of its last new
+# data and of its last acknowledgment that confirmed more.
 FLOW4: Final = 38
 LAST4: Final = 1
 KEY_FLOW4: Final = 2
