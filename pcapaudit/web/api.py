@@ -17,10 +17,11 @@ from pcapaudit.engine.jobs import run_evidence
 from pcapaudit.model.errors import JobError
 from pcapaudit.report.document import from_json
 from pcapaudit.report.registry import render
-from pcapaudit.web.intake import IntakeError, clean_name, receive
+from pcapaudit.web.intake import clean_name, receive
+from pcapaudit.web.lookup import ApiError, find_done, find_entry
 from pcapaudit.web.openapi import description
 from pcapaudit.web.state import site_of
-from pcapaudit.web.store import Entry, JobState, Wishes
+from pcapaudit.web.store import Entry, Wishes
 from pcapaudit.web.work import Status
 
 _MAX_NOTE = 10_000
@@ -32,21 +33,6 @@ _FORMS = {
     "json": ("application/json", "json"),
 }
 """Format of a report -> its media type and the end of its file name."""
-
-
-class ApiError(Exception):
-    """A request that is answered with an error: the HTTP status and a sentence."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        self.status = status
-        self.reason = reason
-        super().__init__(reason)
-
-
-async def answer_error(_request: Request, error: Exception) -> Response:
-    """The error as JSON."""
-    status, reason = (error.status, error.reason) if isinstance(error, ApiError | IntakeError) else (500, "a fault")
-    return JSONResponse({"error": reason}, status)
 
 
 async def put_capture(request: Request) -> Response:
@@ -72,13 +58,13 @@ async def list_captures(request: Request) -> Response:
 
 async def get_capture(request: Request) -> Response:
     """``GET /api/captures/{id}``: how far it is, and what was found."""
-    entry = _entry(request)
+    entry = find_entry(request)
     return JSONResponse(_line(entry, site_of(request).workshop.status(entry.id)))
 
 
 async def change_capture(request: Request) -> Response:
     """``PATCH /api/captures/{id}``: another note."""
-    entry = _entry(request)
+    entry = find_entry(request)
     try:
         note = json.loads(await request.body())["note"]
     except (ValueError, KeyError, TypeError):
@@ -91,7 +77,7 @@ async def change_capture(request: Request) -> Response:
 
 async def delete_capture(request: Request) -> Response:
     """``DELETE /api/captures/{id}``: the file, its report and its line; a running analysis is ended."""
-    entry = _entry(request)
+    entry = find_entry(request)
     await site_of(request).workshop.cancel(entry.id)
     site_of(request).store.delete(entry.id)
     return Response(status_code=204)
@@ -99,17 +85,15 @@ async def delete_capture(request: Request) -> Response:
 
 async def cancel_capture(request: Request) -> Response:
     """``POST /api/captures/{id}/cancel``: end the analysis and keep the file."""
-    entry = _entry(request)
+    entry = find_entry(request)
     await site_of(request).workshop.cancel(entry.id)
     return Response(status_code=204)
 
 
 async def get_report(request: Request) -> Response:
     """``GET /api/captures/{id}/report``: the report document; ``?format=`` gives another form of it."""
-    entry = _entry(request)
+    entry = find_done(request)
     path = site_of(request).store.report_path(entry.id)
-    if entry.state is not JobState.DONE:
-        raise ApiError(409, f"there is no report: the analysis is {entry.state}")
     form = request.query_params.get("format", "json")
     if form not in _FORMS:
         raise ApiError(400, f"there is no format {form!r}; known are: {', '.join(_FORMS)}")
@@ -122,9 +106,7 @@ async def get_report(request: Request) -> Response:
 
 async def get_evidence(request: Request) -> Response:
     """``GET /api/captures/{id}/evidence``: the frames that prove it, as pcapng with comments."""
-    site, entry = site_of(request), _entry(request)
-    if entry.state is not JobState.DONE:
-        raise ApiError(409, f"there is no report: the analysis is {entry.state}")
+    site, entry = site_of(request), find_done(request)
     target = site.store.report_path(entry.id).with_name("evidence.pcapng")
     if not target.exists():
         draft = target.with_suffix(".part")
@@ -141,7 +123,7 @@ async def get_evidence(request: Request) -> Response:
 
 async def get_events(request: Request) -> Response:
     """``GET /api/captures/{id}/events``: the status now and after each change, as server-sent events."""
-    entry = _entry(request)
+    entry = find_entry(request)
     site = site_of(request)
 
     async def tell() -> AsyncIterator[dict[str, str]]:
@@ -168,13 +150,6 @@ ROUTES = (
     Route("/api/captures/{id}/events", get_events, methods=["GET"]),
     Route("/api/openapi.json", get_openapi, methods=["GET"]),
 )
-
-
-def _entry(request: Request) -> Entry:
-    entry = site_of(request).store.get(request.path_params["id"])
-    if entry is None:
-        raise ApiError(404, "there is no capture of this id")
-    return entry
 
 
 def _wishes(request: Request) -> Wishes:

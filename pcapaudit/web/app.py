@@ -13,14 +13,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pcapaudit.web import api, pages
+from pcapaudit.web import api, capture, home, pages
 from pcapaudit.web.access import Gate
 from pcapaudit.web.intake import IntakeError
+from pcapaudit.web.lookup import ApiError
+from pcapaudit.web.render import show_error
 from pcapaudit.web.settings import Settings, prepare_folder
 from pcapaudit.web.state import Site, site_of
 from pcapaudit.web.store import Store
 from pcapaudit.web.work import Workshop
 
+_PARTS = (api, pages, home, capture)
+"""Modules with routes; each has the page or the requests of one subject."""
 _TIDY_EVERY_S = 3600.0
 _OPEN_PATHS = ("/login", "/static/")
 _HEADERS = {
@@ -51,13 +55,21 @@ def build_app(settings: Settings) -> Starlette:
             store.close()
 
     app = Starlette(
-        routes=[*api.ROUTES, *pages.ROUTES],
+        routes=[route for part in _PARTS for route in part.ROUTES],
         lifespan=live,
-        exception_handlers={api.ApiError: api.answer_error, IntakeError: api.answer_error},
+        exception_handlers={ApiError: _answer_error, IntakeError: _answer_error},
     )
     app.state.site = site
     app.add_middleware(_Door)
     return app
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    """What went wrong: JSON for a script, a page for a person."""
+    status, reason = (error.status, error.reason) if isinstance(error, ApiError | IntakeError) else (500, "a fault")
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"error": reason}, status)
+    return show_error(status, reason)
 
 
 def _drop_unfinished(settings: Settings) -> None:

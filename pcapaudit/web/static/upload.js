@@ -1,14 +1,7 @@
-// Upload with progress, the analysis' progress as it happens, and the buttons of a capture.
-const byId = (id) => document.getElementById(id);
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+// Uploads with progress; each can be cancelled.
+import { byId } from "./common.js";
 
-async function explain(response) {
-  try {
-    return (await response.json()).error;
-  } catch {
-    return `the server answered ${response.status}`;
-  }
-}
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 function wishes(form) {
   const query = new URLSearchParams();
@@ -97,39 +90,4 @@ function prepareUpload() {
   drop.addEventListener("drop", (event) => uploadAll([...event.dataTransfer.files]));
 }
 
-function watch(id) {
-  const source = new EventSource(`/api/captures/${id}/events`);
-  source.addEventListener("status", (event) => {
-    const status = JSON.parse(event.data);
-    if (status.state === "running") {
-      byId("progress").value = status.progress;
-      byId("said").textContent = status.progress < 1 ? `Reading: ${Math.round(status.progress * 100)} %` : "Judging";
-    } else if (status.state !== "queued") {
-      source.close();
-      location.reload();
-    }
-  });
-}
-
-function prepareCapture(capture) {
-  const address = `/api/captures/${capture.dataset.id}`;
-  if (["queued", "running"].includes(capture.dataset.state)) watch(capture.dataset.id);
-  byId("cancel")?.addEventListener("click", async () => {
-    await fetch(`${address}/cancel`, { method: "POST" });
-    location.reload();
-  });
-  byId("delete").addEventListener("click", async () => {
-    if (!confirm("Delete this capture and its report?")) return;
-    const answer = await fetch(address, { method: "DELETE" });
-    if (answer.ok) location.href = "/";
-  });
-  byId("note").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const body = JSON.stringify({ note: byId("note-text").value });
-    const answer = await fetch(address, { method: "PATCH", body });
-    event.target.querySelector("[role=status]").textContent = answer.ok ? "Kept" : await explain(answer);
-  });
-}
-
-if (byId("upload")) prepareUpload();
-if (byId("capture")) prepareCapture(byId("capture"));
+prepareUpload();
