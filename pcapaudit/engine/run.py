@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import field
 
 from pcapaudit import __version__
-from pcapaudit.capture import expand, group, read_ring
+from pcapaudit.capture import expand, group
 from pcapaudit.catalog import load_signatures, sha256_of
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.diagnose.analysis import CaptureAnalysis, Request
@@ -19,7 +19,6 @@ from pcapaudit.engine.interrupt import Interrupt
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.progress import ByteCount, Phase, Progress, Step, ignore
 from pcapaudit.engine.reading import NoRingError, feed
-from pcapaudit.flows import zeek
 from pcapaudit.model.errors import CaptureError, UsageError
 from pcapaudit.model.frames import CaptureNotes, FileNote, FrameBatch
 from pcapaudit.model.records import dataclass
@@ -38,7 +37,7 @@ def audit(sources: Sequence[str], options: AuditOptions, progress: Progress = ig
     Args:
         sources: Files, folders, ``-`` for standard input.
         options: See ``AuditOptions``.
-        progress: Told how far the audit is.
+        progress: Told how far the audit is, and each device as it is judged.
 
     Raises:
         CaptureError: No source could be read at all.
@@ -100,12 +99,12 @@ def _judge(auditor: Auditor, capture: int, interrupt: Interrupt, progress: Progr
         progress(Step(Phase.JUDGING, judged, devices))
         return was_noted or not interrupt.is_noted
 
-    with _collector_paused():
-        return auditor.conclude(capture, go_on)
+    with collector_paused():
+        return auditor.conclude(capture, go_on, progress)
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Keep Python from searching for reference cycles meanwhile.
 
     An analysis makes millions of packets and hardly a cycle; to look at them again and again takes a third of its time.
@@ -145,27 +144,6 @@ def batch_of(frames: Iterable[tuple[int, bytes, int]], link: int = ETHERNET) -> 
     return FrameBatch(memoryview(bytes(data)), 1, *columns)
 
 
-def flow_records(sources: Sequence[str], progress: Progress = ignore) -> Iterator[dict[str, object]]:
-    """One record a flow with Zeek's column names, in order of the first frame."""
-    rings = group(expand(sources), separate=False)
-    count = ByteCount(progress, [path for ring in rings for path in ring])
-    request, unread = make_request(AuditOptions()), list[CaptureError]()
-    for ring in rings:
-        notes = CaptureNotes()
-        auditor = Auditor(request, notes)
-        try:
-            for batch in read_ring(ring, notes, progress=count.note):
-                auditor.feed(batch)
-                count.tell()
-        except CaptureError as error:
-            unread.append(error)
-            continue
-        count.end_capture()
-        yield from zeek.flow_records(auditor.traffic())
-    if unread:
-        raise unread[0]
-
-
 def make_request(options: AuditOptions) -> Request:
     """Check the options against the signatures and thresholds there are."""
     signatures = load_signatures(options.signatures_dir)
@@ -180,7 +158,7 @@ def make_request(options: AuditOptions) -> Request:
         signature=options.signature,
         device=options.device,
         all_devices=options.all_devices,
-        said=Said(options.led, options.log, options.device, options.signature),
+        said=Said(options.led, options.log, options.device, options.signature, options.mirror_point),
         why=options.why,
     )
 

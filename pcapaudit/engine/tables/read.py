@@ -1,0 +1,66 @@
+"""From captures to the rows of their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pcapaudit.capture import STDIN, expand, group, read_ring
+from pcapaudit.engine.auditor import Auditor
+from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.progress import ByteCount, Progress, ignore
+from pcapaudit.engine.run import make_request
+from pcapaudit.engine.tables.catalogue import read_rows
+from pcapaudit.engine.tables.declare import Row, Table
+from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.errors import CaptureError, UsageError
+from pcapaudit.model.frames import CaptureNotes
+from pcapaudit.scan import Bounds
+
+Batch = tuple[Table, list[Row]]
+
+
+def rows_of_all(
+    sources: Sequence[str], options: AuditOptions, tables: Sequence[Table], progress: Progress = ignore
+) -> Iterator[Batch]:
+    """The rows of one capture after the other, in batches.
+
+    Args:
+        sources: Files, folders, ``-`` for standard input.
+        options: ``separate``, ``since_ns``, ``until_ns`` and ``max_flows`` count.
+        tables: Which tables.
+        progress: Told the bytes that are read.
+
+    Raises:
+        CaptureError: A source cannot be read; the rows of all others were given before.
+    """
+    rings = group(expand(sources), separate=options.separate)
+    count = ByteCount(progress, [path for ring in rings for path in ring])
+    unread: list[CaptureError] = []
+    for ring in rings:
+        try:
+            traffic = read_traffic(ring, options, count)
+        except CaptureError as error:
+            unread.append(error)
+            continue
+        yield from read_rows(traffic, tables)
+    if unread:
+        raise unread[0]
+
+
+def check_single(sources: Sequence[str], options: AuditOptions) -> None:
+    """Raise UsageError unless the sources are one capture: frame numbers of several would stand for one another."""
+    rings = group(expand(sources), separate=options.separate) if STDIN not in sources else [sources]
+    if len(rings) != 1:
+        raise UsageError(f"these are {len(rings)} captures; give one of them at a time")
+
+
+def read_traffic(ring: Sequence[str], options: AuditOptions, count: ByteCount) -> Traffic:
+    """What was on the wire of one capture. Raises CaptureError when it cannot be read."""
+    notes = CaptureNotes()
+    bounds = Bounds() if options.max_flows is None else Bounds(max_flows=options.max_flows)
+    auditor = Auditor(make_request(options), notes, since_ns=options.since_ns, until_ns=options.until_ns, bounds=bounds)
+    for batch in read_ring(ring, notes, progress=count.note):
+        auditor.feed(batch)
+        count.tell()
+    count.end_capture()
+    return auditor.traffic()
