@@ -71,7 +71,7 @@ def _run_checks(folder: Path | None) -> Iterator[Check]:
     yield check_libraries(_LIBRARIES, missing="bad")
     yield check_libraries(_OPTIONAL, missing="note")
     yield _check_signatures(folder)
-    yield check_tool("tshark", use="a second opinion on single frames")
+    yield check_tool("tshark", use="dissected frames, by pcapaudit dissect and in the browser")
     yield check_tool("dumpcap", use="live capture")
     dumpcap = shutil.which("dumpcap")
     if dumpcap:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pcapaudit.capture import expand, group, read_ring
+from pcapaudit.capture import read_ring
 from pcapaudit.capture.writer import Frame, Target, write_pcapng
 from pcapaudit.diagnose.analysis import analyse
 from pcapaudit.engine.auditor import Auditor
+from pcapaudit.engine.cut import find_ring
 from pcapaudit.engine.options import AuditOptions
-from pcapaudit.engine.progress import ByteCount, Progress, ignore
+from pcapaudit.engine.progress import ByteCount, Counting, ignore
 from pcapaudit.engine.run import make_request
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.errors import UsageError
@@ -24,8 +25,6 @@ from pcapaudit.scan.columns import NO_FLOW
 MAX_FRAMES = 200_000
 """Frames of one evidence capture; what a flow has beyond is left out, the cited frames never."""
 
-_STDIN = "-"
-
 
 @dataclass(frozen=True, slots=True)
 class Extract:
@@ -36,7 +35,7 @@ class Extract:
 
 
 def write_evidence(
-    sources: Sequence[str], options: AuditOptions, target: Target, progress: Progress = ignore
+    sources: Sequence[str], options: AuditOptions, target: Target, progress: Counting = ignore
 ) -> Extract:
     """Audit one capture and write the frames that prove its findings, and their flows, as pcapng.
 
@@ -51,7 +50,7 @@ def write_evidence(
         CaptureError: The capture cannot be read.
         UsageError: Several captures, standard input, or nothing that could be proven.
     """
-    ring = _one_capture(sources, options)
+    ring = find_ring(sources, separate=options.separate)
     _spare_sources(ring, target)
     request = make_request(options)
     auditor = Auditor(request, CaptureNotes(), since_ns=options.since_ns, until_ns=options.until_ns)
@@ -78,15 +77,6 @@ def cite_frames(devices: Iterable[DeviceReport]) -> dict[int, str]:
             for frame in finding.evidence.frames:
                 comments.setdefault(frame, []).append(f"{finding.rule} ({finding.role}, {name}): {finding.summary}")
     return {frame: "\n".join(dict.fromkeys(lines)) for frame, lines in sorted(comments.items())}
-
-
-def _one_capture(sources: Sequence[str], options: AuditOptions) -> list[str]:
-    if _STDIN in sources:
-        raise UsageError("the evidence is cut out in a second reading: give a file, not standard input")
-    found = group(expand(sources), separate=options.separate)
-    if len(found) != 1:
-        raise UsageError(f"these are {len(found)} captures; give one of them at a time")
-    return found[0]
 
 
 def _spare_sources(ring: Sequence[str], target: Target) -> None:
