@@ -27,6 +27,7 @@ from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, NearMiss
 from pcapaudit.model.words import Identification, Stage, Verdict
 
 GoOn: TypeAlias = Callable[[int, int], bool]
+Tell: TypeAlias = Callable[[DeviceReport], None]
 
 BUSIEST = 10
 _WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstance(value, cached_property))
@@ -76,7 +77,9 @@ class _Candidate:
     """The engineer named this very host."""
 
 
-def analyse(traffic: Traffic, request: Request, capture: int, go_on: GoOn | None = None) -> CaptureAnalysis:
+def analyse(
+    traffic: Traffic, request: Request, capture: int, go_on: GoOn | None = None, tell: Tell | None = None
+) -> CaptureAnalysis:
     """Judge every device of a capture.
 
     Args:
@@ -84,6 +87,7 @@ def analyse(traffic: Traffic, request: Request, capture: int, go_on: GoOn | None
         request: What is asked.
         capture: Index of the capture in the report.
         go_on: Asked before each device, with the numbers judged and to judge; False ends it with those judged.
+        tell: Told each device of the report as it is judged; what comes later changes nothing of it.
     """
     hosts = find_hosts(traffic)[:MAX_HOSTS]
     identifier = Identifier(request.signatures)
@@ -109,6 +113,8 @@ def analyse(traffic: Traffic, request: Request, capture: int, go_on: GoOn | None
         if _is_listed(judged, c, request):
             devices.append(device_report(judged, c.identified, capture, request.said))
             macs |= {mac_text(facts.mac)} if facts.mac is not None else set()
+            if tell is not None:
+                tell(devices[-1])
         _forget(facts)
     info = capture_info(traffic, [i for i in in_order(items) if i.device is None or i.device in macs])
     return CaptureAnalysis(info, tuple(devices), _busiest(hosts, capture), _nearest(candidates))

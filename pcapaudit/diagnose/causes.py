@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def silence_causes(facts: Facts, attempts: Sequence[Attempt]) -> Causes:
             # Others reach the server only after an outage that hit them, too: no contrast.
             continue
         for cause, frames, is_contrast in outage if sign is _came_back else sign(facts, attempts):
-            result.ranked.append(cause)
+            result.ranked.append(replace(cause, is_contrast=is_contrast))
             result.frames.extend(frames)
             result.has_contrast |= is_contrast
     if not result.ranked:

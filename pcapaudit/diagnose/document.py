@@ -8,6 +8,7 @@ from pcapaudit.catalog.identify import Identified
 from pcapaudit.diagnose.account import accounts
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.confidence import FLOOR
+from pcapaudit.diagnose.fields import Situation
 from pcapaudit.diagnose.fired import Target, choose_frames
 from pcapaudit.diagnose.indicator import indicator_of
 from pcapaudit.diagnose.needs import NeedJudgement, endpoint_states, is_special
@@ -68,6 +69,7 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
     indicator = indicator_of(d)
     note = said_note(d, indicator, said)
     minus = 0 if note is None else CONTRADICTED
+    situation = Situation(said.mirror_point, d.stages)
     return DeviceReport(
         capture=capture,
         mac=None if facts.mac is None or vantage is Vantage.WAN else mac_text(facts.mac),
@@ -87,7 +89,7 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         indicator=indicator,
         stages=tuple(_stage(s, d.stages[s]) for s in STAGES),
         needs=tuple(_need(n) for n in _all_needs(d)),
-        findings=tuple(_finding(w, d, capture, minus) for w in sorted(d.findings, key=_order)),
+        findings=tuple(_finding(w, d, capture, minus, situation) for w in sorted(d.findings, key=_order)),
         title=f"{signature.vendor_title} / {signature.title}" if signature else None,
         summary=headline(d),
         switch=port_of(facts),
@@ -183,9 +185,9 @@ def _endpoint(attempts: Sequence[Attempt], state: State, word: str) -> EndpointR
 # --- findings -------------------------------------------------------------------------------------
 
 
-def _finding(w: Weighed, d: Diagnosis, capture: int, minus: int) -> FindingReport:
+def _finding(w: Weighed, d: Diagnosis, capture: int, minus: int, situation: Situation) -> FindingReport:
     fired = w.fired
-    advice = advise(d.facts, fired) if w.role is Role.CAUSE else None
+    advice = advise(d.facts, fired, situation) if w.role is Role.CAUSE else None
     return FindingReport(
         rule=fired.rule,
         title=lookup(fired.rule).title,

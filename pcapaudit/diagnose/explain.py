@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 
 from pcapaudit.diagnose.health.registry import HealthCheck, all_checks
@@ -19,6 +20,17 @@ class Entry:
     place: str
     body: str
     """The docstring without its first line: paragraphs that begin with ``**Heading**:``."""
+
+    def paragraphs(self) -> Iterator[tuple[str, str]]:
+        """Heading (may be empty) and text of each paragraph; one begins with a heading or after a blank line."""
+        heading, words = "", list[str]()
+        for line in [*map(str.strip, self.body.splitlines()), ""]:
+            if words and (line.startswith("**") or not line):
+                yield heading, " ".join(words)
+                heading, words = "", []
+            found, text = _split_heading(line)
+            heading = found or heading
+            words += [text] if text else []
 
 
 def all_entries() -> tuple[Entry, ...]:
@@ -45,6 +57,14 @@ def rules_page() -> str:
     ]
     parts += [f"## {e.id}\n\n**{e.title}** ({e.place})\n\n{e.body}" for e in all_entries()]
     return "\n\n".join(parts) + "\n"
+
+
+def _split_heading(line: str) -> tuple[str, str]:
+    """``**Seen**: a SYN`` as ``("Seen", "a SYN")``; a line without a heading as ``("", line)``."""
+    if not line.startswith("**"):
+        return "", line
+    heading, _, text = line.removeprefix("**").partition("**")
+    return heading, text.removeprefix(":").strip()
 
 
 def _of_rule(rule: Rule) -> Entry:

@@ -23,13 +23,15 @@ class Cause:
     """One possible cause with its weight (catalogue, sections 7.2 and 7.3) and what speaks for it.
 
     ``kind`` groups causes for the remedy: filter, device_filter, address_list, policy, server,
-    uplink, loss, middlebox, dhcp, dns, device, capture, registration.
+    uplink, loss, middlebox, dhcp, dns, device, capture, registration. ``is_contrast`` says that
+    ``because`` tells of something that works beside what fails.
     """
 
     text: str
     weight: int
     because: str
     kind: str = "other"
+    is_contrast: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,16 +52,15 @@ def forgotten_datagrams(facts: Facts, need: Need) -> list[IdleLoss]:
 def _survived_ns(attempt: Attempt) -> int:
     """The longest pause of one port after which a reply came again."""
     last_reply = attempt.flow.received[-1].frame if attempt.flow.received else 0
-    alive = [p for p in attempt.flow.packets if p.frame <= last_reply]
-    return max((b.time_ns - a.time_ns for a, b in pairwise(alive)), default=0)
+    pauses = zip(attempt.flow.packets, attempt.flow.pauses, strict=True)
+    return max((pause for p, pause in pauses if p.frame <= last_reply), default=0)
 
 
 def _loss(old: Attempt, new: Attempt) -> IdleLoss | None:
     """How one port died, if it had been answered before and the next one is answered as well."""
     if not old.has(Stage.RETURN) or not new.has(Stage.RETURN) or old.flow.orig == new.flow.orig:
         return None
-    last = old.flow.received[-1]
-    unanswered: Sequence[Packet] = [p for p in old.flow.sent if p.frame > last.frame]
+    unanswered: Sequence[Packet] = old.flow.unheard
     if not unanswered or new.began_ns - unanswered[-1].time_ns > ns(RECONNECT_S):
         return None
-    return IdleLoss(old, unanswered[0].time_ns - last.time_ns, list(unanswered), new)
+    return IdleLoss(old, old.flow.pause_before(unanswered[0]), list(unanswered), new)

@@ -70,16 +70,17 @@ def is_silent(facts: Facts, attempt: Attempt, since: Packet, *, wait_s: float, p
         patience_s: The device's giving up (FIN, RST, a new connection to the same place)
             ends the waiting earlier, but not before this time.
 
-    False when frames of the far side are not visible at all on this connection, when the far
-    side closed it first, and when only a part of a very long connection was kept.
+    False when frames of the far side are not visible at all on this connection, and when the far
+    side closed it first.
     """
     flow = attempt.flow
-    if not flow.received or flow.left_out:
+    if not flow.received:
         return False
     given_up, closed = end_by(flow, since, device=True), end_by(flow, since, device=False)
     until = _earliest(given_up, closed)
     answer = first_answer_after(flow, since)
-    if answer is not None and (until is None or answer.frame < until.frame):
+    # Of a long connection the last answer is kept, but perhaps not the first one after the question.
+    if answer is not None and (until is None or answer.frame < until.frame or flow.left_out):
         return False
     if until is not None:
         needed = patience_s if until is given_up else wait_s

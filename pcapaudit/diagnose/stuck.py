@@ -138,8 +138,17 @@ def size_limit(facts: Facts, need: Need) -> tuple[int, list[tuple[Attempt, Stuck
         return None
     passed = [p.payload_len for a in attempts for p in _acked(a.flow)]
     smallest = min(s.first.payload_len for _, s in stuck)
+    if any(_may_hide(a.flow, smallest) for a in attempts):
+        return None
     enough = sum(s.repeats for _, s in stuck) >= MIN_REPEATS and max(passed, default=smallest) < smallest
     return (smallest, stuck) if enough and (len(stuck) > 1 or _passes_later(*stuck[0])) else None
+
+
+def _may_hide(flow: Flow, size: int) -> bool:
+    """Whether the originator may have sent a segment of this size that the log left out."""
+    if not flow.left_out:
+        return False
+    return flow.orig_side.payload - sum(p.payload_len for p in flow.sent) >= size
 
 
 def _is_large(segment: Packet) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import (
+    Action,
     Addressee,
     Direction,
     Directions,
@@ -77,6 +78,8 @@ class Said:
     """MAC or address given with ``--device``."""
     signature: str | None = None
     """Id given with ``--signature``."""
+    mirror_point: str | None = None
+    """Where the capture was taken, given with ``--mirror-point``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +284,52 @@ class CauseReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FarSide:
+    """Traffic that a request speaks of: from the device to one name, or to addresses without a name."""
+
+    host: str | None
+    addresses: tuple[str, ...]
+    """What the name led to; without a name, the far sides themselves."""
+    resolved_at: str | None
+    """When the device was last told an address of this name."""
+    transport: str | None
+    ports: tuple[int, ...]
+    fact: str | None
+    """Vendor fact id that names this traffic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A remedy in its parts, so that requests can be joined, mailed and put into a table."""
+
+    action: Action
+    device: str
+    """By what a log knows the device: its address, else its MAC."""
+    what: str
+    """What is asked, in a sentence without a full stop that names no device."""
+    flows: tuple[FarSide, ...]
+    seen: str
+    """The evidence in one sentence: how often, from when to when, in which frames."""
+    seen_at: str | None
+    """The mirror point: as the engineer said, else the switch port that announces itself."""
+    remarks: tuple[str, ...] = ()
+    """What else the capture shows: what works beside it, and how far the network is good."""
+    search_in: str | None = None
+    """The log that may tell more."""
+    search_at: tuple[str, ...] = ()
+    """Times of attempts, to search that log by; at most three."""
+    hint: str | None = None
+    """What else may be behind it, and what one test decides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remedy:
     """What to ask of one addressee (catalogue, section 14.5a)."""
 
     to: Addressee
     text: str
+    ask: Ask | None = None
+    """None where the text is the vendor's own advice."""
 
 
 @dataclass(frozen=True, slots=True)

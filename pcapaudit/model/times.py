@@ -27,7 +27,12 @@ def _to_the_second(seconds: int) -> str:
 
 def readable(time_ns: int) -> str:
     """The same for sentences, to the second, with its offset: ``2026-01-01 14:02:11+00:00``."""
-    return rfc3339(time_ns)[:19].replace("T", " ") + "+00:00"
+    return say_moment(rfc3339(time_ns))
+
+
+def say_moment(time: str) -> str:
+    """An RFC 3339 time of the document for sentences: ``2026-01-01 14:02:11+00:00``."""
+    return time[:19].replace("T", " ") + "+00:00"
 
 
 def duration(seconds: float) -> str:

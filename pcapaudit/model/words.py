@@ -201,6 +201,24 @@ class Addressee(StrEnum):
     """Whoever takes the next capture."""
 
 
+class Action(StrEnum):
+    """What a request asks to be done."""
+
+    ALLOW = "allow"
+    """Let traffic out, with the replies to it."""
+    EXEMPT = "exempt"
+    """Leave traffic alone that is inspected, or a device that has to log in."""
+    KEEP = "keep"
+    """Keep connections that are idle."""
+    CHECK = "check"
+    """Look at a part of the network, a name or a server."""
+
+    @property
+    def makes_rule(self) -> bool:
+        """Whether whoever does it makes a rule for this traffic."""
+        return self is not Action.CHECK
+
+
 def confidence_words(confidence: int) -> str:
     """Words for a stage's confidence, 0 to 100. Source: catalogue, section 14.3."""
     if confidence >= 85:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 from pcapaudit.model.errors import ReportError
@@ -21,6 +21,21 @@ from pcapaudit.model.report import SCHEMA, Report
 from pcapaudit.report.serialize import serialize
 
 Json = dict[str, Any]
+_Reader = Callable[[object], object]
+
+
+class _MisfitError(Exception):
+    """A value that is not of its type. The place is put together on the way out: most values fit."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.where = ""
+        super().__init__(reason)
+
+    def below(self, place: str) -> _MisfitError:
+        """The same, with one more step before its place."""
+        self.where = place + self.where
+        return self
 
 
 def to_json(report: Report) -> str:
@@ -46,19 +61,28 @@ def from_json(text: str | bytes) -> Report:
     found = value.get("schema") if isinstance(value, dict) else None
     if found != SCHEMA:
         raise ReportError(f"expected {SCHEMA!r}, found {found!r}", where="$.schema")
-    report = cast(Report, _read(value, Report, "$"))
+    try:
+        report = cast(Report, _reader(Report)(value))
+    except _MisfitError as misfit:
+        raise ReportError(misfit.reason, where=f"${misfit.where}") from None
     _check_indexes(report)
     return report
 
 
-def json_schema() -> Json:
-    """JSON Schema (Draft 2020-12) that every document keeps; further keys are allowed."""
+def json_schema(kind: type = Report, name: str = SCHEMA) -> Json:
+    """JSON Schema (Draft 2020-12) that every document of a kind keeps; further keys are allowed.
+
+    Args:
+        kind: Data class of the whole document; its field ``schema`` holds the name.
+        name: The document's name and version.
+    """
     definitions: Json = {}
-    root = _describe(Report, definitions)
+    root = _describe_object(kind, definitions)
+    root["properties"]["schema"] = {"const": name}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:{SCHEMA.replace('/', ':')}",
-        "title": "Report of pcapaudit",
+        "$id": f"urn:{name.replace('/', ':')}",
+        "title": f"{kind.__name__} of pcapaudit",
         **root,
         "$defs": dict(sorted(definitions.items())),
     }
@@ -73,18 +97,91 @@ def _key(name: str) -> str:
     return name.rstrip("_")
 
 
-def _read(value: object, kind: Any, where: str) -> object:
-    """``value`` as an instance of the annotated type ``kind``."""
-    origin = typing.get_origin(kind)
+@cache
+def _reader(kind: Any) -> _Reader:
+    """What makes a value of JSON into one of the annotated type; put together once for each type."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return None if value is None else _read(value, _not_none(kind), where)
+        return partial(_read_optional, _reader(_not_none(kind)))
     if origin is tuple:
-        return _read_list(value, typing.get_args(kind)[0], where)
+        return partial(_read_list, _reader(args[0]))
     if origin is Mapping:
-        return _read_mapping(value, typing.get_args(kind)[1], where)
+        return partial(_read_mapping, _reader(args[1]))
     if kind is object:
+        return _read_anything
+    if is_dataclass(kind):
+        return partial(_read_object, kind, _entries(kind))
+    if issubclass(kind, StrEnum):
+        return partial(_read_word, {str(member): member for member in kind})
+    return partial(_read_scalar, kind)
+
+
+def _entries(kind: Any) -> tuple[tuple[str, str, _Reader, bool], ...]:
+    """Key, field, reader of each field, and whether the key must be there."""
+    hints = _hints(kind)
+    return tuple((_key(f.name), f.name, _reader(hints[f.name]), f.default is MISSING) for f in fields(kind))
+
+
+def _read_anything(value: object) -> object:
+    return value
+
+
+def _read_optional(reader: _Reader, value: object) -> object:
+    return None if value is None else reader(value)
+
+
+def _read_list(reader: _Reader, value: object) -> tuple[object, ...]:
+    if not isinstance(value, list):
+        raise _MisfitError(f"expected a list, found {_name(value)}")
+    items: list[object] = []
+    try:
+        for entry in value:
+            items.append(reader(entry))  # noqa: PERF401 - their number names the place of one that does not fit
+    except _MisfitError as misfit:
+        raise misfit.below(f"[{len(items)}]") from None
+    return tuple(items)
+
+
+def _read_mapping(reader: _Reader, value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise _MisfitError(f"expected an object, found {_name(value)}")
+    found: dict[str, object] = {}
+    for key, entry in value.items():
+        try:
+            found[key] = reader(entry)
+        except _MisfitError as misfit:
+            raise misfit.below(f".{key}") from None
+    return found
+
+
+def _read_object(kind: Any, entries: tuple[tuple[str, str, _Reader, bool], ...], value: object) -> object:
+    if not isinstance(value, dict):
+        raise _MisfitError(f"expected an object, found {_name(value)}")
+    found: dict[str, object] = {}
+    for key, name, reader, is_needed in entries:
+        if key in value:
+            try:
+                found[name] = reader(value[key])
+            except _MisfitError as misfit:
+                raise misfit.below(f".{key}") from None
+        elif is_needed:
+            raise _MisfitError(f"the key {key!r} is missing")
+    return kind(**found)
+
+
+def _read_word(words: Mapping[str, StrEnum], value: object) -> StrEnum:
+    word = words.get(value) if isinstance(value, str) else None
+    if word is None:
+        raise _MisfitError(f"{value!r} is none of {', '.join(words)}")
+    return word
+
+
+def _read_scalar(kind: type, value: object) -> object:
+    if type(value) is kind:
         return value
-    return _read_object(value, kind, where) if is_dataclass(kind) else _read_scalar(value, kind, where)
+    if kind is float and type(value) is int:
+        return float(value)
+    raise _MisfitError(f"expected {kind.__name__}, found {_name(value)}")
 
 
 def _check_indexes(report: Report) -> None:
@@ -98,43 +195,6 @@ def _check_indexes(report: Report) -> None:
 def _not_none(kind: Any) -> Any:
     """The one member of ``X | None`` that is not None."""
     return next(arg for arg in typing.get_args(kind) if arg is not types.NoneType)
-
-
-def _read_list(value: object, item: Any, where: str) -> tuple[object, ...]:
-    if not isinstance(value, list):
-        raise ReportError(f"expected a list, found {_name(value)}", where=where)
-    return tuple(_read(entry, item, f"{where}[{number}]") for number, entry in enumerate(value))
-
-
-def _read_mapping(value: object, item: Any, where: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise ReportError(f"expected an object, found {_name(value)}", where=where)
-    return {key: _read(entry, item, f"{where}.{key}") for key, entry in value.items()}
-
-
-def _read_object(value: object, kind: Any, where: str) -> object:
-    if not isinstance(value, dict):
-        raise ReportError(f"expected an object, found {_name(value)}", where=where)
-    found: dict[str, object] = {}
-    for entry in fields(kind):
-        key = _key(entry.name)
-        if key in value:
-            found[entry.name] = _read(value[key], _hints(kind)[entry.name], f"{where}.{key}")
-        elif entry.default is MISSING:
-            raise ReportError(f"the key {key!r} is missing", where=where)
-    return kind(**found)
-
-
-def _read_scalar(value: object, kind: Any, where: str) -> object:
-    if issubclass(kind, StrEnum):
-        if value not in list(kind):
-            raise ReportError(f"{value!r} is none of {', '.join(kind)}", where=where)
-        return kind(value)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise ReportError(f"expected {kind.__name__}, found {_name(value)}", where=where)
-    return value
 
 
 def _name(value: object) -> str:
@@ -152,8 +212,6 @@ def _describe(kind: Any, definitions: Json) -> Json:
         return {"type": "object", "additionalProperties": _describe(typing.get_args(kind)[1], definitions)}
     if kind is object:
         return {}
-    if kind is Report:
-        return _describe_object(kind, definitions)
     if is_dataclass(kind) or issubclass(kind, StrEnum):
         return _refer(kind, definitions)
     return {"type": {str: "string", bool: "boolean", int: "integer", float: "number"}[kind]}
@@ -168,8 +226,6 @@ def _refer(kind: Any, definitions: Json) -> Json:
 
 def _describe_object(kind: Any, definitions: Json) -> Json:
     properties = {_key(f.name): _describe(_hints(kind)[f.name], definitions) for f in fields(kind)}
-    if kind is Report:
-        properties["schema"] = {"const": SCHEMA}
     return {
         "type": "object",
         "description": _first_line(kind),

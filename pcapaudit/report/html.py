@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: to mail, to print, to keep in a closed network.
+"""The report as a page: one file that needs nothing else, or a view that stands inside another page.
 
 The page is made of the templates in ``page/``; Jinja2 escapes every string of the report.
 """
@@ -7,33 +7,89 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from pcapaudit.model.report import CaptureInfo, DeviceReport, Report
+from pcapaudit.model.records import dataclass
+from pcapaudit.model.report import CaptureInfo, DeviceReport, FindingReport, Report
 from pcapaudit.model.words import MarkKind, Role, RuleState, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
-from pcapaudit.report.pictures import WORDS, draw_mark, draw_timeline
+from pcapaudit.report.links import Links, link_frames, link_rule, link_span
+from pcapaudit.report.pictures import WORDS, draw_mark, draw_timeline, draw_weight, find_silences, say_silences
 from pcapaudit.report.registry import Look
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, Verdict.HEALTHY)
+WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, Verdict.HEALTHY)
+FULL = 25
+"""Devices that the page which stands alone shows in full, the worst ones."""
+LISTED = 500
+"""Devices that the table of all devices names, the worst ones."""
+
+_LAMPS = ("red", "green", "yellow", "orange", "amber", "blue", "white")
+
+
+class View(StrEnum):
+    """What a page shows of a report."""
+
+    ANSWER = "answer"
+    """What is wrong and what to change."""
+    FINDINGS = "findings"
+    """All that was found and considered, for a support engineer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A device in the table of all devices; ``index`` is its place in the report."""
+
+    index: int
+    verdict: Verdict
+    title: str
+    names: tuple[str, ...]
+    breaks_at: str | None
+    summary: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A device that is shown in full, and its place in the report."""
+
+    index: int
+    device: DeviceReport
 
 
 def render(report: Report, _look: Look) -> str:
-    """The whole report, the worst device first; looks the same everywhere."""
-    return _fill("report.html", report)
+    """The whole report with both views, the worst device first; looks the same everywhere."""
+    return _fill("report.html", report, order_devices(report)[:FULL], None)
 
 
-def render_body(report: Report) -> Markup:
-    """What stands between a page's begin and end, for a page that has both of its own."""
-    return Markup(_fill("body.html", report))  # noqa: S704 - escaped by the template
+def render_body(
+    report: Report, view: View = View.ANSWER, *, links: Links | None = None, device: int | None = None
+) -> Markup:
+    """One view of one device, for a page that has a begin and an end of its own.
+
+    Args:
+        report: The document.
+        view: Which view.
+        links: Where frames and rules lead to; without them they are plain words.
+        device: Place in ``report.devices``; without one the worst device.
+    """
+    shown = order_devices(report)[:1] if device is None else [device]
+    return Markup(_fill(f"{view}.html", report, shown, links))  # noqa: S704 - escaped by the template
+
+
+def order_devices(report: Report) -> list[int]:
+    """Places of the devices in the report, the worst verdict first."""
+    return sorted(range(len(report.devices)), key=lambda at: WORST_FIRST.index(report.devices[at].verdict))
 
 
 @cache
@@ -42,10 +98,31 @@ def page_file(name: str) -> str:
     return files("pcapaudit.report").joinpath("page", name).read_text(encoding="utf-8")
 
 
-def _fill(template: str, report: Report) -> str:
-    safe = clean(report, make_visible)
-    devices = sorted(safe.devices, key=lambda d: _WORST_FIRST.index(d.verdict))
-    return _environment().get_template(template).render(report=safe, devices=devices)
+def _fill(template: str, report: Report, places: Sequence[int], links: Links | None) -> str:
+    """A template filled; only what it shows is made safe, as a report may hold a thousand devices."""
+    safe = clean(replace(report, devices=()), make_visible)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            report=safe,
+            shown=[_Shown(at, clean(report.devices[at], make_visible)) for at in places],
+            lines=[clean(_line(report, at), make_visible) for at in order_devices(report)[:LISTED]],
+            total=len(report.devices),
+            tally=Counter(device.verdict for device in report.devices),
+            links=links,
+            cite=partial(link_frames, links=links),
+            span=partial(link_span, links=links),
+            rule=partial(link_rule, links=links),
+        )
+    )
+
+
+def _line(report: Report, at: int) -> _Line:
+    device = report.devices[at]
+    broken = phrases.find_break(device)
+    names = tuple(phrases.say_names(device))
+    return _Line(at, device.verdict, phrases.say_title(device), names, broken.stage if broken else None, device.summary)
 
 
 @cache
@@ -60,12 +137,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(lamp=_lamp, silences=find_silences, with_rule=_with_rule)
     environment.globals.update(
         say=phrases,
         glyphs=phrases.UNICODE,
         timeline=_timeline,
+        weight=lambda number: Markup(draw_weight(number)),  # noqa: S704 - a drawing of ours
+        say_silences=say_silences,
         legend=_legend(),
-        has_role=_has_role,
+        with_role=_with_role,
+        worst_first=WORST_FIRST,
         rule_states=tuple(RuleState),
         style=Markup(page_file("style.css")),  # noqa: S704 - a file of ours
         script=Markup(page_file("script.js")),  # noqa: S704 - a file of ours
@@ -79,13 +160,25 @@ def _hash_of(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _timeline(device: DeviceReport, capture: CaptureInfo) -> Markup:
+def _lamp(state: str) -> str:
+    """Style classes of the lamp that a LED shows: its colour, and whether it blinks."""
+    words = state.casefold().split()
+    colour = next((c for c in _LAMPS if c in words), "dark")
+    return f"{colour} blinking" if "blinking" in words else colour
+
+
+def _with_rule(text: str, rule_id: str, rule: Callable[[str], Markup]) -> Markup:
+    """A sentence that begins with a rule's id, which leads to its explanation."""
+    return rule(rule_id) + text.removeprefix(rule_id)
+
+
+def _timeline(device: DeviceReport, capture: CaptureInfo, links: Links | None) -> Markup:
     """The picture; its strings are escaped where it is drawn."""
-    return Markup(draw_timeline(device, capture.first, capture.last))  # noqa: S704 - escaped there
+    return Markup(draw_timeline(device, capture.first, capture.last, links))  # noqa: S704 - escaped there
 
 
-def _legend() -> list[tuple[str, Markup]]:
-    return [(words, _icon(kind)) for kind, words in WORDS.items()]
+def _legend() -> list[tuple[MarkKind, str, Markup]]:
+    return [(kind, words, _icon(kind)) for kind, words in WORDS.items()]
 
 
 def _icon(kind: MarkKind) -> Markup:
@@ -94,7 +187,7 @@ def _icon(kind: MarkKind) -> Markup:
     return Markup(svg).format(kind, Markup(draw_mark(kind, 8, 8)))  # noqa: S704 - drawn by us, nothing of the report
 
 
-def _has_role(device: DeviceReport, role: str) -> list[object]:
+def _with_role(device: DeviceReport, role: str) -> list[FindingReport]:
     """Findings of a role without the root cause, which stands elsewhere."""
     root = phrases.find_root(device)
     return [f for f in device.findings if f.role is Role(role) and f is not root]

@@ -5,7 +5,9 @@ Nothing is judged here: every phrase says what the document holds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import (
@@ -18,6 +20,7 @@ from pcapaudit.model.report import (
     NeedReport,
     Report,
     RuleAccount,
+    StageReport,
     SwitchPort,
 )
 from pcapaudit.model.words import (
@@ -26,10 +29,13 @@ from pcapaudit.model.words import (
     Directions,
     Identification,
     IndicatorKind,
+    Result,
     Role,
     RuleState,
+    Stage,
     State,
     Vantage,
+    Verdict,
     confidence_words,
     weight_words,
 )
@@ -71,6 +77,30 @@ ASCII = Glyphs(
     },
 )
 
+VERDICTS = {
+    Verdict.HEALTHY: "The network carries all that it needs",
+    Verdict.DEGRADED: "It works, but not as it should",
+    Verdict.FAILED: "It cannot work like this",
+    Verdict.UNDECIDED: "This capture cannot decide it",
+}
+"""What each verdict says, for people who do not know the word."""
+
+RUNGS = {
+    Stage.LINK: "is on the network",
+    Stage.DHCP: "gets an address",
+    Stage.GATEWAY: "reaches its router",
+    Stage.DNS: "finds names",
+    Stage.TIME: "gets the time",
+    Stage.CONNECT: "reaches its server",
+    Stage.TLS: "agrees on encryption",
+    Stage.APP: "is served",
+    Stage.RETURN: "gets the answers",
+    Stage.PERSIST: "stays connected",
+}
+"""What a device does when it climbs each rung."""
+
+_UNTOLD = (State.DEGRADED, State.NOT_OBSERVED, State.NOT_APPLICABLE, State.IMPLIED)
+"""States of a rung that need a word of explanation."""
 _RULE_STATES = {
     RuleState.FIRED: "Why: what fired",
     RuleState.CANNOT_TELL: "Why: what the capture cannot tell",
@@ -257,6 +287,63 @@ def say_need(need: NeedReport) -> str:
     """What the need is, and whether the device can do without it."""
     inbound = " (inbound)" if need.direction is Direction.IN else ""
     return f"{need.what}{inbound}{'' if need.required else ' (optional)'}"
+
+
+def split_needs(needs: Sequence[NeedReport]) -> tuple[list[NeedReport], list[NeedReport]]:
+    """The needs to show one by one, and the optional ones that were never tried."""
+    idle = [need for need in needs if not need.required and need.result == Result.NOT_ATTEMPTED]
+    return [need for need in needs if need not in idle], idle
+
+
+def say_idle(idle: Sequence[NeedReport]) -> str:
+    """The optional needs that were never tried, in one line."""
+    return f"optional, not tried: {', '.join(need.id for need in idle)}"
+
+
+def group_reasons(stages: Sequence[StageReport]) -> list[tuple[State, str]]:
+    """Why rungs are neither climbed nor broken, ``tls, app: …``; neighbours with the same reason share one."""
+    told = [rung for rung in stages if rung.state in _UNTOLD and (rung.reason or rung.summary)]
+    groups = groupby(told, key=lambda rung: (rung.state, rung.reason or rung.summary))
+    return [(state, f"{', '.join(rung.stage for rung in group)}: {why}") for (state, why), group in groups]
+
+
+def find_break(device: DeviceReport) -> StageReport | None:
+    """The first rung that failed; else the first that is not as it should be; None when all are climbed."""
+    for state in (State.FAILED, State.DEGRADED):
+        found = next((rung for rung in device.stages if rung.state is state), None)
+        if found is not None:
+            return found
+    return None
+
+
+def say_history(indicator: IndicatorState, day: str | None) -> str | None:
+    """How the indicator changed, with times; None when it did not."""
+    if len(indicator.history) < 2:
+        return None
+    return ", ".join(f"{say_time(change.at, day)} {change.state}" for change in indicator.history)
+
+
+def list_remedies(finding: FindingReport) -> list[tuple[Addressee | None, str]]:
+    """What to do, then what to ask of whom. The advice (to nobody) stands first where it is a text of its own."""
+    told: list[tuple[Addressee | None, str]] = [(remedy.to, remedy.text) for remedy in finding.remedies]
+    addressees = [remedy.to for remedy in finding.remedies]
+    if finding.remedy and (not told or addressees[:1] == addressees[1:2]):
+        told[:1] = [(None, finding.remedy)]
+    return told
+
+
+def say_cited(finding: FindingReport) -> str | None:
+    """The vendor's own words that the advice rests on; None where there are none."""
+    return f"(vendor's paper: {', '.join(finding.cites)})" if finding.cites else None
+
+
+def say_fact(value: object) -> str:
+    """A fact's value: a text as it is, anything else as JSON writes it, lists without their brackets."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return ", ".join(map(say_fact, value)) or "none"
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def say_certainty(finding: FindingReport) -> str:

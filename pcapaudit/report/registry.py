@@ -1,6 +1,7 @@
 """The list of output formats: each is a module of this room with a function ``render`` over the report.
 
-A new format is a new module and its name in ``_FORMATS``. A module is imported when its format is asked for.
+A new format is a new module and its name in ``_FORMATS``, with dashes. A module is imported when its format is
+asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import Report
 
-_FORMATS = ("text", "csv", "html", "json", "markdown")
+_FORMATS = ("text", "csv", "html", "json", "markdown", "requests", "requests-csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +40,5 @@ def render(report: Report, name: str, look: Look | None = None) -> str:
     """The report in one format. Raises UsageError for a format that does not exist."""
     if name not in _FORMATS:
         raise UsageError(f"there is no format {name!r}; known are: {', '.join(_FORMATS)}")
-    write: Callable[[Report, Look], str] = import_module(f"pcapaudit.report.{name}").render
+    write: Callable[[Report, Look], str] = import_module(f"pcapaudit.report.{name.replace('-', '_')}").render
     return write(report, look or Look())

@@ -6,7 +6,6 @@ Nothing depends on colour, and every mark has a twin in plain ASCII.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import (
@@ -18,7 +17,7 @@ from pcapaudit.model.report import (
     RuleAccount,
     StageReport,
 )
-from pcapaudit.model.words import Result, Role, RuleState, State, Verdict
+from pcapaudit.model.words import Role, RuleState, State, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_ascii, make_visible
 from pcapaudit.report.layout import count_cells, hang, join_wrapped, lay_row, pad, wrap
@@ -172,11 +171,8 @@ def _write_ladder(stages: Sequence[StageReport], page: _Page) -> Iterator[str]:
 
 def _write_reasons(stages: Sequence[StageReport], page: _Page) -> Iterator[str]:
     """Why rungs are neither climbed nor broken; rungs with the same reason share a line."""
-    shown = (State.DEGRADED, State.NOT_OBSERVED, State.NOT_APPLICABLE, State.IMPLIED)
-    told = [rung for rung in stages if rung.state in shown and (rung.reason or rung.summary)]
-    for (state, why), group in groupby(told, key=lambda rung: (rung.state, rung.reason or rung.summary)):
-        names = ", ".join(rung.stage for rung in group)
-        yield from page.entry(page.glyphs.marks[state], f"{names}: {why}", indent=3 + _mark_width(page))
+    for state, why in phrases.group_reasons(stages):
+        yield from page.entry(page.glyphs.marks[state], why, indent=3 + _mark_width(page))
 
 
 def _mark_width(page: _Page) -> int:
@@ -185,8 +181,8 @@ def _mark_width(page: _Page) -> int:
 
 def _write_needs(needs: Sequence[NeedReport], page: _Page, *, with_endpoints: bool) -> Iterator[str]:
     """A table of what the product needs; optional needs that were never tried share one line."""
-    idle = [need for need in needs if not need.required and need.result == Result.NOT_ATTEMPTED]
-    rows = [row for need in needs if need not in idle for row in _need_rows(need, page, with_endpoints=with_endpoints)]
+    shown, idle = phrases.split_needs(needs)
+    rows = [row for need in shown for row in _need_rows(need, page, with_endpoints=with_endpoints)]
     if rows:
         header = ("need", "what", "result", "attempts", "frames")
         widths = _choose_widths([header, *rows], page.width - 2)
@@ -194,7 +190,7 @@ def _write_needs(needs: Sequence[NeedReport], page: _Page, *, with_endpoints: bo
         for row in rows:
             yield from lay_row(row, widths, indent=2, right=3)
     if idle:
-        yield from page.entry("", f"optional, not tried: {', '.join(need.id for need in idle)}", indent=2)
+        yield from page.entry("", phrases.say_idle(idle), indent=2)
 
 
 def _need_rows(need: NeedReport, page: _Page, *, with_endpoints: bool) -> Iterator[tuple[str, ...]]:
@@ -240,12 +236,10 @@ def _write_causes(finding: FindingReport, page: _Page) -> Iterator[str]:
 
 def _write_remedies(finding: FindingReport, page: _Page) -> Iterator[str]:
     """The advice first, with the paper's paragraphs it rests on; then the sentences to send, by addressee."""
-    told = [f"To {phrases.say_addressee(remedy.to)}: {remedy.text}" for remedy in finding.remedies]
-    addressees = [remedy.to for remedy in finding.remedies]
-    if finding.remedy and (not told or addressees[:1] == addressees[1:2]):
-        told[:1] = [finding.remedy]
-    if told and finding.cites:
-        told[0] += f" (vendor's paper: {', '.join(finding.cites)})"
+    told = [f"To {phrases.say_addressee(to)}: {text}" if to else text for to, text in phrases.list_remedies(finding)]
+    cited = phrases.say_cited(finding)
+    if told and cited:
+        told[0] += f" {cited}"
     for number, text in enumerate(told):
         yield from page.entry("" if number else "Do", text)
 
@@ -265,9 +259,9 @@ def _write_others(device: DeviceReport, capture: CaptureInfo, page: _Page) -> It
             yield from page.entry("" if number else word, text)
     if device.said_note:
         yield from page.entry("You said", device.said_note)
-    if device.indicator is not None and len(device.indicator.history) > 1:
-        changes = (f"{phrases.say_time(c.at, capture.first)} {c.state}" for c in device.indicator.history)
-        yield from page.entry("Shown", ", ".join(changes))
+    shown = phrases.say_history(device.indicator, capture.first) if device.indicator else None
+    if shown:
+        yield from page.entry("Shown", shown)
     if device.next_step:
         yield from page.entry("Next", device.next_step)
 

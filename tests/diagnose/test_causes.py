@@ -68,6 +68,7 @@ def test_an_observation_points_to(script: str, kind: str, weight: int, *, is_con
 
     assert (kind, weight) in {(c.kind, c.weight) for c in causes.ranked}
     assert causes.has_contrast is is_contrast
+    assert any(c.is_contrast for c in causes.ranked if c.kind == kind) is is_contrast
 
 
 def test_causes_stand_in_order_of_their_weight() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pcapaudit.diagnose.explain import all_entries, find_entry, rules_page
+from pcapaudit.diagnose.explain import Entry, all_entries, find_entry, rules_page
 from pcapaudit.model.errors import UsageError
 
 HEADINGS = ("**Seen**", "**Means**", "**Not this rule**", "**Ask the network team**")
@@ -37,3 +37,13 @@ def test_a_typing_error_is_told_what_was_meant() -> None:
 
 def test_the_page_of_rules_is_current(checkout: Path) -> None:
     assert (checkout / "docs" / "rules.md").read_text(encoding="utf-8") == rules_page()
+
+
+def test_paragraphs_end_at_a_heading_or_a_blank_line() -> None:
+    body = "**Seen**: a SYN,\n  nothing back.\n**Means**: it is dropped.\n\nA last remark.\n"
+
+    assert list(Entry("X", "x", "here", body).paragraphs()) == [
+        ("Seen", "a SYN, nothing back."),
+        ("Means", "it is dropped."),
+        ("", "A last remark."),
+    ]

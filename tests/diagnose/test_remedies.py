@@ -87,7 +87,7 @@ def test_the_lan_team_is_told_the_switch_port() -> None:
         ("10.0 switch > * LLDP port=7 name=sw1 port_vlan=20 bridge", "VLAN 20) on sw1, port 7"),
         (
             "10.0 switch > * LLDP port=7 name=sw1\n11.0 pc > gw BOOT\n12.0 pc:1 > gw:80 CONNECT",
-            "(captured at sw1, port 7)",
+            "Seen at sw1, port 7: ",
         ),
         ("10.0 dev > * LLDP port=eth0 name=box station", "02:00:0a:00:00:05):"),
     ],
@@ -111,7 +111,7 @@ def test_the_relays_and_the_servers_address_go_into_the_request_to_make_it_answe
     [
         ("CAPTIVE-PORTAL", 302, Addressee.LAN, "exempt the device's MAC address from the portal"),
         ("HTTP-ERROR", 407, Addressee.FIREWALL, "without a login"),
-        ("HTTP-ERROR", 403, Addressee.VENDOR, "Is the device registered"),
+        ("HTTP-ERROR", 403, Addressee.VENDOR, "is the device registered"),
         ("PROXY-CONNECT-REJECTED", None, Addressee.FIREWALL, "gk.acme.example"),
         ("FTP-ACTIVE-NAT", None, Addressee.FIREWALL, "FTP helper"),
         ("WS-UPGRADE-STRIPPED", None, Addressee.INSPECTION, "headers Upgrade and Connection"),
@@ -126,6 +126,17 @@ def test_what_an_application_meets_is_asked_of_whoever_can_change_it(
 
     assert first.to is to
     assert words in first.text
+
+
+def test_the_way_to_a_proxy_is_not_the_way_to_the_far_side() -> None:
+    fired = finding(
+        "PROXY-CONNECT-REJECTED", stage=Stage.APP, target=Target("gk.acme.example", b"\x0a\0\0\2", "tcp", 3128)
+    )
+
+    text = advise(FACTS, fired).remedies[0].text
+
+    assert "to gk.acme.example." in text
+    assert "3128" not in text
 
 
 def test_the_dns_team_is_told_resolver_and_names() -> None:

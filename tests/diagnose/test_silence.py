@@ -11,6 +11,7 @@ from pcapaudit.diagnose.silence import (
     is_swallowed,
     said_unseen,
 )
+from tests.support.bounded import SCANT, audits_with, scanner_with
 from tests.support.services import facts_of
 
 OPEN = """
@@ -46,6 +47,29 @@ def test_silence_is_judged_by_what_the_device_does(rest: str, *, silent: bool) -
     attempt = facts.attempts[0]
 
     assert is_silent(facts, attempt, attempt.flow.sent_data[0], wait_s=10, patience_s=2) is silent
+
+
+@pytest.mark.parametrize(
+    ("rest", "silent"),
+    [
+        pytest.param("10.2 cloud:4321 > dev ACK\n20.2 switch > * WATCH", True, id="ten seconds without a byte"),
+        pytest.param("14.0 cloud:4321 > dev DATA 10\n30.0 switch > * WATCH", False, id="an answer"),
+        pytest.param(
+            "10.5 repeat 20 every 0.1:\n  0.0 cloud:4321 > dev DATA 10\n15.0 dev:50001 > cloud:4321 FIN",
+            False,
+            id="many answers, perhaps one in time among those left out",
+        ),
+    ],
+)
+def test_silence_is_judged_in_a_long_connection_of_which_few_packets_are_kept(rest: str, *, silent: bool) -> None:
+    talk = "1.0 repeat 40 every 0.1:\n  0.0 dev:50001 > cloud:4321 EXCHANGE 9 9\n10.1 dev:50001 > cloud:4321 DATA 120\n"
+    with audits_with(scanner_with(SCANT)):
+        facts = facts_of(f"0.0  dev:50001 > cloud:4321 CONNECT\n{talk}{rest}")
+    (attempt,) = facts.attempts
+
+    assert attempt.flow.left_out
+    asked = next(p for p in attempt.flow.sent_data if p.payload_len == 120)
+    assert is_silent(facts, attempt, asked, wait_s=10, patience_s=2) is silent
 
 
 def test_nothing_is_silent_where_nothing_of_the_far_side_is_visible() -> None:

@@ -14,6 +14,7 @@ from pcapaudit.diagnose.stuck import (
     tcp_attempts,
 )
 from pcapaudit.model.words import Stage
+from tests.support.bounded import SCANT, audits_with, scanner_with
 from tests.support.services import CLOUD_NEED, facts_of
 
 SWALLOWED = """
@@ -135,6 +136,21 @@ def test_a_size_limit_needs_small_segments_that_pass(rest: str, limit: int | Non
     found = size_limit(facts_of(f"{LARGE_LOST}\n{rest}"), CLOUD_NEED)
 
     assert (found[0] if found else None) == limit
+
+
+def test_no_size_limit_is_told_where_a_larger_segment_may_have_been_left_out() -> None:
+    passed = (
+        "10.0 dev:50002 > cloud:4321 CONNECT\n11.0 repeat 20 every 0.1:\n  0.0 dev:50002 > cloud:4321 EXCHANGE {} 9\n"
+    )
+    rest = "4.0 cloud:4321 > dev:50001 ACK\n"
+    found = []
+    with audits_with(scanner_with(SCANT)):
+        for size in (9, 1410):
+            facts = facts_of(f"{LARGE_LOST}\n{rest}{passed.format(9)}{passed.format(size).partition(chr(10))[2]}")
+            found.append(size_limit(facts, CLOUD_NEED))
+
+    assert found[0] is not None
+    assert found[1] is None
 
 
 def test_only_connections_that_the_device_opened_are_looked_at() -> None:

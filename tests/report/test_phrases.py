@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pcapaudit.model.report import CaptureFile, EndpointRef, SwitchPort
-from pcapaudit.model.words import Role
+from pcapaudit.model.report import CaptureFile, EndpointRef, IndicatorChange, Remedy, StageReport, SwitchPort
+from pcapaudit.model.words import Addressee, Result, Role, Stage, State, Verdict
 from pcapaudit.report import phrases
 from tests.support.reports import load_report
 
@@ -126,3 +126,90 @@ def test_the_devices_own_port_stands_in_its_background() -> None:
     report = load_report("e3_no_lease")
 
     assert any("port Gi1/0/7" in item for item in phrases.say_background(report.devices[0], None))
+
+
+def rung(stage: Stage, state: State, reason: str | None = None) -> StageReport:
+    return StageReport(stage, state, None, (), reason)
+
+
+def test_neighbouring_rungs_share_their_reason_and_those_that_speak_for_themselves_are_not_told() -> None:
+    stages = [
+        rung(Stage.LINK, State.OK, "62 frames sent"),
+        rung(Stage.DNS, State.NOT_OBSERVED, "not in the capture"),
+        rung(Stage.TIME, State.NOT_OBSERVED, "not in the capture"),
+        rung(Stage.CONNECT, State.FAILED, "no answer"),
+        rung(Stage.TLS, State.NOT_REACHED, "connect failed"),
+    ]
+    assert phrases.group_reasons(stages) == [(State.NOT_OBSERVED, "dns, time: not in the capture")]
+
+
+def test_the_first_failed_rung_is_where_it_breaks_and_a_poor_one_only_without_it() -> None:
+    device = load_report("e1_blinking_red").devices[0]
+    poor, failed = rung(Stage.DNS, State.DEGRADED), rung(Stage.CONNECT, State.FAILED)
+
+    assert phrases.find_break(replace(device, stages=(poor, failed, rung(Stage.APP, State.FAILED)))) is failed
+    assert phrases.find_break(replace(device, stages=(rung(Stage.LINK, State.OK), poor))) is poor
+    assert phrases.find_break(replace(device, stages=(rung(Stage.LINK, State.OK),))) is None
+
+
+def test_optional_needs_that_were_never_tried_share_a_line() -> None:
+    need = load_report("e1_blinking_red").devices[0].needs[0]
+    idle = [replace(need, id=name, required=False, result=Result.NOT_ATTEMPTED) for name in ("A-1", "A-2")]
+    untried = replace(need, id="A-3", required=True, result=Result.NOT_ATTEMPTED)
+
+    assert phrases.split_needs([need, *idle, untried]) == ([need, untried], idle)
+    assert phrases.say_idle(idle) == "optional, not tried: A-1, A-2"
+
+
+def test_advice_of_its_own_stands_before_what_is_asked_of_whom() -> None:
+    finding = load_report("e1_blinking_red").devices[0].findings[0]
+    advice, first, second = (
+        Remedy(to, text)
+        for to, text in ((Addressee.FIREWALL, "Allow."), (Addressee.FIREWALL, "Please."), (Addressee.VENDOR, "Look."))
+    )
+    told = replace(finding, remedy="Allow.", remedies=(advice, first, second), cites=("SEN-05",))
+
+    assert phrases.list_remedies(told) == [
+        (None, "Allow."),
+        (Addressee.FIREWALL, "Please."),
+        (Addressee.VENDOR, "Look."),
+    ]
+    assert phrases.list_remedies(replace(told, remedies=(first, second))) == [
+        (Addressee.FIREWALL, "Please."),
+        (Addressee.VENDOR, "Look."),
+    ]
+    assert phrases.list_remedies(replace(told, remedies=())) == [(None, "Allow.")]
+    assert phrases.say_cited(told) == "(vendor's paper: SEN-05)"
+    assert phrases.say_cited(replace(told, cites=())) is None
+
+
+def test_what_the_device_showed_is_told_when_it_changed() -> None:
+    shown = load_report("e1_blinking_red").devices[0].indicator
+    assert shown is not None
+    first, second = (
+        IndicatorChange(f"2026-01-01T10:0{m}:00.000000Z", state) for m, state in ((0, "green"), (5, "red"))
+    )
+
+    assert phrases.say_history(replace(shown, history=(first,)), None) is None
+    told = phrases.say_history(replace(shown, history=(first, second)), "2026-01-01")
+    assert told == "10:00:00 +00:00 green, 10:05:00 +00:00 red"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no answer", "no answer"),
+        (3, "3"),
+        (None, "null"),
+        ([443, "a"], "443, a"),
+        ([], "none"),
+        ({"ü": 1}, '{"ü": 1}'),
+    ],
+)
+def test_a_fact_is_said_as_text_or_as_json_writes_it(value: object, said: str) -> None:
+    assert phrases.say_fact(value) == said
+
+
+def test_every_verdict_and_every_rung_has_words_for_people() -> None:
+    assert set(phrases.VERDICTS) == set(Verdict)
+    assert set(phrases.RUNGS) == set(Stage)

@@ -373,8 +373,11 @@ def _goes_on_unread(answer: Answer) -> bool:
     read = answers_of(answer.attempt)
     if not read or read[-1].response is not answer.response:
         return False
-    asked = next((p for p in answer.attempt.flow.sent_data if p.frame > answer.response.at.frame), None)
-    return asked is not None and any(p.frame > asked.frame for p in answer.attempt.flow.received_data)
+    flow, end = answer.attempt.flow, answer.response.at.frame
+    asked = next((p for p in flow.sent_data if p.frame > end), None)
+    # Of a long connection the first request after it may be missing, the last answer is not.
+    since = end if flow.left_out else asked.frame if asked is not None else flow.last_frame
+    return asked is not None and any(p.frame > since for p in flow.received_data)
 
 
 def _belongs_elsewhere(facts: Facts, answer: Answer) -> bool:

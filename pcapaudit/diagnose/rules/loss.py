@@ -70,11 +70,16 @@ def _lost_segments(facts: Facts, flows: Sequence[Flow], *, is_device: bool) -> t
     if sum((f.orig_side if is_device else f.resp_side).retransmissions for f in chatty) < MIN_LOST:
         return [], 0
     sides = [(f, f.sent_data if is_device else f.received_data) for f in flows]
-    total = sum(len(data) for _, data in sides)
+    total = sum(_count_segments(f, data, is_device=is_device) for f, data in sides)
     if total < MIN_SEGMENTS:
         return [], total
     once = ((f, _without_copies(data, ns(facts.params.dup_window))) for f, data in sides)
     return [p for f, data in once for p in _repaired(f, data)], total
+
+
+def _count_segments(flow: Flow, data: Sequence[Packet], *, is_device: bool) -> int:
+    """How many data segments one side sent; of a long flow the log has all repeats, but only some of the others."""
+    return (flow.orig_side if is_device else flow.resp_side).data_segments if flow.left_out else len(data)
 
 
 def _without_copies(data: Sequence[Packet], window_ns: int) -> list[Packet]:
@@ -169,7 +174,7 @@ def _loss(facts: Facts, lost: Sequence[Packet], text: str) -> Fired:
 def _datagram_loss(facts: Facts) -> Iterator[Fired]:
     """Requests over UDP without a reply between answered ones to the same server."""
     for need in facts.needs:
-        attempts = datagram_attempts(facts, need) if need.required else []
+        attempts = [a for a in datagram_attempts(facts, need) if not a.flow.left_out] if need.required else []
         by_server: dict[bytes, list[Attempt]] = {}
         for attempt in attempts:
             by_server.setdefault(attempt.address, []).append(attempt)

@@ -84,10 +84,10 @@ def _losses(ends: Sequence[tuple[Attempt, list[Packet]]]) -> Iterator[IdleLoss]:
     """Connections that were dead after a pause and were made anew at once."""
     attempts = [a for a, _ in ends]
     for attempt, dead in ((a, dead) for a, dead in ends if dead):
-        before = _packets_before(attempt.flow, dead[0])
-        renewed = _renewed(attempts, attempt, dead[-1].time_ns) if before else None
+        is_first = dead[0].frame == attempt.flow.first_frame
+        renewed = None if is_first else _renewed(attempts, attempt, dead[-1].time_ns)
         if renewed is not None:
-            yield IdleLoss(attempt, dead[0].time_ns - before[-1].time_ns, dead, renewed)
+            yield IdleLoss(attempt, attempt.flow.pause_before(dead[0]), dead, renewed)
 
 
 def _packets_before(flow: Flow, packet: Packet) -> Sequence[Packet]:
@@ -97,7 +97,8 @@ def _packets_before(flow: Flow, packet: Packet) -> Sequence[Packet]:
 def _survived_ns(flow: Flow, dead: Sequence[Packet]) -> int:
     """The longest idle time of a flow after which it lived on."""
     alive = _packets_before(flow, dead[0]) if dead else flow.packets
-    return max((b.time_ns - a.time_ns for a, b in pairwise(alive) if _was_answered(flow, b)), default=0)
+    survived = (pause for p, pause in zip(alive, flow.pauses, strict=False) if _was_answered(flow, p))
+    return max(survived, default=0)
 
 
 def _was_answered(flow: Flow, packet: Packet) -> bool:
@@ -169,8 +170,7 @@ def _near_reset(facts: Facts, flow: Flow) -> list[Packet] | None:
 
 def _rested(flow: Flow, packet: Packet, least_s: float) -> bool:
     """Whether the flow was idle for so long before a packet; only then is the reset worth a judgement."""
-    before = _packets_before(flow, packet)
-    return bool(before) and packet.time_ns - before[-1].time_ns >= ns(least_s)
+    return flow.pause_before(packet) >= ns(least_s)
 
 
 def _renewed(attempts: Sequence[Attempt], lost: Attempt, since_ns: int) -> Attempt | None:
@@ -316,7 +316,18 @@ def _is_ended_quiet(facts: Facts, attempt: Attempt) -> bool:
     said = [p.time_ns for p in (*flow.sent_data, *flow.received_data) if p.frame < end.frame]
     # A TLS stack says goodbye right before the FIN.
     said = [t for t in said if end.time_ns - t > ns(GOODBYE_S)]
-    return bool(said) and end.time_ns - max(said) >= ns(facts.params.idle_gap)
+    idle_ns = ns(facts.params.idle_gap)
+    is_sure = not flow.left_out or _ends_in_a_pause(flow, idle_ns)
+    return bool(said) and end.time_ns - max(said) >= idle_ns and is_sure
+
+
+def _ends_in_a_pause(flow: Flow, idle_ns: int) -> bool:
+    """Whether nothing at all came so long before a flow's goodbye: where packets are left out only this is sure."""
+    end = flow.closed_at
+    pauses = zip(flow.packets, flow.pauses, strict=True)
+    return end is not None and any(
+        0 <= end.time_ns - p.time_ns <= ns(GOODBYE_S) and pause >= idle_ns - ns(GOODBYE_S) for p, pause in pauses
+    )
 
 
 def _even_rows(attempts: Sequence[Attempt]) -> list[list[Attempt]]:

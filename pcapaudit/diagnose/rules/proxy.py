@@ -178,7 +178,8 @@ def _proxy_causes(last: Tunnel, port: int, other: Packet | None) -> list[Cause]:
     status = last.response.status if last.response is not None else 0
     if other is not None:
         text = f"another host is connected to the same place (frame {other.frame})"
-        return [Cause("the proxy's access list does not hold this device", 35, text, "device_filter")]
+        why = "the proxy's access list does not hold this device"
+        return [Cause(why, 35, text, "device_filter", is_contrast=True)]
     if status == 407:
         return [Cause("the proxy wants a login", 30, "status 407", "policy")]
     if status >= 500:

@@ -142,6 +142,8 @@ def _pause_at(flow: Flow, began_ns: int) -> list[Packet] | None:
     if not 0 < at < len(data) or len(data) < MIN_DATA:
         return None
     pause = data[at].time_ns - data[at - 1].time_ns
+    if flow.left_out:
+        pause = min(pause, flow.pause_before(data[at]))
     usual = median(b.time_ns - a.time_ns for a, b in pairwise(data))
     return [data[at - 1], data[at]] if pause >= max(ns(PAUSE_S), PAUSE_FACTOR * usual) else None
 

@@ -159,7 +159,7 @@ def return_missing(facts: Facts) -> Iterator[Fired]:
 def _lost_later(facts: Facts, need: Need) -> Iterator[Fired]:
     """The last connection of a need worked, then nothing came back any more, and no other has worked since."""
     attempts = [a for a in facts.attempts_of(need) if a.transport == "tcp" and need.direction == "out"]
-    answered = [a for a in attempts if a.flow.answered_bytes and not a.flow.left_out]
+    answered = [a for a in attempts if a.flow.answered_bytes]
     last = max(answered, key=lambda a: a.flow.last_answer.frame if a.flow.last_answer else 0, default=None)
     sends = dead_end(last.flow) if last is not None else None
     if last is None or not sends or any(_is_closed_window(p) for p in last.flow.received):
@@ -223,7 +223,7 @@ def ack_only(facts: Facts) -> Iterator[Fired]:
         answered = [a for a in facts.attempts_of(need) if a.answered_ns is not None]
         if not answered and len(mute) < len(attempts) - len(_too_young(facts, attempts)):
             continue
-        acked = sum(1 for a in mute for _ in a.flow.sent_data)
+        acked = sum(a.flow.orig_side.data_segments if a.flow.left_out else len(a.flow.sent_data) for a in mute)
         yield facts.finding(
             "RETURN-ACK-ONLY",
             Stage.RETURN,

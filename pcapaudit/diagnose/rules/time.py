@@ -136,9 +136,8 @@ def _silence_causes(
     facts: Facts, packets: Sequence[Packet], servers: Sequence[bytes], other: int | None
 ) -> list[Cause]:
     if other is not None:
-        return [
-            Cause("a filter on this device", 35, f"another host gets the time from it (frame {other})", "device_filter")
-        ]
+        text = f"another host gets the time from it (frame {other})"
+        return [Cause("a filter on this device", 35, text, "device_filter", is_contrast=True)]
     told = _answers_on_other_ports(facts.traffic) if all(p.sport == NTP_PORT for p in packets) else {}
     foreign = next((m for address, m in told.items() if address not in facts.addresses), None)
     if foreign is not None:
