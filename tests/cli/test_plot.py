@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pcapaudit.cli.main import run
+from pcapaudit.cli.plot import KINDS
+from pcapaudit.notebook.plots import kinds
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+BLINKING = str(SAMPLES / "sensorist-blinking-red.pcapng")
+
+
+def test_the_kinds_are_those_that_can_be_drawn() -> None:
+    assert tuple(kinds.KINDS) == KINDS
+
+
+def test_a_picture_is_written_and_comes_out_the_same_again(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        assert run(["plot", BLINKING, "-o", str(tmp_path / name)]) == 0
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert "✗ connect" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "x.gif"], "must end in .svg, .png or .pdf"),
+        (["-o", "x.svg", "--device", "10.9.9.9"], "no judged device"),
+        (["-o", "x.svg", "--kind", "pie"], "'pie' is not one of"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plot", BLINKING, *arguments]) == 2
+    assert said in capsys.readouterr().err
