@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pcapaudit.web import api, capture, home, pages
+from pcapaudit.web import api, capture, compare, frames, home, pages, requests, rules, tables
 from pcapaudit.web.access import Gate
-from pcapaudit.web.intake import IntakeError
+from pcapaudit.web.intake import Intake, IntakeError
 from pcapaudit.web.lookup import ApiError
+from pcapaudit.web.making import TableMaker
 from pcapaudit.web.render import show_error
 from pcapaudit.web.settings import Settings, prepare_folder
 from pcapaudit.web.state import Site, site_of
 from pcapaudit.web.store import Store
+from pcapaudit.web.throttle import SPAN_S
 from pcapaudit.web.work import Workshop
 
-_PARTS = (api, pages, home, capture)
+_PARTS = (api, pages, home, capture, rules, frames, requests, compare, tables)
 """Modules with routes; each has the page or the requests of one subject."""
 _TIDY_EVERY_S = 3600.0
-_OPEN_PATHS = ("/login", "/static/")
+_WAIT = str(round(SPAN_S))
+_ERRORS = (ApiError, IntakeError, HTTPException, sqlite3.OperationalError, Exception)
+_OPEN_FOLDER = "/static/"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with that a form comes with "Origin: null" (Fetch standard, section 3.2, Origin header).
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 
 
@@ -40,7 +51,8 @@ def build_app(settings: Settings) -> Starlette:
     """The server as an ASGI application. Raises UsageError when the data folder cannot be used."""
     prepare_folder(settings.data_dir)
     store = Store(settings.data_dir)
-    site = Site(settings, store, Workshop(settings, store), Gate(settings))
+    workshop, maker = Workshop(settings, store), TableMaker(settings, store)
+    site = Site(settings, store, workshop, Gate(settings), Intake(settings), maker)
 
     @contextlib.asynccontextmanager
     async def live(_app: Starlette) -> AsyncIterator[None]:
@@ -51,13 +63,14 @@ def build_app(settings: Settings) -> Starlette:
             yield
         finally:
             tidying.cancel()
+            await site.tables.close()
             await site.workshop.close()
             store.close()
 
     app = Starlette(
         routes=[route for part in _PARTS for route in part.ROUTES],
         lifespan=live,
-        exception_handlers={ApiError: _answer_error, IntakeError: _answer_error},
+        exception_handlers=dict.fromkeys(_ERRORS, _answer_error),
     )
     app.state.site = site
     app.add_middleware(_Door)
@@ -65,11 +78,25 @@ def build_app(settings: Settings) -> Starlette:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    """What went wrong: JSON for a script, a page for a person."""
-    status, reason = (error.status, error.reason) if isinstance(error, ApiError | IntakeError) else (500, "a fault")
-    if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": reason}, status)
-    return show_error(status, reason)
+    """What went wrong: JSON for a script, a page for a person; of a fault of ours no detail."""
+    if isinstance(error, ApiError | IntakeError):
+        return _say(request, error.status, error.reason)
+    if isinstance(error, sqlite3.OperationalError):
+        return _say(request, 507, "the list cannot be written: the disk is full, or it does not work")
+    if isinstance(error, HTTPException):
+        return _say(request, error.status_code, HTTPStatus(error.status_code).phrase, error.headers)
+    # The framework answers this one outside of the door, so its headers are put here.
+    return _say(request, 500, "a fault of pcapaudit; its log says where", _HEADERS)
+
+
+def _say(request: Request, status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    answer: Response
+    if request.scope["path"].startswith("/api/"):
+        answer = JSONResponse({"error": reason}, status)
+    else:
+        answer = show_error(status, reason, is_inside=site_of(request).gate.knows(request))
+    answer.headers.update(headers or {})
+    return answer
 
 
 def _drop_unfinished(settings: Settings) -> None:
@@ -81,10 +108,9 @@ def _drop_unfinished(settings: Settings) -> None:
 async def _tidy(site: Site) -> None:
     """Delete captures whose time is over."""
     while site.settings.keep_s is not None:
-        for entry in site.store.all():
-            if entry.created + site.settings.keep_s < time.time():
-                await site.workshop.cancel(entry.id)
-                site.store.delete(entry.id)
+        for entry in site.store.older_than(time.time() - site.settings.keep_s):
+            await site.workshop.cancel(entry.id)
+            site.store.delete(entry.id)
         await asyncio.sleep(_TIDY_EVERY_S)
 
 
@@ -111,14 +137,25 @@ class _Door:
 
 
 def _refuse(request: Request) -> Response | None:
-    """The answer for a request that may not pass; None for one that may."""
-    gate, path = site_of(request).gate, request.url.path
+    """The answer for a request that may not pass; None for one that may.
+
+    Only the path that is routed counts: one put together with the Host header would be in a stranger's hand.
+    """
+    gate, path = site_of(request).gate, request.scope["path"]
     if not gate.trusts_host(request):
-        return JSONResponse({"error": "this server has another name"}, 421)
-    if not gate.trusts_origin(request.method, request):
+        return JSONResponse({"error": "this server has another name; --url tells it the one to answer to"}, 421)
+    if not gate.trusts_origin(request):
         return JSONResponse({"error": "this request comes from a page of another server"}, 403)
-    if path.startswith(_OPEN_PATHS) or gate.knows(request):
+    if path == "/login" or path.startswith(_OPEN_FOLDER) or gate.knows(request):
         return None
     if path.startswith("/api/"):
-        return JSONResponse({"error": "log in, or send the token"}, 401, {"WWW-Authenticate": "Bearer"})
-    return RedirectResponse("/login", 303)
+        return _refuse_script(is_shut=gate.is_shut_for(request))
+    query = request.scope["query_string"].decode("latin-1")
+    wanted = path + (f"?{query}" if query else "")
+    return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}", 303)
+
+
+def _refuse_script(*, is_shut: bool) -> Response:
+    if is_shut:
+        return JSONResponse({"error": "too many wrong tokens from this address: wait"}, 429, {"Retry-After": _WAIT})
+    return JSONResponse({"error": "log in, or send the token"}, 401, {"WWW-Authenticate": "Bearer"})

@@ -47,6 +47,17 @@ async def load_report(request: Request, entry: Entry) -> Report:
     return await run_in_threadpool(lambda: _read(path, path.stat().st_mtime_ns))
 
 
+def find_place(request: Request, report: Report) -> int | None:
+    """The device that ``?device=`` names by its place in the report; None without one. Raises ApiError (404)."""
+    wanted = request.query_params.get("device")
+    if wanted is None:
+        return None
+    # Longer numbers are no place, and int() refuses the longest with an error of its own.
+    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 and int(wanted) < len(report.devices)):
+        raise ApiError(404, "there is no device of this number in the report")
+    return int(wanted)
+
+
 @lru_cache(maxsize=_KEPT_REPORTS)
 def _read(path: Path, _changed_ns: int) -> Report:
     return from_json(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Pages from templates; Jinja2 escapes every string that is not ours."""
+"""Pages from templates; every string that is not ours is escaped, and shown as what it is."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import time
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from pcapaudit.report.escape import make_visible
 
-def show(template: str, status: int = 200, *, is_inside: bool = True, **values: object) -> HTMLResponse:
+
+def show(template: str, status: int = 200, /, *, is_inside: bool = True, **values: object) -> HTMLResponse:
     """A page.
 
     Args:
@@ -22,9 +25,9 @@ def show(template: str, status: int = 200, *, is_inside: bool = True, **values: 
     return HTMLResponse(page, status, {"Cache-Control": "no-store"})
 
 
-def show_error(status: int, reason: str) -> HTMLResponse:
+def show_error(status: int, reason: str, *, is_inside: bool = True) -> HTMLResponse:
     """A page that says what went wrong."""
-    return show("error.html", status, reason=reason)
+    return show("error.html", status, is_inside=is_inside, reason=reason)
 
 
 def say_moment(seconds: float) -> str:
@@ -34,7 +37,16 @@ def say_moment(seconds: float) -> str:
 
 def say_bytes(size: int) -> str:
     """A size for people."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def _harmless(value: object) -> object:
+    """What a template shows, with characters spelled out that would steer the screen; lines stay lines."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(make_visible(line) for line in value.replace("\r\n", "\n").split("\n"))
 
 
 @cache
@@ -43,6 +55,7 @@ def _environment() -> Environment:
         loader=PackageLoader("pcapaudit.web", "page"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_harmless,
         trim_blocks=True,
         lstrip_blocks=True,
     )

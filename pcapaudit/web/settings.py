@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from dataclasses import field
 from pathlib import Path
 
@@ -27,7 +28,8 @@ class Settings:
         keep_s: Seconds after which a capture is deleted; None keeps it.
         jobs: Analyses at the same time.
         limits: What one analysis may use.
-        hosts: Names by which a browser may call the server; empty allows any.
+        hosts: Names by which a browser may call the server; empty allows every address, and the machine's own names.
+        url: Where browsers reach it when a proxy stands before it: scheme, name and port, without a slash at the end.
     """
 
     data_dir: Path
@@ -37,6 +39,7 @@ class Settings:
     jobs: int = 1
     limits: Limits = field(default_factory=Limits)
     hosts: frozenset[str] = frozenset()
+    url: str | None = None
 
     @property
     def incoming(self) -> Path:
@@ -55,6 +58,9 @@ def prepare_folder(data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("incoming", "captures"):
             (data_dir / name).mkdir(exist_ok=True, mode=0o700)
+        # A folder of somebody else, or on a disk that is read-only, is there as well; only a file tells.
+        with tempfile.TemporaryFile(dir=data_dir / "incoming"):
+            pass
     except OSError as error:
         raise UsageError(f"the data folder {data_dir} cannot be used: {error.strerror or error}") from error
 
@@ -74,8 +80,18 @@ def load_token(data_dir: Path) -> str:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
+        return _read_token(path)
     with os.fdopen(handle, "w", encoding="ascii") as out:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         out.write(token + "\n")
+    return token
+
+
+def _read_token(path: Path) -> str:
+    """A token that was kept. One that others may read is no secret, and one that was cut off would let anybody in."""
+    if path.stat().st_mode & 0o077:
+        raise UsageError(f"others may read the token in {path}: delete it, and a new one is made")
+    token = path.read_text(encoding="ascii", errors="replace").strip()
+    if len(token) < _LEAST_TOKEN:
+        raise UsageError(f"{path} holds no whole token: delete it, and a new one is made")
     return token

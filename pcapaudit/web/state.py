@@ -8,6 +8,8 @@ from starlette.requests import HTTPConnection
 
 from pcapaudit.model.records import dataclass
 from pcapaudit.web.access import Gate
+from pcapaudit.web.intake import Intake
+from pcapaudit.web.making import TableMaker
 from pcapaudit.web.settings import Settings
 from pcapaudit.web.store import Store
 from pcapaudit.web.work import Workshop
@@ -15,12 +17,14 @@ from pcapaudit.web.work import Workshop
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One server: its settings, its list, its queue, its door."""
+    """One server: its settings, its list, its queue, its door, what is being received, the tables of its captures."""
 
     settings: Settings
     store: Store
     workshop: Workshop
     gate: Gate
+    intake: Intake
+    tables: TableMaker
 
 
 def site_of(request: HTTPConnection) -> Site:

@@ -5,31 +5,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-from pcapaudit.engine.jobs import run_audit
+from starlette.concurrency import run_in_threadpool
+
+from pcapaudit.engine.jobs import run_audit, run_evidence
+from pcapaudit.engine.progress import Judged, Step
 from pcapaudit.model.errors import JobError, PcapAuditError
-from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import DeviceReport, Report
 from pcapaudit.report.document import from_json, to_json
 from pcapaudit.report.phrases import say_title
 from pcapaudit.web.settings import Settings
+from pcapaudit.web.status import Course, Status
 from pcapaudit.web.store import DeviceLine, Entry, JobState, Store
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE_S = 1.0
+"""Who watches looks again after this, so that nobody need tell of a change to the list."""
+_BREATH_S = 0.1
+"""News that come together are told together."""
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What is told of a capture while one waits. ``progress`` is a share of 1."""
-
-    id: str
-    state: JobState
-    progress: float
-    reason: str | None
 
 
 class Workshop:
@@ -39,27 +42,51 @@ class Workshop:
         self._settings = settings
         self._store = store
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
+        self._line: dict[str, None] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._progress: dict[str, float] = {}
-        self._news = asyncio.Condition()
+        self._courses: dict[str, Course] = {}
+        self._news = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
+        self._cutting = asyncio.Lock()
+        self._is_ending = False
+
+    # --- the server's life ----------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Start working; what a killed server left is done first."""
         for entry in reversed(self._store.recover()):
-            self._waiting.put_nowait(entry.id)
+            self.submit(entry.id)
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._settings.jobs)]
+
+    def dismiss(self) -> None:
+        """Let go all who watch: the server is about to end."""
+        self._is_ending = True
+        self._tell()
 
     async def close(self) -> None:
         """Stop working. What runs is ended, and runs again when the server comes back."""
+        self.dismiss()
         tasks = [*self._workers, *self._running.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    # --- what is asked of it --------------------------------------------------------------------------
+
     def submit(self, entry_id: str) -> None:
         """Put a capture into the queue."""
+        self._line[entry_id] = None
         self._waiting.put_nowait(entry_id)
+
+    def again(self, entry_id: str) -> bool:
+        """Analyse a capture once more whose analysis failed or was cancelled; False when there is no such one."""
+        entry = self._store.get(entry_id)
+        if entry is None or entry.state not in (JobState.FAILED, JobState.CANCELLED):
+            return False
+        self._store.change(entry_id, state=JobState.QUEUED, reason=None)
+        self.submit(entry_id)
+        self._tell()
+        return True
 
     async def cancel(self, entry_id: str) -> None:
         """End the analysis of a capture, or keep it from beginning."""
@@ -67,97 +94,173 @@ class Workshop:
         if entry is None or entry.state in _ENDED:
             return
         self._store.change(entry_id, state=JobState.CANCELLED)
+        self._line.pop(entry_id, None)
         task = self._running.get(entry_id)
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await self._tell()
+            self._sweep(entry_id)
+        self._tell()
+
+    async def evidence(self, entry: Entry) -> Path:
+        """The frames that prove the findings of a capture, in a file that is made when it is first asked for.
+
+        Raises:
+            JobError: There are none.
+        """
+        target = self._store.report_path(entry.id).with_name("evidence.pcapng")
+        async with self._cutting:
+            if not target.exists():
+                draft = target.with_suffix(f".{secrets.token_hex(4)}")
+                source = str(self._store.capture_path(entry.id))
+                try:
+                    await run_evidence([source], entry.wishes.options(), draft, limits=self._settings.limits)
+                    draft.replace(target)
+                except (JobError, OSError) as error:
+                    draft.unlink(missing_ok=True)
+                    raise JobError(str(error).replace(source, entry.name)) from error
+        return target
+
+    # --- what is told ---------------------------------------------------------------------------------
 
     def status(self, entry_id: str) -> Status | None:
         """How far a capture is; None when there is none of this id."""
         entry = self._store.get(entry_id)
-        if entry is None:
-            return None
-        share = 1.0 if entry.state is JobState.DONE else self._progress.get(entry_id, 0.0)
-        return Status(entry_id, entry.state, round(share, 4), entry.reason)
+        return None if entry is None else self.status_of(entry)
 
-    async def watch(self, entry_id: str) -> AsyncIterator[Status]:
-        """The status now and after every change, until the analysis has ended or the capture is deleted."""
-        last: Status | None = None
-        while True:
-            status = self.status(entry_id)
-            if status is None:
-                return
-            if status != last:
-                yield status
-                last = status
-            if status.state in _ENDED:
-                return
-            # News may have come while the status was being sent; a second is short enough to look again.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE_S), self._news:
-                    await self._news.wait()
+    def status_of(self, entry: Entry) -> Status:
+        """How far a capture of the list is."""
+        if entry.state is JobState.RUNNING and entry.id in self._courses:
+            return self._courses[entry.id].status(entry)
+        before = self._count_before(entry.id) if entry.state is JobState.QUEUED else 0
+        return Status(entry.id, entry.state, float(entry.state is JobState.DONE), entry.reason, before=before)
+
+    async def watch(self, entry_ids: Sequence[str]) -> AsyncIterator[tuple[str, Status | None]]:
+        """The status of captures now and after every change, until all have ended or are gone (None)."""
+        last: dict[str, Status] = {}
+        pending = list(dict.fromkeys(entry_ids))
+        while pending and not self._is_ending:
+            news = self._news
+            for entry_id in pending[:]:
+                status = self.status(entry_id)
+                if status is None or status != last.get(entry_id):
+                    yield entry_id, status
+                if status is None or status.state in _ENDED:
+                    pending.remove(entry_id)
+                else:
+                    last[entry_id] = status
+            if pending:
+                await _wait(news)
+
+    def _count_before(self, entry_id: str) -> int:
+        ahead = list(self._line).index(entry_id) if entry_id in self._line else 0
+        return len(self._running) + ahead
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    # --- the work -------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         while True:
             entry_id = await self._waiting.get()
+            self._line.pop(entry_id, None)
             entry = self._store.get(entry_id)
             if entry is None or entry.state is not JobState.QUEUED:
                 continue
-            task = asyncio.create_task(self._analyse(entry_id))
-            self._running[entry_id] = task
+            task = asyncio.create_task(self._analyse(entry))
+            self._running[entry_id], self._courses[entry_id] = task, Course()
             await asyncio.wait({task})
-            self._running.pop(entry_id, None)
-            self._progress.pop(entry_id, None)
-            self._note_fault(entry_id, task)
-            await self._tell()
+            del self._running[entry_id], self._courses[entry_id]
+            await self._note_fault(entry_id, task)
+            self._tell()
 
-    def _note_fault(self, entry_id: str, task: asyncio.Task[None]) -> None:
+    async def _note_fault(self, entry_id: str, task: asyncio.Task[None]) -> None:
         """A fault of our own ends one analysis and no more."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _LOG.error("analysis %s failed: %s", entry_id, type(error).__name__)
-            reason = f"a fault of pcapaudit ({type(error).__name__}); please report it"
-            self._store.change(entry_id, state=JobState.FAILED, reason=reason)
+            await self._end_badly(entry_id, f"a fault of pcapaudit ({type(error).__name__}); please report it")
 
-    async def _analyse(self, entry_id: str) -> None:
-        entry = self._store.change(entry_id, state=JobState.RUNNING)
-        if entry is None:
+    async def _analyse(self, entry: Entry) -> None:
+        self._sweep(entry.id)
+        if await self._keep(entry.id, state=JobState.RUNNING) is None:
             return
-        await self._tell()
+        self._tell()
         try:
             await run_audit(
-                [str(self._store.capture_path(entry_id))],
+                [str(self._store.capture_path(entry.id))],
                 entry.wishes.options(),
-                self._store.report_path(entry_id),
+                self._store.report_path(entry.id),
                 limits=self._settings.limits,
-                progress=lambda done, total: self._count(entry_id, done, total),
+                progress=lambda news: self._note(entry.id, news),
             )
-            self._finish(entry)
-        except JobError as error:
-            reason = str(error).replace(str(self._store.capture_path(entry_id)), entry.name)
-            self._store.change(entry_id, state=JobState.FAILED, reason=reason)
+            found = await run_in_threadpool(self._take_over, entry)
+        except (JobError, OSError, PcapAuditError) as error:
+            await self._end_badly(entry.id, self._say(error, entry))
+        else:
+            await self._keep(entry.id, state=JobState.DONE, reason=None, **found)
 
-    def _finish(self, entry: Entry) -> None:
+    def _note(self, entry_id: str, news: Step | Judged) -> None:
+        self._courses[entry_id].note(news)
+        self._tell()
+
+    def _take_over(self, entry: Entry) -> dict[str, Any]:
+        """Give the report the capture's own name, and say what the list shows of it."""
         path = self._store.report_path(entry.id)
-        try:
-            report = _named(from_json(path.read_text(encoding="utf-8")), entry.name)
-            draft = path.with_suffix(".part")
-            draft.write_text(to_json(report), encoding="utf-8")
-            draft.replace(path)
-        except (OSError, PcapAuditError) as error:
-            self._store.change(entry.id, state=JobState.FAILED, reason=f"the report cannot be read: {error}")
-            return
-        lines = tuple(_device_line(d) for d in report.devices)
-        self._store.change(entry.id, state=JobState.DONE, reason=None, devices=lines)
+        report = _named(from_json(path.read_text(encoding="utf-8")), entry.name)
+        draft = path.with_suffix(".part")
+        with draft.open("w", encoding="utf-8") as out:
+            out.write(to_json(report))
+            out.flush()
+            # On disk before the list says that it is there.
+            os.fsync(out.fileno())
+        draft.replace(path)
+        return {"devices": tuple(_device_line(d) for d in report.devices), "taken": _when_taken(report)}
 
-    def _count(self, entry_id: str, done: int, total: int | None) -> None:
-        self._progress[entry_id] = min(1.0, done / total) if total else 0.0
-        asyncio.get_running_loop().create_task(self._tell())
+    def _say(self, error: Exception, entry: Entry) -> str:
+        """Why there is no report, in the names that the person knows."""
+        if isinstance(error, OSError):
+            return f"the report cannot be written: {error.strerror or type(error).__name__}"
+        names = {self._store.capture_path(entry.id): entry.name, self._store.report_path(entry.id): "the report"}
+        reason = str(error)
+        for path, name in names.items():
+            reason = reason.replace(str(path), name)
+        return reason
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    async def _end_badly(self, entry_id: str, reason: str) -> None:
+        self._sweep(entry_id)
+        await self._keep(entry_id, state=JobState.FAILED, reason=reason)
+
+    def _sweep(self, entry_id: str) -> None:
+        """Leave of a capture nothing but itself: what an analysis began to write is of no use without its end."""
+        capture = self._store.capture_path(entry_id)
+        with contextlib.suppress(FileNotFoundError):
+            for path in capture.parent.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path != capture:
+                    path.unlink(missing_ok=True)
+
+    async def _keep(self, entry_id: str, **values: Any) -> Entry | None:
+        """Change the list, however long the disk is full: what is not written down has not happened."""
+        is_told = False
+        while True:
+            try:
+                return self._store.change(entry_id, **values)
+            except sqlite3.OperationalError as error:
+                if not is_told:
+                    _LOG.error("the list cannot be written (%s): trying again until there is room", error)
+                is_told = True
+                await asyncio.sleep(_PATIENCE_S)
+
+
+async def _wait(news: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            await news.wait()
+        await asyncio.sleep(_BREATH_S)
 
 
 def _named(report: Report, name: str) -> Report:
@@ -166,6 +269,12 @@ def _named(report: Report, name: str) -> Report:
         replace(c, source=name, files=tuple(replace(file, source=name) for file in c.files)) for c in report.captures
     )
     return replace(report, captures=tuple(captures))
+
+
+def _when_taken(report: Report) -> float | None:
+    """Time of the first frame, seconds since the epoch; None for a capture without frames."""
+    first = report.captures[0].first if report.captures else None
+    return None if first is None else datetime.fromisoformat(first).timestamp()
 
 
 def _device_line(device: DeviceReport) -> DeviceLine:

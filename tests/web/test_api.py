@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from pcapaudit.capture import open_capture
+from pcapaudit.engine.jobs import Limits
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.run import audit
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.report.document import to_json
+from pcapaudit.web.app import build_app
 from pcapaudit.web.settings import Settings
 from tests.web.support import BLINKING, SAMPLES, audited, upload, wait_for
 
@@ -111,7 +114,7 @@ def test_an_upload_beyond_the_limit_is_refused_and_leaves_nothing(client: TestCl
     streamed = client.put("/api/captures", content=iter([bytes(600_000), bytes(600_000)]))
 
     assert (announced.status_code, streamed.status_code) == (413, 413)
-    assert "limit of this server" in streamed.json()["error"]
+    assert "this server's limit" in streamed.json()["error"]
     assert list(settings.incoming.iterdir()) == []
 
 
@@ -129,3 +132,77 @@ def test_fifty_uploads_at_once_are_all_taken(client: TestClient) -> None:
 def test_the_interface_describes_itself(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     assert set(paths["/api/captures/{id}"]) == {"get", "patch", "delete"}
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "reason"),
+    [
+        ({"size": "500000", "device": "10.0.0.5", "signature": "sensorist/gateway"}, None, None),
+        ({"device": "10.0.0.555"}, "device", "neither a MAC nor an IP address"),
+        ({"param": "app_port=9"}, "param=app_port", "from 57002 to 57999"),
+        ({"size": "2000000"}, "size", "this server's limit"),
+        ({"note": "x" * 10_001}, "note", "at most 10000 characters"),
+        ({"size": "many"}, None, None),
+    ],
+)
+def test_what_stands_against_an_upload_is_told_before_it_is_sent(
+    client: TestClient, query: dict[str, str], field: str | None, reason: str | None
+) -> None:
+    answer = client.get("/api/check", params=query)
+    faults = answer.json()["faults"]
+    assert (answer.status_code, list(faults)) == (200, [field] if field else [])
+    assert (reason or "") in "".join(faults.values())
+    if field != "size":
+        assert upload(client, b"x", **query).status_code == (400 if field else 201)
+
+
+def test_first_findings_are_told_before_the_report_is_there(client: TestClient) -> None:
+    # samples/sensorist-blinking-red.yaml says what happened to whom.
+    told = wait_for(client, upload(client, BLINKING.read_bytes()).json()["id"])
+    found = [status["found"][0] for status in told if status["found"]]
+    assert all(status["state"] == "running" for status in told if status["found"])
+    assert {(d["mac"], d["verdict"], d["rule"]) for d in found} <= {
+        ("02:54:10:2b:30:01", "failed", "TCP-ALL-PORTS-FAIL")
+    }
+    assert told[-1]["progress"] == 1.0
+
+
+def test_events_of_several_captures_come_in_one_stream(client: TestClient) -> None:
+    ids = [upload(client, content).json()["id"] for content in (b"", b"x")]
+    with client.stream("GET", "/api/events", params={"id": [*ids, "none"]}) as answer:
+        lines = list(answer.iter_lines())
+    told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    assert {status["id"] for status in told if status.get("state") == "failed"} == set(ids)
+    assert lines[lines.index("event: gone") + 1] == 'data: {"id": "none"}'
+
+
+@pytest.mark.parametrize("ids", [[], ["x"] * 51])
+def test_events_of_none_or_of_all_the_world_are_refused(client: TestClient, ids: list[str]) -> None:
+    assert client.get("/api/events", params={"id": ids}).status_code == 400
+
+
+def test_what_is_done_is_not_analysed_again(client: TestClient) -> None:
+    capture = audited(client)
+    assert client.post(f"/api/captures/{capture}/again").status_code == 409
+    assert client.post("/api/captures/none/again").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    # Where the memory ends, and so in which words the process says so, differs from machine to machine.
+    [(Limits(memory_bytes=64 << 20), ""), (Limits(seconds=0.01), "not done after 0.01 s")],
+    ids=["memory", "time"],
+)
+def test_an_analysis_beyond_its_limits_fails_with_the_limit(settings: Settings, limits: Limits, reason: str) -> None:
+    with TestClient(build_app(replace(settings, limits=limits))) as client:
+        client.headers["Authorization"] = f"Bearer {settings.token}"
+        last = wait_for(client, upload(client, BLINKING.read_bytes()).json()["id"])[-1]
+    assert last["state"] == "failed"
+    assert reason in last["reason"]
+
+
+def test_big_answers_are_sent_piece_by_piece(client: TestClient) -> None:
+    capture = audited(client)
+    for path in ("report", "evidence"):
+        part = client.get(f"/api/captures/{capture}/{path}", headers={"Range": "bytes=0-9"})
+        assert (part.status_code, len(part.content)) == (206, 10)

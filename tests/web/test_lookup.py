@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from tests.web.support import BLINKING, upload
+from tests.web.support import BLINKING, audited, upload
 
 
 def test_a_capture_that_is_not_there_has_a_page_that_says_so(client: TestClient) -> None:
@@ -21,3 +21,11 @@ def test_there_is_no_report_before_the_analysis_is_done(client: TestClient) -> N
     capture = upload(client, BLINKING.read_bytes()).json()["id"]
     answer = client.get(f"/api/captures/{capture}/report")
     assert (answer.status_code, answer.json()) == (409, {"error": "there is no report: the analysis is queued"})
+
+
+def test_a_device_that_is_not_in_the_report_is_not_found(client: TestClient) -> None:
+    capture = audited(client)
+    for device in ("1", "-1", "x", "", "²", "9" * 5000):
+        answer = client.get(f"/captures/{capture}", params={"device": device})
+        assert answer.status_code == 404
+        assert "there is no device of this number in the report" in answer.text

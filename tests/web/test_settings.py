@@ -25,6 +25,19 @@ def test_the_environment_has_the_last_word_and_may_not_be_weak(tmp_path: Path, m
         load_token(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "mode", "reason"), [("", 0o600, "no whole token"), ("x" * 43, 0o644, "others may")]
+)
+def test_a_token_that_is_no_secret_lets_nobody_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, mode: int, reason: str
+) -> None:
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    (tmp_path / "token").write_text(content)
+    (tmp_path / "token").chmod(mode)
+    with pytest.raises(UsageError, match=reason):
+        load_token(tmp_path)
+
+
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file/data cannot be used"):
