@@ -58,6 +58,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Honour the ``needs_…`` markers before any fixture of the test is made."""
     if item.get_closest_marker("needs_tshark"):
         _require_tool("tshark")
+    if item.get_closest_marker("needs_browser"):
+        _require_tool("chromium")
     if item.get_closest_marker("needs_root"):
         _require_root()
     if item.get_closest_marker("needs_captures"):

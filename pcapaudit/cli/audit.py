@@ -25,6 +25,7 @@ Examples:
   pcapaudit audit --signature sensorist/gateway --led "blinking red" x.pcap
   pcapaudit audit --device 54:10:ec:2b:30:01 --set syn_wait=5 x.pcap
   pcapaudit audit --device 10.0.0.5 --why x.pcap
+  pcapaudit audit --mirror-point "sw1 port 24" --format requests x.pcap
 \b
 Exit status:
   0  no device at or beyond --fail-on     1  at least one
@@ -57,6 +58,11 @@ Exit status:
 )
 @click.option("--led", metavar="TEXT", help='What the LED shows, such as "blinking red".')
 @click.option("--log", metavar="TEXT", help="A message of the device's own log.")
+@click.option(
+    "--mirror-point",
+    metavar="TEXT",
+    help='Where the capture was taken, such as "core-sw1 port 24, SPAN of VLAN 20".',
+)
 @click.option(
     "--signatures",
     "signatures_dir",
@@ -95,7 +101,7 @@ Exit status:
     type=click.Choice(("auto", "json")),
     default="auto",
     show_default=True,
-    help="A line for a terminal, or JSON lines for a program (phase, done, total, rate, left_s).",
+    help="A line for a terminal, or JSON lines for a program (phase, done, total, rate, left_s, device).",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
 def command(

@@ -123,20 +123,6 @@ def check_tool(name: str, *, use: str) -> Check:
 
 
 def check_privilege(path: Path) -> Check:
-    """Whether this user may capture with dumpcap: as root, set-uid, or by file capabilities."""
-    if not os.access(path, os.X_OK):
-        return Check("note", "privilege", f"this user may not run {path}; join the group wireshark")
-    if os.geteuid() == 0:
-        return Check("ok", "privilege", "root may capture")
-    status = path.stat()
-    if (status.st_mode & stat.S_ISUID and status.st_uid == 0) or _has_capabilities(path):
-        return Check("ok", "privilege", f"{path} may capture for this user")
-    return Check("note", "privilege", f"{path} has no right to capture; run it with sudo, or give it cap_net_raw")
-
-
-def _has_capabilities(path: Path) -> bool:
-    """Whether the file carries Linux capabilities (capabilities(7), file capabilities)."""
-    try:
-        return bool(os.getxattr(path, "security.capability"))
-    except (OSError, AttributeError):
-        return False
+    """Whether this user may capture with dumpcap, or what he must do first."""
+    lack = find_lack(path)
+    return Check("note", "privilege", lack) if lack else Check("ok", "privilege", f"this user may capture with {path}")

@@ -35,27 +35,7 @@ def _describe(entry: Entry) -> Iterator[str]:
     """Title, place in the ladder, then the paragraphs of the rule's text with a blank line between."""
     yield from wrap(f"{entry.id}: {entry.title}", _WIDTH)
     yield from wrap(entry.place, _WIDTH)
-    for heading, text in _split_paragraphs(entry.body):
+    for heading, text in entry.paragraphs():
         yield ""
         yield from [heading] if heading else []
         yield from (f"  {line}" for line in wrap(text, _WIDTH - 2))
-
-
-def _split_paragraphs(body: str) -> Iterator[tuple[str, str]]:
-    """Heading and text of each paragraph; one begins with ``**Heading**:`` or after a blank line."""
-    heading, words = "", list[str]()
-    for line in [*map(str.strip, body.splitlines()), ""]:
-        if words and (line.startswith("**") or not line):
-            yield heading, " ".join(words)
-            heading, words = "", []
-        found, text = _split_heading(line)
-        heading = found or heading
-        words += [text] if text else []
-
-
-def _split_heading(line: str) -> tuple[str, str]:
-    """``**Seen**: a SYN`` as ``("Seen", "a SYN")``; a line without a heading as ``("", line)``."""
-    if not line.startswith("**"):
-        return "", line
-    heading, _, text = line.removeprefix("**").partition("**")
-    return heading, text.removeprefix(":").strip()

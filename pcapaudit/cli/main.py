@@ -19,11 +19,15 @@ from pcapaudit.report.escape import make_visible
 
 _COMMANDS = {
     "audit": ("audit", "Say why a device is offline, and prove it."),
+    "compare": ("compare", "Say what changed between two captures of a device."),
     "serve": ("serve", "Take captures in the browser and answer with a page."),
     "explain": ("explain", "Print what a rule sees, means, and asks for."),
     "signatures": ("signatures", "List, show or check the products that are known."),
     "evidence": ("evidence", "Write the frames that prove the findings as a capture."),
+    "dissect": ("dissect", "Print single frames with all their fields."),
     "flows": ("flows", "Print the flow table, one line a conversation."),
+    "tables": ("tables", "Write a capture as raw tables: SQLite, CSV, JSON lines."),
+    "plot": ("plot", "Draw a timeline, a sequence, a matrix of needs, and more."),
     "how-to-capture": ("how_to_capture", "Say how to take a capture that can be judged."),
     "doctor": ("doctor", "Check this installation and the tools beside it."),
     "completion": ("completion", "Print the script that completes commands in a shell."),

@@ -8,16 +8,20 @@ import sys
 import time
 from collections import deque
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 from pcapaudit.cli.output import can_show
 from pcapaudit.engine.progress import Phase, Step
+from pcapaudit.model.report import DeviceReport
 from pcapaudit.model.times import duration
+from pcapaudit.report.phrases import say_title
 
 _PATIENCE_S = 1.0
 _STEP_S = 0.1
 _LINE_S = 0.2
 _RATE_S = 5.0
+_TOLD_ADDRESSES = 4
+_LONGEST_SUMMARY = 500
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -35,9 +39,9 @@ class ProgressLine:
         self._rate = Rate()
         self._shown = 0
 
-    def __call__(self, step: Step) -> None:
-        """Take notice; redraws at most ten times a second."""
-        if not self._is_wanted:
+    def __call__(self, step: Step | DeviceReport) -> None:
+        """Take notice; redraws at most ten times a second. The report that follows says all of the devices."""
+        if not self._is_wanted or isinstance(step, DeviceReport):
             return
         now_s = time.monotonic()
         self._rate.note(step, now_s)
@@ -66,7 +70,8 @@ class ProgressLines:
     """The same for a program: one JSON object a line, at most five a second, and one at each change of phase.
 
     Keys: ``phase`` (reading, judging), ``done`` and ``total`` (bytes, then devices; total is null for a pipe),
-    ``rate`` (done a second, null at first) and ``left_s`` (seconds, null where nobody knows).
+    ``rate`` (done a second, null at first) and ``left_s`` (seconds, null where nobody knows). Beside these each device
+    has a line as it is judged: phase ``judged`` and ``device``.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -75,21 +80,31 @@ class ProgressLines:
         self._phase: Phase | None = None
         self._rate = Rate()
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, news: Step | DeviceReport) -> None:
         """Take notice."""
+        if isinstance(news, DeviceReport):
+            self._write({"phase": "judged", "device": _tell_device(news)})
+        else:
+            self._note(news)
+
+    def _note(self, step: Step) -> None:
         now_s = time.monotonic()
         self._rate.note(step, now_s)
         if now_s < self._next_s and step.phase is self._phase:
             return
         self._next_s, self._phase = now_s + _LINE_S, step.phase
         rate = self._rate.per_second()
-        told = {
-            "phase": step.phase.value,
-            "done": step.done,
-            "total": step.total,
-            "rate": None if rate is None else round(rate),
-            "left_s": seconds_left(step, rate),
-        }
+        self._write(
+            {
+                "phase": step.phase.value,
+                "done": step.done,
+                "total": step.total,
+                "rate": None if rate is None else round(rate),
+                "left_s": seconds_left(step, rate),
+            }
+        )
+
+    def _write(self, told: dict[str, Any]) -> None:
         self._stream.write(json.dumps(told) + "\n")
         self._stream.flush()
 
@@ -100,6 +115,21 @@ class ProgressLines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass
+
+
+def _tell_device(device: DeviceReport) -> dict[str, Any]:
+    """The few words of a device that are worth knowing before the report is there."""
+    root = device.root_cause
+    return {
+        "title": say_title(device),
+        "verdict": device.verdict.value,
+        "mac": device.mac,
+        "addresses": list(device.addresses[:_TOLD_ADDRESSES]),
+        "signature": device.signature,
+        "stage": root.stage.value if root else None,
+        "rule": root.rule if root else None,
+        "summary": device.summary[:_LONGEST_SUMMARY] if device.summary else None,
+    }
 
 
 class Rate:

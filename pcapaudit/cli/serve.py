@@ -15,10 +15,15 @@ from pcapaudit.model.errors import UsageError
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SPANS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FOREVER = "forever"
+_OPEN_WIRE = (
+    "warning: the traffic is not encrypted, captures and the token travel as they are: on an open network put a proxy "
+    "with TLS before it, and give --url"
+)
 _EPILOG = """\b
 Examples:
   pcapaudit serve
   pcapaudit serve --host 10.0.0.2 --data-dir /srv/pcapaudit --keep 7d
+  pcapaudit serve --url https://audit.example.com      # behind a proxy with TLS
   curl -T x.pcapng -H "Authorization: Bearer $PCAPAUDIT_TOKEN" \\
        'http://127.0.0.1:8000/api/captures?name=x.pcapng'
 """
@@ -35,7 +40,10 @@ Examples:
     "--keep", default="30d", show_default=True, metavar="SPAN", help="Delete captures after this; or forever."
 )
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Analyses at the same time.")
-def command(host: str, port: int, data_dir: Path | None, max_upload: str, keep: str, jobs: int) -> None:
+@click.option("--url", metavar="URL", help="Address by which browsers reach it, behind a proxy or by another name.")
+def command(
+    host: str, port: int, data_dir: Path | None, max_upload: str, keep: str, jobs: int, url: str | None
+) -> None:
     """Take captures in the browser and answer with a page to send on.
 
     Prints an address that logs a browser in, once. Scripts show the token of
@@ -47,19 +55,41 @@ def command(host: str, port: int, data_dir: Path | None, max_upload: str, keep: 
     from pcapaudit.web.server import Address, serve  # noqa: PLC0415 - no other command needs a server
     from pcapaudit.web.settings import Settings, load_token, prepare_folder  # noqa: PLC0415 - as above
 
-    folder = data_dir or default_data_dir()
+    most_bytes, keep_s = read_size(max_upload), None if keep == _FOREVER else read_span(keep)
+    shown_url = None if url is None else read_url(url)
+    folder = (data_dir or default_data_dir()).resolve()
     prepare_folder(folder)
     address = Address(host, port)
     settings = Settings(
         data_dir=folder,
         token=load_token(folder),
-        max_upload=read_size(max_upload),
-        keep_s=None if keep == _FOREVER else read_span(keep),
+        max_upload=most_bytes,
+        keep_s=keep_s,
         jobs=jobs,
         hosts=address.names,
+        url=shown_url,
     )
-    write_note(f"captures and reports are kept in {folder}")
-    serve(settings, address, lambda url: write_note(f"open {url}"))
+    if not address.is_loopback and shown_url is None:
+        write_note(_OPEN_WIRE)
+    limits = settings.limits
+    write_note(f"captures and reports are kept in {folder}" + (f" for {keep}" if keep != _FOREVER else ""))
+    write_note(
+        f"a capture may have {max_upload}; analyses at a time: {jobs}, each with at most "
+        f"{limits.memory_bytes / (1 << 30):g} GiB of memory and {limits.seconds / 60:g} min"
+    )
+    write_note(f"scripts show the token {_say_token(folder)}")
+    serve(settings, address, _announce)
+    write_note("stopped; what was being analysed begins again with the next start")
+
+
+def _announce(login: str) -> None:
+    """The line that whoever started the server waits for."""
+    write_note(f"open {login}")
+    write_note("this address lets one browser in, once; Ctrl-C ends the server")
+
+
+def _say_token(folder: Path) -> str:
+    return "of PCAPAUDIT_TOKEN" if "PCAPAUDIT_TOKEN" in os.environ else f"in {folder / 'token'}"
 
 
 def default_data_dir() -> Path:
@@ -71,14 +101,23 @@ def default_data_dir() -> Path:
 def read_size(text: str) -> int:
     """``10G`` in bytes (units of 1024). Raises UsageError for anything else."""
     found = re.fullmatch(r"(\d{1,12})([KMGT]?)", text.strip(), re.IGNORECASE)
-    if found is None:
+    if found is None or int(found[1]) == 0:
         raise UsageError(f"--max-upload {text}: expected a size such as 500M or 10G")
     return int(found[1]) * _SIZES[found[2].upper()]
+
+
+def read_url(text: str) -> str:
+    """``https://audit.example.com/`` as a browser names an origin. Raises UsageError for anything else."""
+    found = re.fullmatch(r"(https?://(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?)/?", text.strip().lower())
+    if found is None:
+        raise UsageError(f"--url {text}: expected an address such as https://audit.example.com, without a path")
+    # A browser leaves the usual port out (RFC 6454, section 6.1).
+    return found[1].removesuffix(":443" if found[1].startswith("https") else ":80")
 
 
 def read_span(text: str) -> float:
     """``30d`` in seconds. Raises UsageError for anything else."""
     found = re.fullmatch(r"(\d{1,9})([smhd])", text.strip())
-    if found is None:
+    if found is None or int(found[1]) == 0:
         raise UsageError(f"--keep {text}: expected a span such as 12h or 30d, or forever")
     return int(found[1]) * _SPANS[found[2]]

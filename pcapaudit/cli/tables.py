@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -42,7 +42,7 @@ Examples:
   pcapaudit tables capture.pcapng -o capture.sqlite
   pcapaudit tables capture.pcapng -o folder/
   pcapaudit tables --table dns capture.pcapng > dns.csv
-  pcapaudit tables --table dns --format jsonl x.pcap | jq 'select(.is_answered|not)'
+  pcapaudit tables --table dns --format jsonl x.pcap | jq .query
 """
 
 
@@ -89,7 +89,8 @@ def command(
     tables, options, write = choose(names), AuditOptions(separate=separate), Writing(form, Names(style))
     with ProgressLines() if told == "json" else ProgressLine() as progress:
         if output is not None and output.endswith(SQLITE_ENDS):
-            _write_sqlite(sources, options, Path(output), tables, progress)
+            counts = write_tables(sources, options, Path(output), tables=tables, progress=progress)
+            _note(Path(output), counts)
         elif len(names) == 1:
             write_result(text_of(sources, options, tables[0], write, progress), output)
         elif output is None:
@@ -105,23 +106,6 @@ def text_of(
     batches = rows_of_all(sources, options, [table], progress)
     rows = (row for _, batch in batches for row in stored_rows(table, batch))
     return write.lines(table, rows)
-
-
-def _write_sqlite(
-    sources: Sequence[str], options: AuditOptions, target: Path, tables: Sequence[Table], progress: Progress
-) -> None:
-    """Write beside the target, then put the file in its place."""
-    draft = target.with_name(f".{target.name}.part")
-    try:
-        draft.unlink(missing_ok=True)
-        counts = write_tables(sources, options, draft, tables=tables, progress=progress)
-        draft.replace(target)
-    except (OSError, sqlite3.Error) as error:
-        raise UsageError(f"cannot write {target}: {error}") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-    _note(target, counts)
 
 
 def _write_folder(
@@ -140,7 +124,7 @@ def _write_folder(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the folder {folder}: {error.strerror or error}") from error
-    with tempfile.TemporaryDirectory(prefix="pcapaudit-") as place:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".pcapaudit-") as place:
         base = Path(place) / "tables.sqlite"
         counts = write_tables(sources, options, base, tables=tables, progress=progress)
         with closing(sqlite3.connect(base)) as found:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, analyse
+from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, Tell, analyse
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
 from pcapaudit.scan import Bounds, Scanner
@@ -66,16 +66,17 @@ class Auditor:
         """
         return analyse(self.traffic(), self._request, capture, go_on)
 
-    def conclude(self, capture: int = 0, go_on: GoOn | None = None) -> CaptureAnalysis:
+    def conclude(self, capture: int = 0, go_on: GoOn | None = None, tell: Tell | None = None) -> CaptureAnalysis:
         """The last diagnosis: before it begins, the memory is given back that the scan would need to go on.
 
         Args:
             capture: Index of this capture in the report.
             go_on: Asked before each device whether to judge it, see ``analyse``.
+            tell: Told each device as it is judged.
         """
         traffic = self.traffic()
         del self._scanner
-        return analyse(traffic, self._request, capture, go_on)
+        return analyse(traffic, self._request, capture, go_on, tell)
 
     def _inside(self, batch: FrameBatch) -> Iterator[FrameBatch]:
         """The runs of frames inside the time window."""

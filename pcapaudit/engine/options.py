@@ -15,9 +15,10 @@ class AuditOptions:
 
     ``signature`` is ``vendor/product``; ``device`` a MAC or IP address as text; ``params`` the
     values for a signature's parameters as text; ``thresholds`` override the catalogue's waits
-    and counts; ``led`` and ``log`` are what the engineer saw; ``since_ns`` and ``until_ns`` bound
-    the frames that are looked at (ns UTC, both inclusive); ``why`` adds to each device what came
-    of every rule; ``max_flows`` is how many conversations are kept, None for the scan's own bound.
+    and counts; ``led`` and ``log`` are what the engineer saw, ``mirror_point`` is where the capture
+    was taken; ``since_ns`` and ``until_ns`` bound the frames that are looked at (ns UTC, both
+    inclusive); ``why`` adds to each device what came of every rule; ``max_flows`` is how many
+    conversations are kept, None for the scan's own bound.
     """
 
     signature: str | None = None
@@ -27,6 +28,7 @@ class AuditOptions:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     led: str | None = None
     log: str | None = None
+    mirror_point: str | None = None
     signatures_dir: Path | None = None
     since_ns: int | None = None
     until_ns: int | None = None

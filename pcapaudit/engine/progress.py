@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from pcapaudit.capture import STDIN
 from pcapaudit.model.records import dataclass
+from pcapaudit.model.report import DeviceReport
+from pcapaudit.model.words import Verdict
 
 
 class Phase(StrEnum):
@@ -22,17 +24,40 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """So much is done of so much; ``total`` is None where nobody knows, as for a pipe."""
+    """So much is done of so much; ``total`` is None where nobody knows, as for a pipe.
+
+    ``rate`` (done a second) and ``left_s`` (whole seconds) are there when somebody measured them.
+    """
 
     phase: Phase
     done: int
     total: int | None
+    rate: float | None = None
+    left_s: int | None = None
 
 
-Progress: TypeAlias = Callable[[Step], None]
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is told of a device that is judged. Its verdict stands: the whole capture was read before.
+
+    ``stage`` and ``rule`` are those of the root cause; ``addresses`` are the first few.
+    """
+
+    title: str
+    verdict: Verdict
+    mac: str | None
+    addresses: tuple[str, ...]
+    signature: str | None
+    stage: str | None
+    rule: str | None
+    summary: str | None
 
 
-def ignore(_step: Step) -> None:
+Counting: TypeAlias = Callable[[Step], None]
+Progress: TypeAlias = Callable[[Step | DeviceReport], None]
+
+
+def ignore(_news: Step | DeviceReport) -> None:
     """Takes notice of nothing."""
 
 
@@ -44,7 +69,7 @@ class ByteCount:
         paths: Files of all captures, ``-`` for standard input.
     """
 
-    def __init__(self, progress: Progress, paths: Sequence[str]) -> None:
+    def __init__(self, progress: Counting, paths: Sequence[str]) -> None:
         self._progress = progress
         self._total = _sum_sizes(paths)
         self._before = 0

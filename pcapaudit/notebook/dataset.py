@@ -30,6 +30,8 @@ from pcapaudit.report.document import from_json
 ALL_TABLES: Mapping[str, Table] = {**TABLES, **REPORT_TABLES}
 CHUNK = 200_000
 """Rows that are in memory at a time while a table is written."""
+MEMORY = "2GB"
+"""What a query may hold in memory; the rest goes to disk beside the data."""
 _TYPES: Mapping[Kind, str] = {
     Kind.TIME: "TIMESTAMP_NS",
     Kind.TEXT: "VARCHAR",
@@ -149,6 +151,7 @@ class Dataset:
         """A data base with a view for each table; what does not fit into memory goes beside the data."""
         base = self._duckdb.connect()
         base.execute(f"SET temp_directory = {_quote(self.folder / 'spill')}")
+        base.execute(f"SET memory_limit = '{MEMORY}'")
         base.execute("CREATE TABLE captures (hash VARCHAR, capture VARCHAR, files VARCHAR[], error VARCHAR)")
         for member in self.members():
             values = [member.hash, ", ".join(member.files), list(member.files), member.error]

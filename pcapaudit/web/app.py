@@ -108,9 +108,11 @@ def _drop_unfinished(settings: Settings) -> None:
 async def _tidy(site: Site) -> None:
     """Delete captures whose time is over."""
     while site.settings.keep_s is not None:
-        for entry in site.store.older_than(time.time() - site.settings.keep_s):
-            await site.workshop.cancel(entry.id)
-            site.store.delete(entry.id)
+        # A list that cannot be written now can be in an hour.
+        with contextlib.suppress(sqlite3.OperationalError):
+            for entry in site.store.older_than(time.time() - site.settings.keep_s):
+                await site.workshop.cancel(entry.id)
+                site.store.delete(entry.id)
         await asyncio.sleep(_TIDY_EVERY_S)
 
 

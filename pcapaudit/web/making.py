@@ -92,7 +92,8 @@ class TableMaker:
             async with self._turn:
                 await run_tables([source], self._path(entry.id), limits=self._settings.limits, progress=note)
         except JobError as error:
-            self._reasons[entry.id] = str(error).replace(source, entry.name)
+            reason = str(error).replace(source, entry.name)
+            self._reasons[entry.id] = reason.replace(str(self._path(entry.id)), "the tables")
         finally:
             self._progress.pop(entry.id, None)
             self._drop_drafts(entry.id)

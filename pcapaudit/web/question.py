@@ -22,6 +22,7 @@ from pcapaudit.web.lookup import ApiError
 RESERVED = ("q", "sort", "page", "device", "format")
 """Parameters that are no columns."""
 MAX_TEXT, MAX_WORDS, MAX_CONDITIONS = 200, 8, 40
+MAX_DIGITS = 18
 MAX_PAGE = 1_000_000
 
 _NUMBER = re.compile(r"(<=|>=|!=|<|>|=)?\s*(-?\d{1,18}(?:\.\d{0,18})?(?:[eE]-?\d{1,2})?)(?:[\s,]+|$)")
@@ -188,11 +189,18 @@ def _pattern(text: str) -> str:
 
 
 def _search(table: Table, text: str) -> list[Condition]:
-    """Each word stands somewhere in the texts of the row."""
-    words = text[:MAX_TEXT].split()[:MAX_WORDS]
+    """Each word stands somewhere in the texts of the row, or is one of its whole numbers."""
     names = [c.name for c in table.columns if c.kind in (Kind.TEXT, Kind.CATEGORY, Kind.TEXTS)]
+    numbers = [c.name for c in table.columns if c.kind in (Kind.INTEGER, Kind.FRAME)]
     whole = " || char(31) || ".join(f"coalesce(\"{name}\", '')" for name in names)
-    return [Condition(rf"{whole} LIKE ? ESCAPE '\'", (_pattern(word),)) for word in words]
+    found = []
+    for word in text[:MAX_TEXT].split()[:MAX_WORDS]:
+        parts = [Condition(rf"{whole} LIKE ? ESCAPE '\'", (_pattern(word),))]
+        if word.isascii() and word.isdecimal() and len(word) <= MAX_DIGITS:
+            parts += (Condition(f'"{name}" = ?', (int(word),)) for name in numbers)
+        values = tuple(value for part in parts for value in part.values)
+        found.append(Condition(" OR ".join(part.sql for part in parts), values))
+    return found
 
 
 def _of_device(table: Table, text: str) -> list[Condition]:

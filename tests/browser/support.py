@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
+import struct
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import zstandard
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize, WebError
 
 TOKEN = "a-token-for-tests-alone"
@@ -43,6 +46,19 @@ addEventListener("securitypolicyviolation", e => console.error("policy: " + e.vi
 """
 
 
+def endless_capture() -> bytes:
+    """A file of 50 MB whose reading takes a minute: 7.5 GB of the same frames, compressed.
+
+    It is many compressed frames behind one another (RFC 8878, section 3), each with something that does not compress.
+    """
+    chance = random.Random(1)
+    ethernet = bytes.fromhex("ffffffffffff 020000000001 88b5")  # local experimental, IEEE 802
+    records = (struct.pack("<IIII", 0, 0, 60, 60) + ethernet + chance.randbytes(46) for _ in range(2000))
+    squeeze = zstandard.ZstdCompressor().compress
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    return squeeze(head) + squeeze(b"".join(records) * 100) * 500
+
+
 @dataclass
 class Server:
     """``pcapaudit serve`` as a process."""
@@ -62,9 +78,13 @@ class Server:
         """Upload a capture and wait for its analysis; its id. ``query`` begins with ``&``."""
         return self.send(path.read_bytes(), path.name, query)
 
+    def put(self, content: bytes, name: str, query: str = "") -> str:
+        """Upload a capture; its id."""
+        return str(json.loads(self.ask("PUT", f"/api/captures?name={quote(name)}{query}", content))["id"])
+
     def send(self, content: bytes, name: str, query: str = "", *, ends: str = "done") -> str:
         """The same with the capture itself, and with another end of its analysis."""
-        capture = str(json.loads(self.ask("PUT", f"/api/captures?name={quote(name)}{query}", content))["id"])
+        capture = self.put(content, name, query)
         self.ask("GET", f"/api/captures/{capture}/events")
         assert json.loads(self.ask("GET", f"/api/captures/{capture}"))["state"] == ends
         return capture

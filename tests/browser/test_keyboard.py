@@ -110,7 +110,7 @@ def test_a_frame_opens_by_enter_and_escape_leads_back_to_the_link(page: Page, fa
 
 def test_the_list_is_used_by_keys(page: Page, failed: str) -> None:
     page.goto("/")
-    boxes = page.locator("#list input[type=checkbox]")
+    boxes = page.locator("#list input[name=capture]")
     for number in (0, 1):
         boxes.nth(number).focus()
         page.keyboard.press("Space")

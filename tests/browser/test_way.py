@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from pcapaudit.capture import open_capture
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.report.document import from_json
-from tests.browser.support import BLINKING, HEALTHY, NO_LEASE, Server, logged_in
+from tests.browser.support import BLINKING, HEALTHY, NO_LEASE, Server, endless_capture, logged_in
 
 pytestmark = pytest.mark.needs_browser
 
@@ -144,6 +144,25 @@ def test_a_wrong_wish_is_told_beside_its_field_before_the_upload(page: Page) -> 
     expect(page.locator("#error-device")).not_to_be_empty()
     expect(page.get_by_label("Device (MAC or IP address)")).to_be_focused()
     expect(page.locator("#uploads > li")).to_have_count(0)
+
+
+def test_one_watches_an_analysis_and_ends_it(page: Page, server: Server) -> None:
+    endless = server.put(endless_capture(), "endless.pcap.zst")
+    behind = server.put(NO_LEASE.read_bytes(), NO_LEASE.name, "&log=behind+the+endless+one")
+    page.goto(f"/captures/{behind}")
+    expect(page.locator("#said")).to_contain_text("1 before it")
+
+    page.goto(f"/captures/{endless}")
+    expect(page.locator("#said")).to_contain_text("Reading")
+    before = page.locator("#progress").evaluate("bar => bar.value")
+    expect(page.locator("#progress")).not_to_have_js_property("value", before)
+    page.reload()
+    assert page.locator("#progress").evaluate("bar => bar.value") > before, "a reload finds its place again"
+
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
+    page.goto(f"/captures/{behind}")
+    expect(page.locator("#pane .badge.failed").first).to_be_visible()
 
 
 # --- out ------------------------------------------------------------------------------------------------

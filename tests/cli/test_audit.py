@@ -48,8 +48,8 @@ def test_the_report_goes_to_standard_output_and_a_fault_gives_one(
 
 def test_every_option_reaches_the_engine(engine: Engine) -> None:
     args = "audit --signature sensorist/gateway --device 10.0.0.5 --all-devices --param app_port=57123 --set syn_wait=5"
-    args += " --led red --log waiting --signatures sig --since 1 --until 1970-01-01T00:00:02Z --separate --why"
-    args += " --max-flows 5 a.pcap"
+    args += " --led red --log waiting --mirror-point sw1 --signatures sig --since 1 --until 1970-01-01T00:00:02Z"
+    args += " --separate --why --max-flows 5 a.pcap"
     run(args.split())
     assert engine.options == AuditOptions(
         signature="sensorist/gateway",
@@ -59,6 +59,7 @@ def test_every_option_reaches_the_engine(engine: Engine) -> None:
         thresholds={"syn_wait": 5.0},
         led="red",
         log="waiting",
+        mirror_point="sw1",
         signatures_dir=Path("sig"),
         since_ns=1_000_000_000,
         until_ns=2_000_000_000,
@@ -92,6 +93,15 @@ def test_a_file_takes_the_report_and_the_screen_stays_empty(tmp_path: Path, caps
     assert run(["audit", "--format", "markdown", "-o", str(target), "a.pcap"]) == 1
     assert capsys.readouterr().out == ""
     assert target.read_text(encoding="utf-8").startswith("# sensorist-blinking-red.pcapng\n")
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(
+    ("form", "begin"), [("requests", "--- 1 of 2, to the firewall team ---"), ("requests-csv", "request,to,action,")]
+)
+def test_change_requests_are_a_form_of_the_report(form: str, begin: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["audit", "--format", form, "a.pcap"]) == 1
+    assert capsys.readouterr().out.startswith(begin)
 
 
 @pytest.mark.usefixtures("engine")

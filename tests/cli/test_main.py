@@ -37,7 +37,20 @@ def test_the_audit_command_imports_neither_pandas_nor_matplotlib() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["audit", "serve", "explain", "signatures", "evidence", "flows", "how-to-capture", "doctor", "completion"]
+    "name",
+    [
+        "audit",
+        "compare",
+        "serve",
+        "explain",
+        "signatures",
+        "evidence",
+        "dissect",
+        "flows",
+        "how-to-capture",
+        "doctor",
+        "completion",
+    ],
 )
 def test_every_command_has_its_help_within_80_columns_and_with_examples(
     name: str, capsys: pytest.CaptureFixture[str]

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pcapaudit.cli import progress
 from pcapaudit.cli.progress import ProgressLine, ProgressLines, Rate, describe, say_bytes
+from pcapaudit.engine import run
+from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.progress import Phase, Step
+from pcapaudit.model.report import DeviceReport
 
 MB = 1_000_000
 
@@ -104,6 +109,39 @@ def test_a_program_is_told_five_times_a_second_and_of_each_phase(clock: Clock) -
         {"phase": "reading", "done": 50 * MB, "total": 100 * MB, "rate": 100 * MB, "left_s": 1},
         {"phase": "judging", "done": 0, "total": 7, "rate": None, "left_s": None},
     ]
+
+
+def test_a_program_is_told_of_each_device_and_a_terminal_is_not(clock: Clock, checkout: Path) -> None:
+    out, screen, told = io.StringIO(), Terminal(), list[Step | DeviceReport]()
+    run.audit([str(checkout / "samples" / "sensorist-blinking-red.pcapng")], AuditOptions(), told.append)
+    (device,) = (news for news in told if isinstance(news, DeviceReport))
+    clock.now_s += 5
+    with ProgressLines(out) as tell, ProgressLine(screen) as show:
+        clock.now_s += 5
+        tell(device)
+        show(device)
+    # What the sample's own description says happened: samples/sensorist-blinking-red.yaml.
+    assert screen.getvalue() == ""
+    line = json.loads(out.getvalue())
+    assert line["phase"] == "judged"
+    assert {key: line["device"][key] for key in ("mac", "addresses", "signature", "verdict", "stage")} == {
+        "mac": "02:54:10:2b:30:01",
+        "addresses": ["10.20.36.101"],
+        "signature": "sensorist/gateway",
+        "verdict": "failed",
+        "stage": "connect",
+    }
+
+
+def test_a_long_summary_makes_no_long_line(checkout: Path) -> None:
+    out, told = io.StringIO(), list[Step | DeviceReport]()
+    run.audit([str(checkout / "samples" / "sensorist-blinking-red.pcapng")], AuditOptions(), told.append)
+    (device,) = (news for news in told if isinstance(news, DeviceReport))
+    many = replace(device, summary="\x1b\n" * 10_000, addresses=("10.0.0.1",) * 900)
+    with ProgressLines(out) as tell:
+        tell(many)
+    assert out.getvalue().count("\n") == 1
+    assert len(out.getvalue()) < 8000
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pcapaudit.cli.main import run
-from pcapaudit.cli.serve import default_data_dir, read_size, read_span
+from pcapaudit.cli.serve import default_data_dir, read_size, read_span, read_url
 from pcapaudit.model.errors import UsageError
 
 
@@ -19,11 +19,30 @@ def test_a_span_is_read(text: str, seconds: float) -> None:
     assert read_span(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "G", "10X", "-1", "1.5G", "10 GB"])
+@pytest.mark.parametrize("text", ["", "G", "10X", "-1", "1.5G", "10 GB", "0", "0s"])
 def test_what_is_no_size_or_span_is_named(text: str) -> None:
     for read in (read_size, read_span):
         with pytest.raises(UsageError, match="expected a"):
             read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://audit.example.com", "https://audit.example.com"),
+        ("https://Audit.Example.com:443/", "https://audit.example.com"),
+        ("http://10.0.0.2:8000", "http://10.0.0.2:8000"),
+        ("http://[fd00::2]:80", "http://[fd00::2]"),
+    ],
+)
+def test_an_address_for_browsers_is_read_as_they_name_an_origin(text: str, origin: str) -> None:
+    assert read_url(text) == origin
+
+
+@pytest.mark.parametrize("text", ["", "audit.example.com", "https://a/b", "ftp://a", "https://u@a", "https://a?b"])
+def test_what_is_no_address_for_browsers_is_named(text: str) -> None:
+    with pytest.raises(UsageError, match="expected an address such as"):
+        read_url(text)
 
 
 def test_the_data_of_a_user_stands_where_the_desktop_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.progress import Phase, Step
 from pcapaudit.model.errors import CaptureError, UsageError
 from pcapaudit.model.frames import CaptureNotes, FileNote
-from pcapaudit.model.report import Report
+from pcapaudit.model.report import DeviceReport, Report
 from tests.support.pcap import write_pcap
 from tests.support.player import Frame
 from tests.support.scene import play_script, shifted
@@ -108,26 +108,28 @@ def test_the_files_of_a_ring_are_read_once_in_order_of_time(tmp_path: Path) -> N
     files = [tmp_path / "b.pcap", tmp_path / "a.pcap"]
     for file, frames in zip(files, (FRAMES[half:], FRAMES[:half]), strict=True):
         write_pcap(file, raw(frames))
-    steps: list[Step] = []
+    told: list[Step | DeviceReport] = []
 
-    report = run.audit([str(f) for f in files], AuditOptions(), steps.append)
+    report = run.audit([str(f) for f in files], AuditOptions(), told.append)
 
     assert [f.source for f in report.captures[0].files] == [str(files[1]), str(files[0])]
     assert verdicts(report) == [("sensorist/gateway", "healthy")]
-    read = [step.done for step in steps if step.phase is Phase.READING]
+    read = [news.done for news in told if isinstance(news, Step) and news.phase is Phase.READING]
     assert read == sorted(read)
     assert read[-1] == sum(f.stat().st_size for f in files)
 
 
 def test_progress_tells_the_bytes_and_then_the_devices(capture: Path) -> None:
-    told: list[Step] = []
+    told: list[Step | DeviceReport] = []
 
-    run.audit([str(capture)], AuditOptions(), told.append)
+    report = run.audit([str(capture)], AuditOptions(), told.append)
 
     size = capture.stat().st_size
-    assert [step.phase for step in told] == sorted((step.phase for step in told), reverse=True)
-    assert [step for step in told if step.phase is Phase.READING][-1] == Step(Phase.READING, size, size)
-    assert next(step.done for step in told if step.phase is Phase.JUDGING) == 0
+    steps = [news for news in told if isinstance(news, Step)]
+    assert [step.phase for step in steps] == sorted((step.phase for step in steps), reverse=True)
+    assert [step for step in steps if step.phase is Phase.READING][-1] == Step(Phase.READING, size, size)
+    assert next(step.done for step in steps if step.phase is Phase.JUDGING) == 0
+    assert tuple(news for news in told if isinstance(news, DeviceReport)) == report.devices
 
 
 def test_ctrl_c_while_reading_gives_the_report_so_far(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,8 +151,8 @@ def test_ctrl_c_while_judging_gives_the_devices_that_are_judged(tmp_path: Path) 
     for file, late in zip(files, (0, 5_000_000_000), strict=True):
         write_pcap(file, raw(shifted(FRAMES, late)))
 
-    def press(step: Step) -> None:
-        if step.phase is Phase.JUDGING:
+    def press(news: Step | DeviceReport) -> None:
+        if isinstance(news, Step) and news.phase is Phase.JUDGING:
             signal.raise_signal(signal.SIGINT)
 
     report = run.audit([str(f) for f in files], AuditOptions(), press)
@@ -161,7 +163,7 @@ def test_ctrl_c_while_judging_gives_the_devices_that_are_judged(tmp_path: Path) 
 
 
 def test_a_second_ctrl_c_ends_at_once(capture: Path) -> None:
-    def press(_step: Step) -> None:
+    def press(_news: Step | DeviceReport) -> None:
         signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
@@ -174,22 +176,6 @@ def test_more_conversations_than_are_kept_are_said_aloud(capture: Path) -> None:
     assert "CAP-TABLE-FULL" in {item.rule for item in info.health}
     assert "tcp_conversations" in info.lower_limits
     assert run.audit([str(capture)], AuditOptions()).captures[0].lower_limits == ()
-
-
-def test_flows_are_told_one_by_one_in_order(capture: Path) -> None:
-    records = list(run.flow_records([str(capture)]))
-
-    assert [(r["id.resp_p"], r["proto"]) for r in records if r["proto"] == "tcp"] == [(4321, "tcp")]
-    assert [r["ts"] for r in records] == sorted(r["ts"] for r in records)  # type: ignore[type-var]
-
-
-def test_flows_of_a_broken_file_end_with_its_error(capture: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.pcap"
-    broken.write_bytes(b"no")
-    records = run.flow_records([str(capture), str(broken)])
-
-    with pytest.raises(CaptureError):
-        list(records)
 
 
 WRONG = {

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcapaudit.capture import read_ring
-from pcapaudit.engine import run
+from pcapaudit.engine import reading
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.errors import CaptureError
 from pcapaudit.report.document import to_json
@@ -109,7 +109,7 @@ def _write(pipe: Path, data: bytes, piece: int) -> None:
 def test_the_size_of_a_batch_never_shows_in_the_report(data: bytes, size: int, tmp_path: Path) -> None:
     expected = report_of_file(data, tmp_path)
 
-    with patch.object(run, "read_ring", partial(read_ring, batch_bytes=size)):
+    with patch.object(reading, "read_ring", partial(read_ring, batch_bytes=size)):
         assert report_of_file(data, tmp_path) == expected
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import subprocess
 import sys
@@ -95,3 +97,10 @@ def test_importing_the_package_brings_no_pandas_and_prints_nothing() -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
     with pytest.raises(AttributeError):
         _ = pa.nothing
+
+
+def test_the_examples_in_the_docstrings_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SAMPLES.parent)
+    ran = doctest.testmod(importlib.import_module("pcapaudit.notebook.capture"))
+    assert ran.attempted >= 2
+    assert ran.failed == 0

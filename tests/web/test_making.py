@@ -73,11 +73,11 @@ def test_a_failure_is_told_by_the_captures_name_and_the_next_call_tries_again(
     works: Works, entry: tuple[TableMaker, Store, Entry]
 ) -> None:
     maker, _, capture = entry
-    works.fault = "too much memory"
+    works.fault = f"cannot write {maker._path(capture.id)}: the disk is full"
     works.may_end.set()
 
     async def ask() -> None:
-        with pytest.raises(JobError, match=r"^office\.pcap: too much memory$"):
+        with pytest.raises(JobError, match=r"^office\.pcap: cannot write the tables: the disk is full$"):
             await maker.wait(capture)
         works.fault = None
         assert (await maker.wait(capture)).exists()

@@ -17,15 +17,15 @@ TABLE = Table(
     (
         Column("ts", Kind.TIME, ""), Column("orig_mac", Kind.TEXT, ""), Column("orig_h", Kind.TEXT, ""),
         Column("state", Kind.CATEGORY, ""), Column("rtt_s", Kind.NUMBER, ""), Column("is_good", Kind.TRUTH, ""),
-        Column("names", Kind.TEXTS, ""), Column("frames", Kind.FRAMES, ""),
+        Column("names", Kind.TEXTS, ""), Column("frames", Kind.FRAMES, ""), Column("resp_p", Kind.INTEGER, ""),
     ),
 )  # fmt: skip
 HOUR_NS = 3_600_000_000_000
 START_NS = 1_767_600_000_000_000_000
 ROWS = [
-    (START_NS, "02:00:00:00:00:01", "10.0.0.1", "S0", 0.5, True, ("a.example",), (1, 2)),
-    (START_NS + HOUR_NS, "02:00:00:00:00:02", "10.0.0.12", "SF", 2.0, False, ("b.example", "100%"), (3,)),
-    (START_NS + 2 * HOUR_NS, None, "fe80::1", "a_b", None, None, (), ()),
+    (START_NS, "02:00:00:00:00:01", "10.0.0.1", "S0", 0.5, True, ("a.example",), (1, 2), 53),
+    (START_NS + HOUR_NS, "02:00:00:00:00:02", "10.0.0.12", "SF", 2.0, False, ("b.example", "100%"), (3,), 4430),
+    (START_NS + 2 * HOUR_NS, None, "fe80::1", "a_b", None, None, (), (), 443),
 ]
 
 
@@ -76,6 +76,8 @@ def found(base: sqlite3.Connection, *parameters: tuple[str, str]) -> list[int]:
         pytest.param("ts", ">=2026-01-05T08:30 <2026-01-05T10:00", [2], id="between two times"),
         pytest.param("ts", "!=2026-01-05T09", [1, 3], id="not within the hour"),
         pytest.param("q", "EXAMPLE b.", [2], id="each word somewhere in the row"),
+        pytest.param("q", "443 fe80", [3], id="a word may be a whole number"),
+        pytest.param("q", "44", [], id="a number is whole"),
         pytest.param("device", "0200.0000.0001", [1], id="a device by its MAC in any form"),
         pytest.param("device", "FE80::0001", [3], id="a device by its address in any form"),
         pytest.param("orig_h", "   ", [1, 2, 3], id="nothing asked"),
@@ -148,7 +150,7 @@ def test_no_column_bears_the_name_of_a_parameter() -> None:
     assert not {c.name for table in TABLES.values() for c in table.columns} & set(RESERVED)
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_every_column_can_be_sorted_and_filtered(table: Table) -> None:
     with closing(sqlite3.connect(":memory:")) as base:
         base.execute(f'CREATE TABLE "{table.name}" ({", ".join(chr(34) + c.name + chr(34) for c in table.columns)})')

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.progress import Progress, ignore
 from pcapaudit.engine.tables.catalogue import TABLES
 from pcapaudit.engine.tables.declare import LISTS, Cell, Kind, Row, Stored, Table
-from pcapaudit.engine.tables.read import check_single, rows_of_all
+from pcapaudit.engine.tables.read import Batch, check_single, rows_of_all
+from pcapaudit.model.errors import UsageError
 from pcapaudit.model.times import rfc3339
 
 MAX_VALUES = 50
@@ -48,7 +50,7 @@ def write_tables(
     tables: Sequence[Table] = tuple(TABLES.values()),
     progress: Progress = ignore,
 ) -> dict[str, int]:
-    """Write the tables of one capture into a new SQLite file.
+    """Write the tables of one capture into a SQLite file, which is there whole or not at all.
 
     Times are text (RFC 3339 with nine decimals, so that text order is time order), truths 0 and 1, lists JSON. The
     table ``columns`` is the data dictionary and tells how many cells are filled, ``categories`` the frequent values,
@@ -57,7 +59,7 @@ def write_tables(
     Args:
         sources: One capture: a file, or the files of one ring.
         options: As for ``rows_of_all``.
-        target: The file; it must not be there yet. After an error what is there is of no use.
+        target: The file; one that is there is replaced.
         tables: Which tables.
         progress: Told the bytes that are read.
 
@@ -66,19 +68,30 @@ def write_tables(
 
     Raises:
         CaptureError: The capture cannot be read.
-        UsageError: Several captures.
+        UsageError: Several captures, or the file cannot be written.
     """
     check_single(sources, options)
-    base = sqlite3.connect(target, isolation_level=None)
+    draft = target.with_name(f".{target.name}.part")
     try:
-        _begin(base, tables)
-        counts = dict.fromkeys((table.name for table in tables), 0)
-        for table, rows in rows_of_all(sources, options, tables, progress):
-            counts[table.name] += len(rows)
-            base.executemany(_insertion(table), stored_rows(table, rows))
-        _end(base, tables, counts)
+        draft.unlink(missing_ok=True)
+        with closing(sqlite3.connect(draft, isolation_level=None)) as base:
+            counts = _fill(base, tables, rows_of_all(sources, options, tables, progress))
+        draft.replace(target)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise UsageError(f"cannot write {target}: {getattr(error, 'strerror', None) or error}") from error
     finally:
-        base.close()
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return counts
+
+
+def _fill(base: sqlite3.Connection, tables: Sequence[Table], batches: Iterable[Batch]) -> dict[str, int]:
+    _begin(base, tables)
+    counts = dict.fromkeys((table.name for table in tables), 0)
+    for table, rows in batches:
+        counts[table.name] += len(rows)
+        base.executemany(_insertion(table), stored_rows(table, rows))
+    _end(base, tables, counts)
     return counts
 
 

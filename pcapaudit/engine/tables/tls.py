@@ -132,7 +132,7 @@ def _is_established(client: TlsRecords | None, server: TlsRecords | None, greeti
 def _offered(hello: TlsClientHello | None) -> Row:
     if hello is None:
         return (None, (), ())
-    return (hello.sni, hello.alpn, tuple(map(version_name, hello.versions)))
+    return (hello.sni, hello.alpn[:MAX_LISTED], tuple(map(version_name, hello.versions[:MAX_LISTED])))
 
 
 def _certified(certificates: TlsCertificates | None) -> Row:

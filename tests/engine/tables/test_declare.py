@@ -10,7 +10,7 @@ from pcapaudit.engine.tables.declare import NUMBERS, Kind, Table
 UNIT_ENDS = {"s": "_s", "bytes": "_bytes"}
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_names_are_flat_and_unique_and_time_comes_first(table: Table) -> None:
     names = [column.name for column in table.columns]
 
@@ -19,7 +19,7 @@ def test_names_are_flat_and_unique_and_time_comes_first(table: Table) -> None:
     assert (table.columns[0].name, table.columns[0].kind) == ("ts", Kind.TIME)
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_a_unit_stands_in_the_name_of_a_number_and_a_truth_reads_like_one(table: Table) -> None:
     for column in table.columns:
         if column.kind in NUMBERS and column.unit in UNIT_ENDS:
@@ -28,7 +28,7 @@ def test_a_unit_stands_in_the_name_of_a_number_and_a_truth_reads_like_one(table:
             assert column.name.startswith(("is_", "has_", "wants_")), column.name
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=str)
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 def test_no_column_bears_the_name_that_zeek_gives_to_another(table: Table) -> None:
     zeeks = [column.zeek or column.name for column in table.columns]
     assert len(zeeks) == len(set(zeeks))

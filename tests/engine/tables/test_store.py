@@ -93,6 +93,12 @@ def test_the_form_changes_with_the_columns() -> None:
     assert form_of([ODD]) == form_of([ODD]) != form_of([other])
 
 
+def test_a_file_that_cannot_be_written_is_named(checkout: Path, tmp_path: Path) -> None:
+    target = tmp_path / "missing" / "x.sqlite"
+    with pytest.raises(UsageError, match=f"cannot write {target}"):
+        write_tables([str(checkout / "samples" / "tek-healthy.pcapng")], AuditOptions(), target)
+
+
 def test_several_captures_are_refused(checkout: Path, tmp_path: Path) -> None:
     paths = [str(checkout / "samples" / name) for name in ("tek-healthy.pcapng", "skala-nexus-healthy.pcapng")]
     with pytest.raises(UsageError, match="one of them at a time"):
