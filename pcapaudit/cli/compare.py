@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from pcapaudit.cli import options as shared
 from pcapaudit.cli import status
 from pcapaudit.cli.output import choose_look, write_result
 from pcapaudit.cli.progress import ProgressLine
-from pcapaudit.cli.values import read_numbers, read_pairs
 from pcapaudit.engine import run
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.errors import UsageError
@@ -49,40 +49,13 @@ Exit status:
     multiple=True,
     help="Compare this device alone; twice when it is another MAC or address in AFTER.",
 )
-@click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
-@click.option(
-    "--param",
-    "params",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=read_pairs,
-    help="A value the signature asks for.",
-)
-@click.option(
-    "--set",
-    "thresholds",
-    metavar="NAME=NUMBER",
-    multiple=True,
-    callback=read_numbers,
-    help="Another threshold for the rules.",
-)
-@click.option(
-    "--signatures",
-    "signatures_dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder of signatures instead of the shipped one.",
-)
-@click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
-@click.option(
-    "--color",
-    "colour",
-    type=click.Choice(("auto", "always", "never")),
-    default="auto",
-    show_default=True,
-    help="Colours of the text form.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
+@shared.signature
+@shared.params
+@shared.thresholds
+@shared.signatures_dir
+@shared.separate
+@shared.colour
+@shared.output
 def command(
     before: str, after: str, form: str, devices: tuple[str, ...], colour: str, output: str | None, **wishes: Any
 ) -> int:

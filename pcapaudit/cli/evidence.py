@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import write_note
 from pcapaudit.cli.progress import ProgressLine
 from pcapaudit.engine.evidence import write_evidence
@@ -25,8 +26,8 @@ Examples:
     "-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="Capture to write."
 )
 @click.option("--device", metavar="MAC|IP", help="The findings of this device alone.")
-@click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
-@click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
+@shared.signature
+@shared.separate
 def command(sources: tuple[str, ...], output: Path, device: str | None, signature: str | None, separate: bool) -> None:  # noqa: FBT001 - click passes the flag by name
     """Write the frames that prove the findings, and the rest of their flows.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from pcapaudit.catalog.schema import Signature
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import write_result
 from pcapaudit.cli.products import find_product, name_product
 from pcapaudit.model.addresses import mac_text, parse_mac
@@ -54,10 +55,10 @@ def read_mac(_ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.argument("product", metavar="V/P")
 @click.option("--mac", callback=read_mac, metavar="MAC", help="MAC address of the device; it stands on its label.")
 @click.option("--interface", metavar="NAME", default="eth0", show_default=True, help="Where the mirror port arrives.")
-@click.option("--signatures", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Folder of signatures.")
-def command(product: str, mac: str | None, interface: str, folder: Path | None) -> None:
+@shared.signatures_dir
+def command(product: str, mac: str | None, interface: str, signatures_dir: Path | None) -> None:
     """Say how to capture a device of the product V/P (vendor/product), with ready command lines."""
-    found = find_product(product, folder)
+    found = find_product(product, signatures_dir)
     name = re.sub(r"[^a-z0-9]+", "-", found.id.lower()).strip("-")
     lines = [*wrap(f"How to capture: {name_product(found)} ({found.id})", _WIDTH)]
     for number, (text, commands) in enumerate(_write_steps(found, name, mac, interface), start=1):

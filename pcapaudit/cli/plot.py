@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import write_note
 from pcapaudit.cli.progress import ProgressLine
 from pcapaudit.engine.opened import open_captures
@@ -41,9 +42,9 @@ Examples:
     "-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="Picture: svg, png or pdf."
 )
 @click.option("--device", metavar="MAC|IP", help="The device to draw; the worst one if not given.")
-@click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
+@shared.signature
 @click.option("--flow", metavar="UID", help="The flow to draw, by its uid of `pcapaudit flows`.")
-@click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
+@shared.separate
 def command(
     *,
     sources: tuple[str, ...],

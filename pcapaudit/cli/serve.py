@@ -23,7 +23,7 @@ _EPILOG = """\b
 Examples:
   pcapaudit serve
   pcapaudit serve --host 10.0.0.2 --data-dir /srv/pcapaudit --keep 7d
-  pcapaudit serve --url https://audit.example.com      # behind a proxy with TLS
+  pcapaudit serve --url https://audit.example.com    # behind a TLS proxy
   curl -T x.pcapng -H "Authorization: Bearer $PCAPAUDIT_TOKEN" \\
        'http://127.0.0.1:8000/api/captures?name=x.pcapng'
 """

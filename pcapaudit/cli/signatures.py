@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from pcapaudit.catalog import lint
-from pcapaudit.catalog.location import signatures_dir
+from pcapaudit.catalog import lint, location
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import write_note, write_result
 from pcapaudit.cli.products import find_product, load_products, name_product
 from pcapaudit.cli.status import FINE, UNUSABLE
@@ -15,13 +15,6 @@ from pcapaudit.diagnose.registry import all_rules
 from pcapaudit.report.escape import make_visible
 from pcapaudit.report.layout import hang
 
-_FOLDER = click.option(
-    "--signatures",
-    "folder",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder of signatures instead of the shipped one.",
-)
 _EPILOG = """\b
 Examples:
   pcapaudit signatures list
@@ -36,10 +29,10 @@ def command() -> None:
 
 
 @command.command("list")
-@_FOLDER
-def list_products(folder: Path | None) -> None:
+@shared.signatures_dir
+def list_products(signatures_dir: Path | None) -> None:
     """Print the id and the name of every product."""
-    products = load_products(folder)
+    products = load_products(signatures_dir)
     indent = max((len(product.id) for product in products), default=0) + 2
     lines = [line for p in products for line in hang(p.id, make_visible(name_product(p)), indent=indent, width=80)]
     write_result((f"{line}\n" for line in lines), None)
@@ -47,25 +40,25 @@ def list_products(folder: Path | None) -> None:
 
 @command.command("show")
 @click.argument("product", metavar="V/P")
-@_FOLDER
-def show_product(product: str, folder: Path | None) -> None:
+@shared.signatures_dir
+def show_product(product: str, signatures_dir: Path | None) -> None:
     """Print the signature of the product V/P: its needs with the fact ids they come from."""
-    found = find_product(product, folder)
-    path = (folder or signatures_dir()) / f"{found.id}.yaml"
+    found = find_product(product, signatures_dir)
+    path = (signatures_dir or location.signatures_dir()) / f"{found.id}.yaml"
     text = path.read_text(encoding="utf-8")
     write_note(f"{name_product(found)}: {path}")
     write_result((f"{make_visible(line)}\n" for line in text.splitlines()), None)
 
 
 @command.command("lint")
-@_FOLDER
-def check_products(folder: Path | None) -> int:
+@shared.signatures_dir
+def check_products(signatures_dir: Path | None) -> int:
     """Check every signature file; each fault is told as file:line:column with what to write instead.
 
     Exit status 0 when there is none, else 2.
     """
     rules = [rule.id for rule in all_rules()]
-    faults = [make_visible(str(fault)) for fault in lint(folder or signatures_dir(), rules=rules)]
-    checked = f"{folder or signatures_dir()}: {'no fault' if not faults else f'{len(faults)} faults'}"
+    faults = [make_visible(str(fault)) for fault in lint(signatures_dir or location.signatures_dir(), rules=rules)]
+    checked = f"{signatures_dir or location.signatures_dir()}: {'no fault' if not faults else f'{len(faults)} faults'}"
     write_result((f"{line}\n" for line in [*faults, checked]), None)
     return UNUSABLE if faults else FINE

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import write_note, write_result
 from pcapaudit.cli.progress import ProgressLine, ProgressLines
 from pcapaudit.engine.options import AuditOptions
@@ -62,15 +63,8 @@ Examples:
     show_default=True,
     help="Column names: our own, or Zeek's (and its times) where the meaning is equal.",
 )
-@click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
-@click.option(
-    "--progress",
-    "told",
-    type=click.Choice(("auto", "json")),
-    default="auto",
-    show_default=True,
-    help="A line for a terminal, or JSON lines for a program.",
-)
+@shared.separate
+@shared.progress
 @click.option("-o", "--output", metavar="FILE|FOLDER", help="A SQLite file by its end (.sqlite), else text.")
 def command(
     sources: tuple[str, ...],

@@ -1,0 +1,52 @@
+"""Options that several commands have: the same name, the same meaning, the same line of help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pcapaudit.cli.values import read_numbers, read_pairs
+
+signature = click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
+separate = click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
+output = click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
+signatures_dir = click.option(
+    "--signatures",
+    "signatures_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of signatures instead of the shipped one.",
+)
+params = click.option(
+    "--param",
+    "params",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=read_pairs,
+    help="A value the signature asks for, such as app_port=57123.",
+)
+thresholds = click.option(
+    "--set",
+    "thresholds",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    callback=read_numbers,
+    help="Another threshold for the rules, such as syn_wait=5.",
+)
+colour = click.option(
+    "--color",
+    "colour",
+    type=click.Choice(("auto", "always", "never")),
+    default="auto",
+    show_default=True,
+    help="Colours of the text form.",
+)
+progress = click.option(
+    "--progress",
+    "told",
+    type=click.Choice(("auto", "json")),
+    default="auto",
+    show_default=True,
+    help="A line for a terminal, or JSON lines for a program (phase, done, total, rate, left_s, device).",
+)
