@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import choose_look, write_note, write_result
 from pcapaudit.cli.progress import ProgressLine, ProgressLines
 from pcapaudit.cli.status import FAIL_ON, choose_status
-from pcapaudit.cli.values import read_moment, read_numbers, read_pairs
+from pcapaudit.cli.values import read_moment
 from pcapaudit.engine import run
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.report import Report
@@ -26,6 +26,7 @@ Examples:
   pcapaudit audit --device 54:10:ec:2b:30:01 --set syn_wait=5 x.pcap
   pcapaudit audit --device 10.0.0.5 --why x.pcap
   pcapaudit audit --mirror-point "sw1 port 24" --format requests x.pcap
+  pcapaudit audit --cluster tcp://scheduler:8786 --format fleet s3://captures/
 \b
 Exit status:
   0  no device at or beyond --fail-on     1  at least one
@@ -37,25 +38,11 @@ Exit status:
 @click.command("audit", epilog=_EPILOG)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--format", "form", type=click.Choice(formats()), default="text", show_default=True, help="Output form.")
-@click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
+@shared.signature
 @click.option("--device", metavar="MAC|IP", help="Judge this device alone.")
 @click.option("--all-devices", is_flag=True, help="List devices without a signature as well.")
-@click.option(
-    "--param",
-    "params",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=read_pairs,
-    help="A value the signature asks for, such as app_port=57123.",
-)
-@click.option(
-    "--set",
-    "thresholds",
-    metavar="NAME=NUMBER",
-    multiple=True,
-    callback=read_numbers,
-    help="Another threshold for the rules, such as syn_wait=5.",
-)
+@shared.params
+@shared.thresholds
 @click.option("--led", metavar="TEXT", help='What the LED shows, such as "blinking red".')
 @click.option("--log", metavar="TEXT", help="A message of the device's own log.")
 @click.option(
@@ -63,17 +50,11 @@ Exit status:
     metavar="TEXT",
     help='Where the capture was taken, such as "core-sw1 port 24, SPAN of VLAN 20".',
 )
-@click.option(
-    "--signatures",
-    "signatures_dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder of signatures instead of the shipped one.",
-)
+@shared.signatures_dir
 @click.option("--why", is_flag=True, help="Add what came of every rule, and on which facts.")
 @click.option("--since", "since_ns", metavar="T", callback=read_moment, help="Leave out frames before this time.")
 @click.option("--until", "until_ns", metavar="T", callback=read_moment, help="Leave out frames after this time.")
-@click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
+@shared.separate
 @click.option(
     "--max-flows",
     metavar="N",
@@ -87,25 +68,31 @@ Exit status:
     show_default=True,
     help="Mildest verdict that gives exit status 1.",
 )
+@shared.colour
+@shared.progress
 @click.option(
-    "--color",
-    "colour",
-    type=click.Choice(("auto", "always", "never")),
-    default="auto",
-    show_default=True,
-    help="Colours of the text form.",
+    "--cluster",
+    "address",
+    metavar="ADDRESS",
+    help="Let the workers of a Dask scheduler audit each capture, such as tcp://scheduler:8786; see docs/fleet.md.",
 )
 @click.option(
-    "--progress",
-    "told",
-    type=click.Choice(("auto", "json")),
-    default="auto",
+    "--beside/--no-beside",
+    default=True,
     show_default=True,
-    help="A line for a terminal, or JSON lines for a program (phase, done, total, rate, left_s, device).",
+    help="With --cluster, keep results beside each capture: the next run does only what is new.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
+@shared.output
 def command(
-    sources: tuple[str, ...], form: str, fail_on: str, colour: str, told: str, output: str | None, **wishes: Any
+    sources: tuple[str, ...],
+    form: str,
+    fail_on: str,
+    colour: str,
+    told: str,
+    address: str | None,
+    beside: bool,  # noqa: FBT001 - click gives options by name
+    output: str | None,
+    **wishes: Any,
 ) -> int:
     """Say of every device in a capture whether it is online, and if not, why.
 
@@ -114,8 +101,14 @@ def command(
     Ctrl-C gives the report of what was read so far, a second one ends at once.
     """
     with ProgressLines() if told == "json" else ProgressLine() as progress:
-        report = run.audit(sources, AuditOptions(**wishes), progress)
-    _write_notes(report, is_told=form == "text" and output is None)
+        if address is None:
+            report = run.audit(sources, AuditOptions(**wishes), progress)
+        else:
+            # Loaded with what it brings along by those who have a cluster.
+            from pcapaudit.cli.cluster import audit_there  # noqa: PLC0415
+
+            report = audit_there(address, sources, AuditOptions(**wishes), progress, beside=beside)
+    _write_notes(report, is_told=form in ("text", "fleet") and output is None)
     write_result([render(report, form, choose_look(output, colour))], output)
     return choose_status(report, fail_on)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
-import stat
 from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +13,9 @@ from pathlib import Path
 import click
 
 from pcapaudit import __version__
+from pcapaudit.capture.capturer import find_lack
 from pcapaudit.capture.live import ask_version
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import choose_look, write_result
 from pcapaudit.cli.products import load_products
 from pcapaudit.cli.status import FINE, UNUSABLE
@@ -47,13 +47,13 @@ class Check:
 
 
 @click.command("doctor", epilog=_EPILOG)
-@click.option("--signatures", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Folder of signatures.")
-def command(folder: Path | None) -> int:
+@shared.signatures_dir
+def command(signatures_dir: Path | None) -> int:
     """Check the scan, the libraries, the signatures, tshark, and dumpcap with its privilege.
 
     Exit status 0 when a capture can be audited, else 2.
     """
-    checks = list(_run_checks(folder))
+    checks = list(_run_checks(signatures_dir))
     is_usable = all(check.mark != "bad" for check in checks)
     spell = make_visible if choose_look(None, "never").is_unicode else make_ascii
     lines = [line for c in checks for line in hang(f"{c.mark:<6}{c.what}", spell(c.detail), indent=18, width=80)]
@@ -62,7 +62,7 @@ def command(folder: Path | None) -> int:
     return FINE if is_usable else UNUSABLE
 
 
-def _run_checks(folder: Path | None) -> Iterator[Check]:
+def _run_checks(signatures_dir: Path | None) -> Iterator[Check]:
     yield Check("ok", "pcapaudit", f"{__version__} in {Path(__file__).resolve().parents[1]}")
     yield Check(
         "ok", "Python", f"{platform.python_version()} ({platform.python_implementation()}, {platform.system()})"
@@ -70,7 +70,7 @@ def _run_checks(folder: Path | None) -> Iterator[Check]:
     yield check_scan()
     yield check_libraries(_LIBRARIES, missing="bad")
     yield check_libraries(_OPTIONAL, missing="note")
-    yield _check_signatures(folder)
+    yield _check_signatures(signatures_dir)
     yield check_tool("tshark", use="dissected frames, by pcapaudit dissect and in the browser")
     yield check_tool("dumpcap", use="live capture")
     dumpcap = shutil.which("dumpcap")
@@ -104,9 +104,9 @@ def _find_version(name: str) -> str | None:
         return None
 
 
-def _check_signatures(folder: Path | None) -> Check:
+def _check_signatures(signatures_dir: Path | None) -> Check:
     try:
-        found = load_products(folder)
+        found = load_products(signatures_dir)
     except SignatureError as error:
         return Check("bad", "signatures", str(error))
     vendors = len({product.id.partition("/")[0] for product in found})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,10 +128,21 @@ class Flow:
     def packets(self) -> Sequence[Packet]:
         """The logged packets in frame order without marked duplicates.
 
-        Whole for all but very long flows (``left_out`` > 0).
+        Whole for all but long flows (``left_out`` > 0). Of these the first packets are there and those that open, end,
+        repeat or end a pause, and of each side the last packet, the last that carried data and the last that
+        acknowledged more.
         """
         count = self._words[layout.PACKETS] + self._words[layout.SIDE + layout.PACKETS]
         return Run(self._log, self.index, range(count))
+
+    @cached_property
+    def pauses(self) -> Sequence[int]:
+        """Before each of ``packets``: the time since the flow's packet before it, logged or not (ns)."""
+        return self._log.pauses(self.index)
+
+    def pause_before(self, packet: Packet) -> int:
+        """The time since the flow's packet before one of ``packets``, logged or not (ns)."""
+        return self.pauses[bisect_left(self.packets, packet.frame, key=lambda p: p.frame)]
 
     def is_from_orig(self, packet: Packet) -> bool:
         """Whether the originator sent this packet."""

@@ -122,6 +122,12 @@ class PacketLog:
             self._hold(flow, known)
         return known
 
+    def pauses(self, flow: int) -> list[int]:
+        """Before each packet of a flow: the time since the flow's packet before it, logged or not (ns)."""
+        start, stop = self.digests.bounds[flow : flow + 2].tolist()
+        found: list[int] = self._result.rows["pause_ns"][self.digests.order[start:stop]].tolist()
+        return found
+
     def _hold(self, flow: int, packets: list[Packet]) -> None:
         self._held[flow] = packets
         self._count += len(packets)

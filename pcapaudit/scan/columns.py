@@ -205,6 +205,7 @@ ROW_COLUMNS: Final = (
     Column("fragment_offset", "u2", "bytes", "where a fragment's payload lies in the datagram's"),
     Column("more_fragments", "u1", "", "1: not the datagram's last part"),
     Column("cut", "u1", "", "1: the frame was captured shorter than it was"),
+    Column("pause_ns", "i8", "ns", "since the packet of the flow before this one, logged or not, copies included"),
 )
 
 HANDED_COLUMNS: Final = (

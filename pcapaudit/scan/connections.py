@@ -31,10 +31,13 @@ if not cython.compiled:
         KEY8,
         KEY_FLOW4,
         LAST8,
+        LIVE4,
         MIDSTREAM,
         MOVES4,
         NEXT4,
         NEXT_KNOWN,
+        OUT_OF_ORDER_NS,
+        OUT_OF_ORDER_OCTETS,
         RETRANS4,
         SAID4,
         SEEN4,
@@ -45,7 +48,7 @@ if not cython.compiled:
         TTL_MIN4,
         UNSEEN4,
     )
-    from pcapaudit.scan.octets import fetch4, fetch8, is_after, low32, mix
+    from pcapaudit.scan.octets import fetch4, fetch8, gap, is_after, low32, mix
 
 
 class Connections(Ledger):
@@ -56,7 +59,7 @@ class Connections(Ledger):
         self.flow_of: dict[tuple[int, ...], int] = {}
         if not cython.compiled:
             self.flow8 = self.flow4 = self.flow_slots = memoryview(b"")
-        self.flow_mask = self.flow_slot = 0
+        self.flow_mask = self.flow_slot = self.is_first = 0
         self.max_flows = self.n_flows = self.left_flows = 0
         self.c_tcp_pairs = self.c_udp_pairs = 0
 
@@ -69,8 +72,12 @@ class Connections(Ledger):
         self.flow8[s8 + 1] += self.payload_len
         self.flow8[s8 + 4] = self.ns
         self.flow4[s4 + SEEN4] = self.frame
-        if not self.has_seq and self.payload_len and not self.dup_kind:
-            self.flow4[s4 + SAID4] = self.frame
+        self.is_first = count == 0
+        if not self.dup_kind:
+            self.flow4[s4 + LIVE4] = self.frame
+            if self.payload_len and not self._is_probe(s4):
+                self.is_first |= self.flow4[s4 + SAID4] == 0
+                self.flow4[s4 + SAID4] = self.frame
         if count == 0:
             self.flow8[s8 + 2] = self.smac
             self.flow8[s8 + 3] = self.smac
@@ -85,6 +92,12 @@ class Connections(Ledger):
             self.flow4[s4 + TTL_MIN4] = ttl
         if ttl > self.flow4[s4 + TTL_MAX4]:
             self.flow4[s4 + TTL_MAX4] = ttl
+
+    def _is_probe(self, mine: cython.longlong) -> cython.int:
+        """Say whether a packet with payload only repeats its side's last byte (keep-alive, RFC 9293, section 3.8.4)."""
+        if not self.has_seq or self.payload_len != 1 or not self.flow4[mine + FLAGS4] & NEXT_KNOWN:
+            return 0
+        return low32(self.flow4[mine + NEXT4] - self.seq) == 1
 
     def _follow(self, mine: cython.longlong, theirs: cython.longlong) -> cython.int:
         """Follow the sequence numbers of one TCP segment; True for a retransmission.
@@ -105,23 +118,18 @@ class Connections(Ledger):
         if not flags & 4:
             if not known & NEXT_KNOWN:
                 known |= NEXT_KNOWN
-                self._advance(mine, stop)
+                self.flow4[mine + NEXT4] = stop
             else:
-                again = self._is_again(mine, theirs)
+                # The first SYN of a side repeats nothing, though later packets may have been seen before it.
+                again = self._is_again(mine, theirs) if self.payload_len or self.flow4[mine + FLAGS4] & 2 else 0
                 if is_after(stop, self.flow4[mine + NEXT4]):
-                    self._advance(mine, stop)
+                    self.flow4[mine + NEXT4] = stop
         if again and not self.dup_kind:
             self.flow4[mine + RETRANS4] += 1
         if flags & 16:
             known = self._follow_ack(mine, theirs, known)
         self.flow4[mine + FLAGS4] = known
         return again and not self.dup_kind
-
-    def _advance(self, mine: cython.longlong, stop: cython.longlong) -> cython.void:
-        """Note that the side sent something new."""
-        self.flow4[mine + NEXT4] = stop
-        if self.payload_len and not self.dup_kind:
-            self.flow4[mine + SAID4] = self.frame
 
     def _is_again(self, mine: cython.longlong, theirs: cython.longlong) -> cython.int:
         """Say whether data or a SYN begins below the highest sequence number sent."""
@@ -256,8 +264,28 @@ class Connections(Ledger):
         mine: cython.longlong = sides + (found & 1) * SIDE4
         if self.flow4[mine + FLAGS4] & 2:
             return self.flow4[mine + ISN4] != self.seq
+        state: cython.longlong = sides - SIDES4 + STATE4
         is_closed = (self.flow4[sides + FLAGS4] | self.flow4[sides + SIDE4 + FLAGS4]) & 5
-        return 1 if is_closed or self.flow4[sides - SIDES4 + STATE4] & MIDSTREAM else 0
+        if not is_closed and not self.flow4[state] & MIDSTREAM:
+            return 0
+        if not self._is_late_opening(found, mine, sides + (1 - (found & 1)) * SIDE4):
+            return 1
+        self.flow4[state] &= ~MIDSTREAM
+        return 0
+
+    def _is_late_opening(self, found: cython.longlong, mine: cython.longlong, theirs: cython.longlong) -> cython.int:
+        """Say whether this SYN belongs to the flow of which later packets were seen a moment ago."""
+        wait: cython.longlong = gap(self.ns, self.flow8[(found >> 1) * FLOW8 + FIRST8])
+        following: cython.longlong
+        if wait > OUT_OF_ORDER_NS or wait < -OUT_OF_ORDER_NS:
+            return 0
+        if self.flow4[mine + FLAGS4] & NEXT_KNOWN:
+            following = self.flow4[mine + NEXT4]
+        elif self.flow4[theirs + FLAGS4] & ACK_KNOWN:
+            following = self.flow4[theirs + ACK4]
+        else:
+            return 0
+        return low32(following - self.seq - 1) < OUT_OF_ORDER_OCTETS
 
     def _open_flow(self, key: cython.longlong, earlier: cython.longlong) -> cython.void:
         """Append a flow; ``earlier`` is the row (times 2) that held the 5-tuple so far, or -1."""

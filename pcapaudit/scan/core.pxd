@@ -1,6 +1,7 @@
 # C types of core.py.
 
 from pcapaudit.scan.layout cimport *
+from pcapaudit.scan.octets cimport gap
 from pcapaudit.scan.journal cimport Journal
 
 cdef unsigned char *_octets(object array)

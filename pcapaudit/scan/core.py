@@ -42,6 +42,7 @@ if not cython.compiled:
         DEEPEST,
         FLOW4,
         FLOW8,
+        FLOW_FIRST_ROWS,
         HANDED8,
         IP_PACKET,
         LAST4,
@@ -54,7 +55,9 @@ if not cython.compiled:
         SIDE8,
         SIDES4,
         SIDES8,
+        TAIL8,
     )
+    from pcapaudit.scan.octets import gap
 
 
 FEW_ROWS: Final = 1 << 14
@@ -102,6 +105,7 @@ class Scanner(Journal):
         super().__init__()
         limits = bounds or Bounds()
         self.max_flows, self.max_rows, self.max_blob = limits.max_flows, limits.max_rows, limits.max_handed_bytes
+        self.max_tails = limits.max_tails
         self.max_pairs, self.max_bindings, self.max_arps = limits.max_pairs, limits.max_bindings, limits.max_arps
         self.c_frames = self.c_ipv4 = self.c_ipv6 = self.c_no_ip = 0
         self.c_tcp = self.c_udp = self.c_icmp = self.c_other = 0
@@ -161,9 +165,9 @@ class Scanner(Journal):
         }
 
     def _sizes(self) -> dict[str, int]:
-        names = ("rows", "handed", "flows", "arps", "pairs", "bindings", "links", "outer")
+        names = ("rows", "handed", "flows", "arps", "pairs", "bindings", "links", "outer", "tails")
         sizes = [self.n_rows, self.n_handed, self.n_flows, self.n_arps, self.n_pairs, self.n_bindings]
-        return dict(zip(names, [*sizes, self.n_links, self.n_outer], strict=True))
+        return dict(zip(names, [*sizes, self.n_links, self.n_outer, self.n_tails], strict=True))
 
     def _left_out(self) -> dict[str, int]:
         names = ("flows", "rows", "handed", "arps", "pairs", "bindings")
@@ -197,9 +201,12 @@ class Scanner(Journal):
             self._place_flows()
 
     def _reserve_log(self, count: int) -> bool:
-        """Make room in the log: little for a small capture, else at once all that it may ever have."""
+        """Make room in the log: little for a small capture, else at once all that it may ever have.
+
+        A packet may bring two back that were left out before it.
+        """
         arrays = self.arrays
-        wanted = self.n_rows + 2 * count
+        wanted = self.n_rows + 4 * count
         rows = self.max_rows if wanted > FEW_ROWS else min(wanted, self.max_rows)
         is_copied = self.is_shown and wanted > self.max_rows
         if is_copied:
@@ -210,6 +217,9 @@ class Scanner(Journal):
             grow(arrays, "rows", rows * ROW8),
             grow(arrays, "handed", rows * HANDED8),
             grow(arrays, "marks", rows),
+            # Untouched memory costs nothing, so there is room at once for all tails that may ever be.
+            (self.c_frames + count > FLOW_FIRST_ROWS or wanted > self.max_rows)
+            and grow(arrays, "tails", self.max_tails * TAIL8),
         ]
         return is_copied or any(has_moved)
 
@@ -224,7 +234,7 @@ class Scanner(Journal):
         """Take the addresses of the arrays (compiled), or views that give plain ints (interpreted)."""
         a = self.arrays
         self.rows, self.handed, self.blob = _unsigned(a["rows"]), _unsigned(a["handed"]), _octets(a["blob"])
-        self.marks = _octets(a["marks"])
+        self.marks, self.tails = _octets(a["marks"]), _unsigned(a["tails"])
         self.flow8, self.flow4, self.flow_slots = _signed(a["flow8"]), _short(a["flow4"]), _short(a["flow_slots"])
         self.arps, self.pairs, self.bindings = _signed(a["arps"]), _signed(a["pairs"]), _signed(a["bindings"])
         self.pair_slots, self.binding_slots = _short(a["pair_slots"]), _short(a["binding_slots"])
@@ -329,7 +339,7 @@ class Scanner(Journal):
         f8: cython.longlong = (found >> 1) * FLOW8
         f4: cython.longlong = (found >> 1) * FLOW4
         mine: cython.longlong = f4 + SIDES4 + side * SIDE4
-        self.before_ns = self.flow8[f8 + LAST8]
+        self.pause = gap(self.ns, self.flow8[f8 + LAST8])
         self.flow8[f8 + LAST8] = self.ns
         self.flow4[f4 + LAST4] = self.frame
         self._take_side(f8 + SIDES8 + side * SIDE8, mine)

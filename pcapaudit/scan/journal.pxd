@@ -1,24 +1,30 @@
 # C types of journal.py.
 
 from pcapaudit.scan.layout cimport *
-from pcapaudit.scan.octets cimport copy, gap, low32, raw64
+from pcapaudit.scan.octets cimport copy, low32, raw64
 from pcapaudit.scan.connections cimport Connections
 
 
 cdef class Journal(Connections):
     cdef unsigned long long *rows
     cdef unsigned char *marks
+    cdef unsigned long long *tails
     cdef unsigned long long *handed
     cdef unsigned char *blob
-    cdef long long max_rows, max_blob
-    cdef long long n_rows, n_link_rows, n_handed, n_blob, blob_from
-    cdef long long before_ns, is_again
+    cdef long long max_rows, max_tails, max_blob
+    cdef long long n_rows, n_link_rows, n_tails, n_handed, n_blob, blob_from
+    cdef long long pause, is_again
     cdef long long left_rows, left_handed
     cdef int thinned, is_dense
     cdef void _take_link_frame(self) noexcept nogil
     cdef void _log(self, long long found, long long f4, long long mine) noexcept nogil
-    cdef int _says_something(self) noexcept nogil
-    cdef int _is_worth_a_row(self, long long f4, long long kind, long long taken, int says) noexcept nogil
+    cdef void _leave_out(self, long long found, long long f4, long long mine) noexcept nogil
+    cdef void _recall(self, long long side, long long f4) noexcept nogil
+    cdef void _bring_back(self, long long f4, long long at, long long is_repeated) noexcept nogil
+    cdef void _move_back(self, long long f4, long long slot) noexcept nogil
+    cdef void _move_tail(self, long long slot, long long to) noexcept nogil
+    cdef int _says_something(self, long long mine) noexcept nogil
+    cdef int _is_worth_a_row(self, long long side, long long f4, long long kind, long long taken, int says) noexcept nogil
     cdef long long _kind_of(self) noexcept nogil
     cdef long long _udp_kind(self) noexcept nogil
     cdef long long _most_segments(self, long long a, long long b) noexcept nogil
@@ -26,6 +32,7 @@ cdef class Journal(Connections):
     cdef void _hand(self, long long kind, long long at, long long size) noexcept nogil
     cdef unsigned long long _first_octets(self, long long at, long long size) noexcept nogil
     cdef void _write_row(self, long long flow, long long side, int says) noexcept nogil
+    cdef void _write_words(self, unsigned long long *to, long long i, long long flow, long long side) noexcept nogil
     cdef int _make_room(self) noexcept nogil
     cdef void _thin(self) noexcept nogil
     cdef int _keeps_entry(self, long long flow, long long row, long long entry) noexcept nogil

@@ -23,8 +23,10 @@ if not cython.compiled:
         DHCP6,
         DNS,
         FIN,
+        FLAGS4,
         FLOW4,
         FLOW8,
+        FLOW_END_ROWS,
         FLOW_FIRST_ROWS,
         FLOW_LAST_ROWS,
         FLOW_LEAST_FIRST,
@@ -39,10 +41,13 @@ if not cython.compiled:
         HEARD4,
         ICMP,
         ICMP6,
+        IS_AWAITED,
+        IS_SHUT,
         KEPT8,
         KEY8,
         LEFT4,
         LINK_MAX_ROWS,
+        LIVE4,
         NTP,
         ROW8,
         ROWS4,
@@ -51,13 +56,20 @@ if not cython.compiled:
         SIDE4,
         SIDES4,
         SILENCE_S,
+        STATE4,
         STREAM_LEAST_SEGMENTS,
         SYN,
+        TAIL4,
+        TAIL8,
+        TAIL_HEARD,
+        TAIL_ROWS,
+        TAIL_SAID,
+        TAIL_SIDE8,
         TCP,
         THIN_PAUSES,
         THINNEST,
     )
-    from pcapaudit.scan.octets import copy, gap, low32, raw64
+    from pcapaudit.scan.octets import copy, low32, raw64
 
 
 class Journal(Connections):
@@ -71,11 +83,11 @@ class Journal(Connections):
     def __init__(self) -> None:
         super().__init__()
         if not cython.compiled:
-            self.rows = self.marks = self.handed = self.blob = memoryview(b"")
-        self.max_rows = self.max_blob = 0
-        self.n_rows = self.n_link_rows = self.n_handed = self.n_blob = 0
+            self.rows = self.marks = self.tails = self.handed = self.blob = memoryview(b"")
+        self.max_rows = self.max_tails = self.max_blob = 0
+        self.n_rows = self.n_link_rows = self.n_tails = self.n_handed = self.n_blob = 0
         self.blob_from = 0
-        self.before_ns = self.is_again = 0
+        self.pause = self.is_again = 0
         self.left_rows = self.left_handed = 0
         self.thinned = self.is_dense = 0
 
@@ -98,6 +110,7 @@ class Journal(Connections):
         self._clear_transport()
         self.fragment = 0
         self.dont_fragment = 0
+        self.pause = 0
         self._hand(self.link_kind, self.at, self.payload_len)
         self._write_row(low32(-1), 0, 2)
 
@@ -112,12 +125,14 @@ class Journal(Connections):
             taken = self.payload_len
         if kind == TCP:
             taken = self._tcp_share(mine, taken)
-        says: cython.int = self._says_something()
-        if self.flow4[f4 + ROWS4] >= FLOW_FIRST_ROWS and not self._is_worth_a_row(f4, kind, taken, says):
-            self.flow4[f4 + LEFT4] += 1
+        says: cython.int = self._says_something(mine)
+        if self.flow4[f4 + ROWS4] >= FLOW_FIRST_ROWS and not self._is_worth_a_row(found & 1, f4, kind, taken, says):
+            self._leave_out(found, f4, mine)
             return
+        if says and self.flow4[f4 + TAIL4]:
+            self._recall(found & 1, f4)
         if self.n_rows >= self.max_rows and not self._make_room():
-            self.flow4[f4 + LEFT4] += 1
+            self._leave_out(found, f4, mine)
             self.left_rows += 1
             return
         if taken > 0:
@@ -125,22 +140,101 @@ class Journal(Connections):
         self.flow4[f4 + ROWS4] += 1
         self._write_row(found >> 1, found & 1, says)
 
-    def _says_something(self) -> cython.int:
-        """Judge the packet alone: 2 if it opens, ends, repeats or stops the other side, 1 if it ends a pause."""
-        if self.is_again or self.flags & (FIN | SYN | RST):
+    def _leave_out(self, found: cython.longlong, f4: cython.longlong, mine: cython.longlong) -> cython.void:
+        """Count a packet that the log does not take, and keep it in its flow's tail until later ones come."""
+        at: cython.longlong
+        slot: cython.longlong
+        frame: cython.longlong
+        self.flow4[f4 + LEFT4] += 1
+        if self.dup_kind:
+            return
+        if not self.flow4[f4 + TAIL4]:
+            if self.n_tails >= self.max_tails:
+                return
+            self.n_tails += 1
+            self.flow4[f4 + TAIL4] = self.n_tails
+        at = (self.flow4[f4 + TAIL4] - 1) * TAIL8 + (found & 1) * TAIL_SIDE8
+        slot = at + 1 + (self.tails[at] % TAIL_ROWS) * ROW8
+        frame = low32(self.tails[slot + 1])
+        if frame:
+            if frame == self.flow4[mine + SAID4]:
+                self._move_tail(slot, at + TAIL_SAID)
+            if frame == self.flow4[mine + HEARD4]:
+                self._move_tail(slot, at + TAIL_HEARD)
+        self.tails[at] += 1
+        self._write_words(self.tails, slot, found >> 1, found & 1)
+
+    def _recall(self, side: cython.longlong, f4: cython.longlong) -> cython.void:
+        """Log what came before a packet that says something, and see to it that what answers it is logged.
+
+        That is the last packet of the other side and of its own; of its own the one that it repeats, if it does.
+        """
+        at: cython.longlong = (self.flow4[f4 + TAIL4] - 1) * TAIL8
+        self._bring_back(f4, at + side * TAIL_SIDE8, self.is_again)
+        self._bring_back(f4, at + (1 - side) * TAIL_SIDE8, 0)
+        self.flow4[f4 + STATE4] |= IS_AWAITED << (1 - side)
+
+    def _bring_back(self, f4: cython.longlong, at: cython.longlong, is_repeated: cython.longlong) -> cython.void:
+        """Move a row from the ring of a side into the log: the newest, or the newest that the packet repeats."""
+        k: cython.longlong
+        slot: cython.longlong
+        count: cython.longlong = self.tails[at]
+        for k in range(TAIL_ROWS):
+            slot = at + 1 + ((count + TAIL_ROWS - 1 - k) % TAIL_ROWS) * ROW8
+            if is_repeated and low32(self.tails[slot + 4]) != self.seq:
+                continue
+            if self.tails[slot + 1] and (self.n_rows < self.max_rows or self._make_room()):
+                self._move_back(f4, slot)
+            return
+
+    def _move_back(self, f4: cython.longlong, slot: cython.longlong) -> cython.void:
+        k: cython.longlong
+        for k in range(ROW8):
+            self.rows[self.n_rows * ROW8 + k] = self.tails[slot + k]
+            self.tails[slot + k] = 0
+        self.marks[self.n_rows] = 1
+        self.n_rows += 1
+        self.flow4[f4 + ROWS4] += 1
+        self.flow4[f4 + LEFT4] -= 1
+
+    def _move_tail(self, slot: cython.longlong, to: cython.longlong) -> cython.void:
+        k: cython.longlong
+        for k in range(ROW8):
+            self.tails[to + k] = self.tails[slot + k]
+
+    def _says_something(self, mine: cython.longlong) -> cython.int:
+        """Judge the packet: 2 if it opens, ends, repeats, is a first word, or (un)shuts a window; 1 after a pause."""
+        is_shut: cython.longlong = self.flow4[mine + FLAGS4] & IS_SHUT
+        is_closed: cython.int = self.has_seq and self.window == 0 and self.ip_end - self.l4 >= 16
+        if is_shut and not is_closed:
+            self.flow4[mine + FLAGS4] ^= IS_SHUT
+        if self.is_again or self.is_first or self.flags & (FIN | SYN | RST):
             return 2
-        if self.has_seq and self.window == 0 and self.ip_end - self.l4 >= 16:
+        if is_closed:
+            self.flow4[mine + FLAGS4] |= IS_SHUT
+        if is_closed or is_shut:
             return 2
-        return gap(self.ns, self.before_ns) // 1_000_000_000 >= SILENCE_S
+        return self.pause // 1_000_000_000 >= SILENCE_S
 
     def _is_worth_a_row(
-        self, f4: cython.longlong, kind: cython.longlong, taken: cython.longlong, says: cython.int
+        self,
+        side: cython.longlong,
+        f4: cython.longlong,
+        kind: cython.longlong,
+        taken: cython.longlong,
+        says: cython.int,
     ) -> cython.int:
         """Judge a packet of a flow that has its first rows already."""
         # DNS and DHCP are counted from what is handed over, so their flows are logged in full.
         if taken > 0 and kind <= DHCP6:
             return 1
-        return self.flow4[f4 + ROWS4] < FLOW_MAX_ROWS and (says or taken > 0)
+        most: cython.longlong = FLOW_MAX_ROWS
+        if not self.flags & (FIN | SYN | RST):
+            most -= FLOW_END_ROWS
+        is_awaited: cython.longlong = self.flow4[f4 + STATE4] & (IS_AWAITED << side)
+        if is_awaited and not self.dup_kind:
+            self.flow4[f4 + STATE4] ^= is_awaited
+        return self.flow4[f4 + ROWS4] < most and (says or taken > 0 or is_awaited > 0)
 
     def _kind_of(self) -> cython.longlong:
         """Name the dissector that wants this packet, 0 for none."""
@@ -227,27 +321,36 @@ class Journal(Connections):
         return octets
 
     def _write_row(self, flow: cython.longlong, side: cython.longlong, says: cython.int) -> cython.void:
-        """Append the packet to the log, word by word as ``columns.ROW_COLUMNS`` lays them out."""
-        i: cython.longlong = self.n_rows * ROW8
-        word: cython.longlong
+        """Append the packet to the log."""
+        self._write_words(self.rows, self.n_rows * ROW8, flow, side)
         self.marks[self.n_rows] = says
         self.n_rows += 1
+
+    def _write_words(
+        self, to: cython.p_ulonglong, i: cython.longlong, flow: cython.longlong, side: cython.longlong
+    ) -> cython.void:
+        """Write the packet's row, word by word as ``columns.ROW_COLUMNS`` lays them out."""
+        word: cython.longlong
         if cython.compiled:
-            self.rows[i] = self.ns
+            to[i] = self.ns
         else:
-            self.rows[i] = self.ns & 0xFFFFFFFFFFFFFFFF
-        self.rows[i + 1] = self.frame | (flow << 32)
-        self.rows[i + 2] = self.smac
-        self.rows[i + 3] = self.dmac
-        self.rows[i + 4] = self.seq | (self.ack << 32)
-        self.rows[i + 5] = self.ip_len | (self.payload_len << 32)
-        self.rows[i + 6] = self.ip_id | (self.dup_of << 32)
+            to[i] = self.ns & 0xFFFFFFFFFFFFFFFF
+        to[i + 1] = self.frame | (flow << 32)
+        to[i + 2] = self.smac
+        to[i + 3] = self.dmac
+        to[i + 4] = self.seq | (self.ack << 32)
+        to[i + 5] = self.ip_len | (self.payload_len << 32)
+        to[i + 6] = self.ip_id | (self.dup_of << 32)
         word = self.flags | (self.window << 16) | (self.vlan << 32) | (self.ttl << 48)
-        self.rows[i + 7] = word | (side << 56)
+        to[i + 7] = word | (side << 56)
         word = self.dup_kind | (self.dont_fragment << 8) | (self.tunnel << 24) | (self.is_cut << 56)
         if self.fragment:
             word |= (self.fragment << 16) | (self.fragment_offset << 32) | (self.more << 48)
-        self.rows[i + 8] = word
+        to[i + 8] = word
+        if cython.compiled:
+            to[i + 9] = self.pause
+        else:
+            to[i + 9] = self.pause & 0xFFFFFFFFFFFFFFFF
 
     def _make_room(self) -> cython.int:
         """Thin the full log until a quarter of it is free; False when all that is in it must stay."""
@@ -322,13 +425,14 @@ class Journal(Connections):
         return 0
 
     def _is_last_word(self, f4: cython.longlong, row: cython.longlong) -> cython.int:
-        """Say whether this is the last packet by which its side said something new, or confirmed what it heard.
+        """Say whether this is its side's last packet, its last that said something, or its last that confirmed more.
 
         On them hangs whether a service still answers, however long ago that was.
         """
         frame: cython.longlong = low32(self.rows[row * ROW8 + 1])
         mine: cython.longlong = f4 + SIDES4 + ((self.rows[row * ROW8 + 7] >> 56) & 1) * SIDE4
-        return self.flow4[mine + SAID4] == frame or self.flow4[mine + HEARD4] == frame
+        is_last: cython.bint = self.flow4[mine + SAID4] == frame or self.flow4[mine + HEARD4] == frame
+        return is_last or self.flow4[mine + LIVE4] == frame
 
     def _move_entry(self, entry: cython.longlong, to: cython.longlong, row: cython.longlong) -> cython.void:
         i: cython.longlong = entry * HANDED8

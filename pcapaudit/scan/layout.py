@@ -63,7 +63,7 @@ SEEN_TSO: Final = 12
 SEEN_OVERSIZE: Final = 13
 
 # Words per entry of each table.
-ROW8: Final = 9
+ROW8: Final = 10
 HANDED8: Final = 3
 ARP8: Final = 10
 PAIR8: Final = 9
@@ -84,16 +84,17 @@ KEPT8: Final = 7
 SIDES8: Final = 8
 SIDE8: Final = 5
 
-# A flow's 4-byte words, then those of a side, which begin with its packets and end with the frames of its last new
-# data and of its last acknowledgment that confirmed more.
-FLOW4: Final = 38
+# A flow's 4-byte words, then those of a side, which begin with its packets and end with the frames of its last data
+# (keep-alive probes left out), of its last acknowledgment that confirmed more, and of its last packet, marked copies
+# left out of all three. The last word of a flow is the number of its tail, 0 for none.
+FLOW4: Final = 41
 LAST4: Final = 1
 KEY_FLOW4: Final = 2
 ROWS4: Final = 3
 LEFT4: Final = 4
 STATE4: Final = 5
 SIDES4: Final = 6
-SIDE4: Final = 16
+SIDE4: Final = 17
 DATA4: Final = 1
 RETRANS4: Final = 2
 UNSEEN4: Final = 3
@@ -109,12 +110,17 @@ HANDED4: Final = 12
 HANDED_BYTES4: Final = 13
 SAID4: Final = 14
 HEARD4: Final = 15
+LIVE4: Final = 16
+TAIL4: Final = 40
 
-# Bits above the TCP flags of a side: its sequence number is known, its acknowledgement number is. And
-# one above vlan (16 bits) and tunnel (8 bits) in a flow's state.
+# Bits above the TCP flags of a side: its sequence number is known, its acknowledgement number is, the window it last
+# stated is closed. And those above vlan (16 bits) and tunnel (8 bits) in a flow's state: its beginning was not seen;
+# the next packet of side a is to be logged, whatever it says (and one further up, that of side b).
 NEXT_KNOWN: Final = 0x10000
 ACK_KNOWN: Final = 0x20000
+IS_SHUT: Final = 0x40000
 MIDSTREAM: Final = 0x1000000
+IS_AWAITED: Final = 0x2000000
 
 # Bounds of the loops: tunnels, wrappings, IPv6 extension headers, labels; and of the small tables.
 DEEPEST: Final = 8
@@ -142,23 +148,38 @@ SAME_COPY: Final = 1
 ROUTED_COPY: Final = 2
 ATOMIC_COPY: Final = 3
 
-# The packet log of a flow, and of all link-layer frames together; a pause that a flow's log keeps.
+# A SYN this near to a flow's first packet, with fitting numbers, opens that flow: hasty queues hand frames over in the
+# wrong order. So near: octets that may have been sent meanwhile.
+OUT_OF_ORDER_NS: Final = 5_000_000
+OUT_OF_ORDER_OCTETS: Final = 65_536
+
+# The packet log of a flow, the last rows of which are for openings and ends alone, and that of all link-layer frames
+# together; a pause that a flow's log keeps.
 SILENCE_S: Final = 5
 FLOW_FIRST_ROWS: Final = 300
 FLOW_MAX_ROWS: Final = 2000
+FLOW_END_ROWS: Final = 100
 LINK_MAX_ROWS: Final = 100_000
 
 # Each time that the log is full, half as many first and last rows of each flow stay, and half as many segments of each
 # stream, down to the least; pauses say something only up to a degree. Where much was handed over, streams count as if
 # the log had been full so often.
 FLOW_LAST_ROWS: Final = 64
-FLOW_LEAST_FIRST: Final = 2
+FLOW_LEAST_FIRST: Final = 3
 FLOW_LEAST_LAST: Final = 6
 STREAM_LEAST_SEGMENTS: Final = 4
 HANDED_PLENTY: Final = 100_663_296
 HANDED_THIN: Final = 4
 THINNEST: Final = 7
 THIN_PAUSES: Final = 5
+
+# A flow's tail: for each side how many of its packets the log did not take, the rows of the last of them in a ring,
+# and behind it those of its last data and last advancing acknowledgment, once the ring has passed them.
+TAIL_ROWS: Final = 8
+TAIL_SAID: Final = 81
+TAIL_HEARD: Final = 91
+TAIL_SIDE8: Final = 101
+TAIL8: Final = 202
 
 # TCP flags.
 FIN: Final = 1

@@ -59,6 +59,7 @@ def make_arrays(bounds: Bounds) -> dict[str, Words]:
         "rows": np.zeros(layout.ROW8, np.uint64),
         "handed": np.zeros(layout.HANDED8, np.uint64),
         "marks": np.zeros(1, np.uint8),
+        "tails": np.zeros(layout.TAIL8, np.uint64),
         "blob": np.zeros(1, np.uint8),
         "flow8": np.zeros(layout.FLOW8, np.int64),
         "flow4": np.zeros(layout.FLOW4, np.uint32),

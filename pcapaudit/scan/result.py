@@ -17,11 +17,13 @@ from pcapaudit.scan.columns import Table
 class Bounds:
     """How large the tables may grow; what goes beyond is counted in ``ScanResult.left_out``.
 
-    The packet log is thinned when it reaches ``max_rows``; only what finds no room even then counts as left out.
+    The packet log is thinned when it reaches ``max_rows``; only what finds no room even then counts as left out. Of
+    so many flows as ``max_tails`` the last packets stay beside it, where the log itself does not take them.
     """
 
     max_flows: int = 2_000_000
     max_rows: int = 1 << 20
+    max_tails: int = 16_384
     max_handed_bytes: int = 384 << 20
     max_pairs: int = 65_536
     max_bindings: int = 65_536

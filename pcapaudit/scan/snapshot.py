@@ -1,7 +1,9 @@
 """The picture of a scan: from the loop's raw words to the tables of ``columns``.
 
 The packet log and the list of what was handed over are shown where they lie, without a copy: they
-grow at their end, and the scanner that is to thin them makes a copy first. Tables whose rows still change are copied.
+grow at their end, and the scanner that is to thin them makes a copy first. Where flows have tails, whose rows change
+with every packet, both are copied with the tails put in place, in order of the frames. Tables whose rows still change
+are copied.
 """
 
 from __future__ import annotations
@@ -55,11 +57,16 @@ def take_snapshot(
         clock: What the time stamps showed.
         blob: The bytes handed over.
     """
+    flows = _flows(arrays, sizes["flows"])
+    rows = _shown(arrays["rows"], sizes["rows"], ROW_DTYPE)
+    handed = _shown(arrays["handed"], sizes["handed"], HANDED_DTYPE)
+    if sizes["tails"]:
+        rows, handed = _with_tails(rows, handed, flows, _tail_rows(arrays, sizes["tails"]))
     return ScanResult(
         counters=_all_counters(counters, clock),
-        flows=_flows(arrays, sizes["flows"]),
-        rows=_shown(arrays["rows"], sizes["rows"], ROW_DTYPE),
-        handed=_shown(arrays["handed"], sizes["handed"], HANDED_DTYPE),
+        flows=_sealed(flows),
+        rows=rows,
+        handed=handed,
         blob=blob,
         arps=_arps(_records(arrays["arps"], sizes["arps"], layout.ARP8)),
         pairs=_pairs(_records(arrays["pairs"], sizes["pairs"], layout.PAIR8)),
@@ -122,7 +129,40 @@ def _flows(arrays: dict[str, Words], count: int) -> Table:
             table[f"{side}_{name}"] = four[:, at4 + index] & 0xFF if name == "flags" else four[:, at4 + index]
         table[f"{side}_bytes"], table[f"{side}_payload"] = eight[:, at8], eight[:, at8 + 1]
         table[f"{side}_mac"], table[f"{side}_last_ns"] = eight[:, at8 + 2], eight[:, at8 + 4]
-    return _sealed(table)
+    return table
+
+
+def _tail_rows(arrays: dict[str, Words], count: int) -> Table:
+    """The last packets of those flows whose log ended before them: of each side the latest, and its last words."""
+    sides = _records(arrays["tails"], count, layout.TAIL8).reshape(-1, layout.TAIL_SIDE8)
+    latest = sides[:, 1 : layout.TAIL_SAID].reshape(-1).view(ROW_DTYPE)
+    found = [latest[latest["frame"] > 0]]
+    for place, word in ((layout.TAIL_SAID, layout.SAID4), (layout.TAIL_HEARD, layout.HEARD4)):
+        words = np.ascontiguousarray(sides[:, place : place + layout.ROW8]).reshape(-1).view(ROW_DTYPE)
+        words = words[words["frame"] > 0]
+        at = words["flow"].astype(np.int64) * layout.FLOW4 + layout.SIDES4 + layout.SIDE4 * words["side"] + word
+        # What the side said or heard since then is in the log, or among the latest.
+        found.append(words[arrays["flow4"][at] == words["frame"]])
+    together = np.concatenate(found)
+    rows: Table = together[np.unique(together["frame"], return_index=True)[1]]
+    return rows
+
+
+def _with_tails(rows: Table, handed: Table, flows: Table, tails: Table) -> tuple[Table, Table]:
+    """The log with the rows of tails in their places and what was handed over; the flows' counts are put right."""
+    order = np.argsort(np.concatenate([rows["frame"], tails["frame"]]), kind="stable")
+    places = np.empty(len(order), np.uint32)
+    places[order] = np.arange(len(order), dtype=np.uint32)
+    whole = np.empty((len(order), layout.ROW8), np.uint64)
+    # As plain words: numpy copies records field by field.
+    for table, own in ((rows, places[: len(rows)]), (tails, places[len(rows) :])):
+        whole[own] = table.view(np.uint64).reshape(-1, layout.ROW8)
+    moved = handed.copy()
+    moved["row"] = places[handed["row"]]
+    added = np.bincount(tails["flow"], minlength=len(flows))
+    flows["rows"] += added.astype(np.uint32)
+    flows["rows_left_out"] -= added.astype(np.uint32)
+    return _sealed(whole.reshape(-1).view(ROW_DTYPE)), _sealed(moved)
 
 
 def _arps(records: Words) -> Table:

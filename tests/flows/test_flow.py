@@ -320,3 +320,43 @@ UNHEARD = {
 @pytest.mark.parametrize(("script", "expected"), UNHEARD.values(), ids=UNHEARD)
 def test_unheard_is(script: str, expected: list[int]) -> None:
     assert frames(only_flow(script).unheard) == expected
+
+
+# --- long ones ------------------------------------------------------------------------------------
+
+LONG = (
+    HANDSHAKE
+    + """
+1.0   repeat 150 every 0.1:
+  0.0   dev:50000 > cloud:4321 EXCHANGE 9 9
+60.0  dev:50000 > cloud:4321 EXCHANGE 9 9
+61.0  repeat 200 every 0.1:
+  0.0   dev:50000 > cloud:4321 ACK
+"""
+)
+"""3 packets, then 450, 3 after a pause (frames 454 to 456), and 200 that say nothing."""
+
+
+def test_a_pause_is_known_also_where_the_packets_before_it_are_not_kept() -> None:
+    flow = only_flow(LONG)
+    after = next(p for p in flow.packets if p.frame == 454)
+
+    assert flow.left_out
+    # The last packet before it, the acknowledgment of the 150th exchange, comes 15.94 s after the start.
+    assert round(flow.pause_before(after) / 1e9, 1) == 44.1
+    assert len(flow.pauses) == len(flow.packets)
+    assert sum(pause > 5e9 for pause in flow.pauses) == 1
+
+
+def test_the_last_answer_of_a_long_flow_is_the_last_one() -> None:
+    flow = only_flow(LONG)
+
+    assert flow.last_answer is not None
+    assert (flow.last_answer.frame, flow.received[-1].frame, flow.sent[-1].frame) == (455, 455, 656)
+    assert flow.answered_bytes == 151 * 9
+
+
+def test_the_first_packet_of_a_flow_has_no_pause_before_it() -> None:
+    flow = only_flow(HANDSHAKE)
+
+    assert flow.pause_before(flow.packets[0]) == 0

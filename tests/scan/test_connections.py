@@ -108,7 +108,14 @@ REOPENED = {
     "SYN after FIN without a SYN seen": ((received(back(SYN | ACK)), received(back(FIN)), sent(tcp(SYN, seq=5))), 2),
     "SYN after RST without a SYN seen": ((received(back(SYN | ACK)), received(back(RST)), sent(tcp(SYN, seq=5))), 2),
     "SYN behind its own answer": ((received(back(SYN | ACK, ack=1001)), sent(tcp(SYN))), 1),
-    "SYN on a flow met midstream": ((sent(tcp(ACK)), sent(tcp(SYN, seq=5))), 2),
+    "SYN on a flow met midstream": ((sent(tcp(ACK)), sent(tcp(SYN, seq=70_000))), 2),
+    "SYN behind the acknowledgment that follows it": ((sent(tcp(ACK, seq=1001)), sent(tcp(SYN))), 1),
+    "SYN behind data that follows it": ((sent(tcp(ACK, bytes(100), seq=1001)), sent(tcp(SYN))), 1),
+    "SYN behind its refusal": ((received(back(RST | ACK, ack=1001)), sent(tcp(SYN))), 1),
+    "SYN behind the end": (
+        (received(back(SYN | ACK, ack=1001)), received(back(FIN | ACK, ack=1001)), sent(tcp(SYN))),
+        1,
+    ),
     "the same SYN after a reset": ((sent(tcp(SYN)), received(back(RST | ACK)), sent(tcp(SYN))), 1),
     "SYN and ACK of another number": ((received(back(SYN | ACK, seq=1)), received(back(SYN | ACK, seq=2))), 1),
     "SYN of the other side": ((sent(tcp(SYN, seq=1)), received(back(SYN, seq=2))), 1),
@@ -122,6 +129,17 @@ def test_a_new_connection_on_the_same_ports_gets_its_own_row(name: str) -> None:
     assert len(result.flows) == rows
     assert result.flows["key_flow"].tolist() == [0] * rows
     assert result.counters["tcp_conversations"] == 1
+
+
+def test_a_syn_that_was_handed_over_too_late_opens_its_flow_and_repeats_nothing() -> None:
+    result = talk(sent(tcp(ACK, bytes(100), seq=1001)), received(back(ACK, ack=1101)), sent(tcp(SYN)))
+    flow = result.flows[0]
+    assert (len(result.flows), flow["midstream"], flow["a_isn"], flow["a_retrans"]) == (1, 0, 1000, 0)
+
+
+def test_a_syn_long_after_a_flow_was_met_opens_another_whatever_its_number() -> None:
+    frames = [sent(tcp(ACK, seq=1001)), sent(tcp(SYN), 2)]
+    assert len(scan(frames, times=[0, 6 * MS]).flows) == 2
 
 
 def test_packets_go_to_the_latest_connection_of_their_ports() -> None:

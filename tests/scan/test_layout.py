@@ -41,5 +41,12 @@ def test_a_row_fills_its_words() -> None:
 
 def test_the_words_of_both_sides_fit_behind_each_other() -> None:
     assert layout.SIDES8 + 2 * layout.SIDE8 == layout.FLOW8
-    assert layout.SIDES4 + 2 * layout.SIDE4 == layout.FLOW4
-    assert layout.HEARD4 == layout.SIDE4 - 1
+    assert layout.SIDES4 + 2 * layout.SIDE4 == layout.TAIL4 == layout.FLOW4 - 1
+    assert layout.LIVE4 == layout.SIDE4 - 1
+
+
+def test_the_parts_of_a_tail_fit_behind_each_other() -> None:
+    assert layout.TAIL_SAID == 1 + layout.TAIL_ROWS * layout.ROW8
+    assert layout.TAIL_HEARD == layout.TAIL_SAID + layout.ROW8
+    assert layout.TAIL_SIDE8 == layout.TAIL_HEARD + layout.ROW8
+    assert layout.TAIL8 == 2 * layout.TAIL_SIDE8

@@ -156,6 +156,7 @@ def test_every_field_of_a_tcp_packet_reaches_its_row() -> None:
         "fragment_offset": 0,
         "more_fragments": 0,
         "cut": 0,
+        "pause_ns": 0,
     }
 
 

@@ -10,7 +10,7 @@ from pcapaudit.scan.snapshot import take_snapshot
 from tests.scan.material import eth, ip4, scan, udp
 
 EMPTY = Blob(Spill(), 0, b"")
-NONE = dict.fromkeys(("rows", "handed", "flows", "arps", "pairs", "bindings", "links", "outer"), 0)
+NONE = dict.fromkeys(("rows", "handed", "flows", "arps", "pairs", "bindings", "links", "outer", "tails"), 0)
 
 
 @pytest.mark.parametrize(

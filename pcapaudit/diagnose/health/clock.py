@@ -16,6 +16,7 @@ from pcapaudit.model.times import NS, duration, readable
 from pcapaudit.scan.columns import NO_FLOW
 
 HOUR_NS = 3600 * NS
+DAY_NS = 24 * HOUR_NS
 YEAR_1990_NS = 631_152_000 * NS
 YEAR_2005_NS = 1_104_537_600 * NS
 NEAR_ROWS = 50
@@ -117,6 +118,35 @@ def _never_set(traffic: Traffic) -> Iterator[HealthItem]:
     if first is not None and first < YEAR_2005_NS:
         text = f"the capture is dated {readable(first)[:10]}: the clock of the capturing host was probably not set"
         yield _jump(text, frame_span(traffic)[:1], is_proven=first < YEAR_1990_NS)
+
+
+@health_check("CAP-FILES-APART")
+def files_apart(view: View) -> Iterator[HealthItem]:
+    """Files that were read as one capture lie more than a day apart.
+
+    **Seen**: between the last frame of a file and the first one of the next more than 24 hours pass.
+
+    **Effect**: nobody watched in between: silence across the gap proves nothing, and what failed before it may long
+    have been mended.
+
+    **Ask for**: the missing files; or audit the files one by one (``--separate``).
+    """
+    rows = view.traffic.result.rows
+    begins = [f.first_frame for f in view.traffic.notes.files[1:] if f.frames]
+    places = np.searchsorted(rows["frame"], begins)
+    places = places[(places > 0) & (places < len(rows))]
+    # As floating point: hostile time stamps may lie further apart than 64 bits hold.
+    gaps = rows["time_ns"][places].astype(np.float64) - rows["time_ns"][places - 1].astype(np.float64)
+    apart = places[gaps > DAY_NS]
+    if len(apart):
+        times = "once" if len(apart) == 1 else f"{len(apart)} times"
+        yield remark(
+            "CAP-FILES-APART",
+            f"the files are read as one capture, but lie up to {duration(float(gaps.max()) / NS)} apart ({times})",
+            [int(frame) for at in apart for frame in (rows["frame"][at - 1], rows["frame"][at])],
+            effect="nobody watched between them: silence across such a gap proves nothing",
+            advice="Name only files that follow each other, or audit each by itself (--separate).",
+        )
 
 
 @health_check("CAP-COARSE-TIME")

@@ -52,6 +52,22 @@ def test_an_idle_connection_is_no_jump() -> None:
     assert "CAP-CLOCK-JUMP" not in health_of(scan_frames(late(play_script(TALK), 7, 7200)))
 
 
+@pytest.mark.parametrize(("hours", "is_told"), [(23, False), (25, True)])
+def test_files_that_lie_more_than_a_day_apart_are_told(hours: float, *, is_told: bool) -> None:
+    frames = late(play_script(TALK), 5, hours * 3600)
+    ring = CaptureNotes(files=[FileNote("a", "pcap", 1, 4), FileNote("b", "pcap", 5, len(frames) - 4)])
+
+    found = health_of(scan_frames(frames, notes=ring)).get("CAP-FILES-APART", [])
+
+    assert [(item.frames, "25 h" in item.summary) for item in found] == [((4, 5), True)] * is_told
+
+
+def test_a_day_without_a_frame_inside_one_file_is_no_gap_between_files() -> None:
+    found = health_of(scan_frames(late(play_script(TALK), 5, 25 * 3600)))
+
+    assert "CAP-FILES-APART" not in found
+
+
 def test_the_gap_between_two_files_of_a_ring_is_no_jump() -> None:
     frames = late(play_script(TALK), 5, 7200)
     ring = CaptureNotes(files=[FileNote("a", "pcap", 1, 4), FileNote("b", "pcap", 5, len(frames) - 4)])
