@@ -65,6 +65,10 @@ class Choice:
 
     def one_flow(self) -> tuple[int, Flow]:
         """The flow that is named, or the first failed attempt, and the index of its capture. Raises UsageError."""
+        return self.capture.opened.flow(self.flow_row())
+
+    def flow_row(self) -> int:
+        """Its row of the table ``flows``. Raises UsageError."""
         if self.flow is None:
             row = next(self.rows(), None)
         else:
@@ -72,7 +76,7 @@ class Choice:
             row = int(found[0]) if len(found) else None
         if row is None:
             raise UsageError(f"there is no flow {self.flow or 'of an attempt'} in this capture")
-        return self.capture.opened.flow(row)
+        return row
 
 
 def _timeline(choice: Choice, ax: Axes | None) -> Axes:
@@ -93,9 +97,12 @@ def _retries(choice: Choice, ax: Axes | None) -> Axes:
 
 
 def _hops(choice: Choice, ax: Axes | None) -> Axes:
-    if choice.flow is not None:
-        return draw_hops([choice.one_flow()[1]], ax)
-    return draw_hops((choice.capture.opened.flow(row)[1] for row in choice.rows()), ax)
+    rows = list(choice.rows()) if choice.flow is None else [choice.flow_row()]
+    flows = choice.capture.flows
+    far, own = set(flows["resp_h"].iloc[rows]), set(flows["orig_h"].iloc[rows])
+    beside = flows["resp_h"].isin(far) & ~flows["orig_h"].isin(own)
+    others = (choice.capture.opened.flow(int(row))[1] for row in beside.to_numpy().nonzero()[0])
+    return draw_hops((choice.capture.opened.flow(row)[1] for row in rows), others, ax)
 
 
 KINDS: Mapping[str, tuple[str, Callable[[Choice, Axes | None], Axes]]] = {

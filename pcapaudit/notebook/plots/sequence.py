@@ -70,8 +70,13 @@ def _draw_arrow(ax: Axes, y: float, packet: Packet, flow: Flow, start_ns: int) -
         "", xy=(end, y + 0.28), xytext=(begin, y - 0.12), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.3}
     )
     ax.text(0.5, y - 0.02, _words(packet), ha="center", va="bottom", fontsize=8, color=colour)
-    ax.text(-0.05, y, f"{(packet.time_ns - start_ns) / NS:.3f}", ha="right", va="center", fontsize=7, color=INK)
+    ax.text(-0.05, y, _say_offset(packet.time_ns - start_ns), ha="right", va="center", fontsize=7, color=INK)
     ax.text(1.05, y, str(packet.frame), ha="left", va="center", fontsize=7, color=INK)
+
+
+def _say_offset(offset_ns: int) -> str:
+    """Seconds with three decimals, six for what would be zero otherwise."""
+    return f"{offset_ns / NS:.6f}" if 0 < offset_ns < NS // 1000 else f"{offset_ns / NS:.3f}"
 
 
 def _words(packet: Packet) -> str:

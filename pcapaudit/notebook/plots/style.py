@@ -14,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from pcapaudit.model.words import State, Verdict
 from pcapaudit.notebook.session import is_notebook
@@ -91,6 +91,7 @@ def show_times(ax: Axes) -> Axes:
 def use_plain_numbers(axis: Axis) -> None:
     """Let a logarithmic axis say 0.1, 1, 10 instead of powers."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def say_nothing(ax: Axes, words: str) -> Axes:
