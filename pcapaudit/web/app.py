@@ -34,6 +34,8 @@ _PARTS = (api, pages, home, capture, rules, frames, requests, compare, tables)
 _TIDY_EVERY_S = 3600.0
 _WAIT = str(round(SPAN_S))
 _ERRORS = (ApiError, IntakeError, HTTPException, sqlite3.OperationalError, Exception)
+_MOST_PARAMETERS = 200
+"""No page asks for more; what works on each with all the others stays quick."""
 _OPEN_FOLDER = "/static/"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -148,6 +150,8 @@ def _refuse(request: Request) -> Response | None:
         return JSONResponse({"error": "this server has another name; --url tells it the one to answer to"}, 421)
     if not gate.trusts_origin(request):
         return JSONResponse({"error": "this request comes from a page of another server"}, 403)
+    if request.scope["query_string"].count(b"&") >= _MOST_PARAMETERS:
+        return JSONResponse({"error": f"at most {_MOST_PARAMETERS} parameters are taken"}, 400)
     if path == "/login" or path.startswith(_OPEN_FOLDER) or gate.knows(request):
         return None
     if path.startswith("/api/"):

@@ -27,6 +27,9 @@ from pcapaudit.web.store import Entry
 _SQLITE = "application/vnd.sqlite3"
 _LINES = 500
 
+_MOST_GIVEN = 100
+"""Conditions of one question; no table has as many columns."""
+
 
 async def list_tables(request: Request) -> Response:
     """The tables there are, with their rows; while they are made: how far that is."""
@@ -153,6 +156,9 @@ def _read_form(request: Request, forms: Sequence[str]) -> str:
 async def _given(request: Request, entry: Entry) -> list[tuple[str, str]]:
     """The query string; a device that is named by its place in the report is named by its address."""
     given = request.query_params.multi_items()
+    if len(given) > _MOST_GIVEN:
+        # The page repeats the whole query in each of its links: many would make it grow with their square.
+        raise ApiError(400, f"{len(given)} conditions are too many: at most {_MOST_GIVEN} are taken")
     if _place(request) is None:
         return given
     report = await load_report(request, entry)

@@ -38,7 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 def _send(client: TestClient, note: str) -> str:
-    answer = upload(client, hostile_capture(), FILE_NAME, note=note, led=IMAGE, log=SCRIPT)
+    answer = upload(client, hostile_capture(), FILE_NAME, note=note, led=IMAGE, log=note)
     capture = str(answer.json()["id"])
     assert wait_for(client, capture)[-1]["state"] == "done"
     return capture

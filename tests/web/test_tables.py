@@ -208,3 +208,10 @@ def test_a_condition_that_cannot_be_understood_stays_in_its_field_with_what_is_w
 def test_a_page_behind_the_last_is_empty(client: TestClient, capture: str) -> None:
     page = client.get(f"/api/captures/{capture}/tables/flows", params={"page": "2"}).json()
     assert (page["page"], page["pages"], page["rows"]) == (2, 1, [])
+
+
+@pytest.mark.parametrize("address", ["/captures/{}/tables/flows", "/api/captures/{}/tables/flows"])
+def test_more_conditions_than_any_table_has_columns_are_refused(client: TestClient, capture: str, address: str) -> None:
+    answer = client.get(address.format(capture), params={f"p{number}": "1" for number in range(101)})
+    assert answer.status_code == 400
+    assert "101 conditions are too many: at most 100 are taken" in answer.text
