@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from pcapaudit.notebook.capture import Capture as Capture
     from pcapaudit.notebook.capture import Device as Device
     from pcapaudit.notebook.capture import read as read
+    from pcapaudit.notebook.learn import Proposal as Proposal
+    from pcapaudit.notebook.learn import learn as learn
     from pcapaudit.notebook.many import Captures as Captures
     from pcapaudit.notebook.many import read_many as read_many
     from pcapaudit.notebook.many import read_parquet as read_parquet
@@ -22,6 +24,8 @@ _DOORS = {
     "read_many": "many",
     "read_parquet": "many",
     "Captures": "many",
+    "learn": "learn",
+    "Proposal": "learn",
 }
 """Names for analysts -> module of ``pcapaudit.notebook``; pandas comes with the first one that is used."""
 

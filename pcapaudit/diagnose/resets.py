@@ -272,7 +272,7 @@ def _all_servers(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign 
 
 def _reset_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]]:
     """Style of the resets that answer the device -> networks and frames; and the TTLs of other far packets."""
-    key = f"reset_styles {id(facts.host)}"
+    key = f"reset_styles {facts.host.key}"
     known: tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]] | None = facts.traffic.memo.get(key)
     if known is None:
         known = facts.traffic.memo[key] = _read_styles(facts)

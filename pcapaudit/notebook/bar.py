@@ -13,7 +13,7 @@ from pcapaudit.notebook.session import is_notebook
 
 _PATIENCE_S = 0.5
 _STEP_S = 0.1
-_WORDS = {Phase.READING: "reading", Phase.JUDGING: "judging"}
+_WORDS = {Phase.READING: "reading", Phase.JUDGING: "judging", Phase.AUDITING: "auditing"}
 
 
 class Bar:

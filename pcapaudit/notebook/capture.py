@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -44,6 +46,7 @@ def read(  # noqa: PLR0913 - options of an audit, each by its name
     *,
     device: str | None = None,
     signature: str | None = None,
+    signatures: str | os.PathLike[str] | None = None,
     led: str | None = None,
     log: str | None = None,
     params: Mapping[str, object] | None = None,
@@ -59,6 +62,7 @@ def read(  # noqa: PLR0913 - options of an audit, each by its name
             (``s3://…``), or several of them. Files that continue one another are one capture.
         device: MAC or IP address of the one device to judge.
         signature: What it is, as ``vendor/product``.
+        signatures: Folder of signatures instead of the shipped one.
         led: What its LED showed.
         log: What its log said.
         params: Values for the parameters of signatures, e.g. ``{"app_port": 57123}``.
@@ -69,6 +73,7 @@ def read(  # noqa: PLR0913 - options of an audit, each by its name
 
     Raises:
         CaptureError: Nothing could be read.
+        SignatureError: A signature file is broken.
         UsageError: A source or an option is none.
 
     >>> cap = read("samples/sensorist-blinking-red.pcapng")
@@ -78,6 +83,7 @@ def read(  # noqa: PLR0913 - options of an audit, each by its name
     options = AuditOptions(
         device=device,
         signature=signature,
+        signatures_dir=None if signatures is None else Path(signatures),
         led=led,
         log=log,
         params={name: str(value) for name, value in (params or {}).items()},

@@ -11,7 +11,7 @@ from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
 
 MAX_CARDS = 10
-_COLOURS = {
+COLOURS = {
     Verdict.HEALTHY: "#1a7a4c",
     Verdict.UNDECIDED: "#24588f",
     Verdict.DEGRADED: "#8a5a00",
@@ -41,7 +41,7 @@ def draw_card(device: DeviceReport) -> str:
     root = phrases.find_root(safe)
     change = root.remedy if root is not None and root.remedy else safe.next_step
     return _CARD.format(
-        colour=_COLOURS[safe.verdict],
+        colour=COLOURS[safe.verdict],
         verdict=escape(safe.verdict),
         title=escape(phrases.say_title(safe)),
         names=escape(" · ".join(phrases.say_names(safe))),

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import mkdtemp
@@ -14,8 +14,10 @@ from tempfile import mkdtemp
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pcapaudit.engine.many import audit_all, find_captures, hash_files
+from pcapaudit.engine.cluster import audit_on_cluster
+from pcapaudit.engine.many import Done, audit_all, find_captures, hash_files
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.places import find_anywhere
 from pcapaudit.engine.progress import Phase, Progress, Step, ignore
 from pcapaudit.engine.tables.declare import Column, Kind
 from pcapaudit.engine.tables.judged import VERDICTS
@@ -23,13 +25,15 @@ from pcapaudit.model.errors import UsageError
 from pcapaudit.notebook.attempts import find_attempts
 from pcapaudit.notebook.bar import bar_of_session, clear_bar
 from pcapaudit.notebook.dataset import ALL_TABLES, Dataset
+from pcapaudit.notebook.fleet import FleetTables, count_devices
 from pcapaudit.notebook.plots.verdicts import draw_verdicts
-from pcapaudit.notebook.sources import Source, Sources
+from pcapaudit.notebook.sources import Source, Sources, name_sources
+from pcapaudit.report.fleet import site_of
 
 CAPTURE = Column("capture", Kind.CATEGORY, "file of the capture, or the files of its ring")
 
 
-def read_many(
+def read_many(  # noqa: PLR0913 - each by its name
     source: Source | Iterable[Source],
     *,
     jobs: int | None = None,
@@ -38,6 +42,8 @@ def read_many(
     signature: str | None = None,
     separate: bool = True,
     progress: bool | None = None,
+    cluster: str | None = None,
+    beside: bool = True,
 ) -> Captures:
     """Audit many captures, each in processes of its own.
 
@@ -50,17 +56,25 @@ def read_many(
         signature: What it is, as ``vendor/product``.
         separate: Every file is a capture of its own; False joins files that continue one another.
         progress: Whether to show a bar; None shows one in a notebook.
+        cluster: Address of a Dask scheduler, such as ``tcp://scheduler:8786``; its workers audit the captures, which
+            they find under the same paths or behind addresses. ``jobs`` is then theirs to say.
+        beside: On a cluster, keep the results beside each capture, so that the next run does only what is new.
 
     Raises:
-        UsageError: A source or an option is none, or DuckDB is not installed. A capture that cannot be read is a row
-            of ``errors`` instead.
+        UsageError: A source or an option is none, DuckDB is not installed, or no cluster answers. A capture that
+            cannot be read is a row of ``errors`` instead.
     """
-    found = Sources(source)
     options = AuditOptions(device=device, signature=signature, separate=True)
     keeper = None if store is not None else _Keeper()
     data = Dataset(Path(os.fspath(store)) if keeper is None else keeper.folder)  # type: ignore[arg-type]
     tell = ignore if progress is False else bar_of_session()
-    _fill(data, find_captures(found.paths, separate=separate), options, jobs or os.cpu_count() or 1, tell)
+    if cluster is None:
+        found = Sources(source)
+        _fill(data, find_captures(found.paths, separate=separate), options, jobs or os.cpu_count() or 1, tell)
+    else:
+        captures = find_anywhere(name_sources(source), separate=separate)
+        there = [(files, data.folder / "work" / str(at)) for at, files in enumerate(captures)]
+        _fill_from(data, audit_on_cluster(cluster, there, options, beside=beside), options, len(captures), tell)
     return Captures(data, keeper)
 
 
@@ -86,9 +100,23 @@ def _fill(data: Dataset, captures: Sequence[tuple[str, ...]], options: AuditOpti
             data.add(names[result.files], result)
             shutil.rmtree(result.folder, ignore_errors=True)
             done += 1
-            tell(Step(Phase.JUDGING, done, len(captures)))
+            tell(Step(Phase.AUDITING, done, len(captures)))
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        clear_bar(tell)
+
+
+def _fill_from(data: Dataset, results: Iterator[Done], options: AuditOptions, total: int, tell: Progress) -> None:
+    """Take what comes from a cluster and the data set does not hold yet."""
+    try:
+        for done, result in enumerate(results, start=1):
+            name = result.name or _name(result.files, options)
+            if result.error is not None or not data.holds(name):
+                data.add(name, result)
+            shutil.rmtree(result.folder, ignore_errors=True)
+            tell(Step(Phase.AUDITING, done, total))
+    finally:
+        shutil.rmtree(data.folder / "work", ignore_errors=True)
         clear_bar(tell)
 
 
@@ -158,10 +186,24 @@ class Captures:
             by: Columns of ``devices`` to count by, besides ``site``, the folder of the capture; ``("site",)`` if none.
         """
         devices = self.table("devices")
-        sited = devices.assign(site=devices["capture"].astype(str).map(lambda name: Path(name).parent.name or "."))
+        sited = devices.assign(site=devices["capture"].astype(str).map(site_of))
         counts = sited.groupby([*(by or ("site",)), "verdict"], observed=True).size().unstack("verdict", fill_value=0)
         shown = counts.reindex(columns=list(reversed(VERDICTS)), fill_value=0)
         return shown.sort_values(list(shown.columns), ascending=False)
+
+    def fleet(self, site: str | Callable[[str], str] | None = None) -> FleetTables:
+        """One report over all captures: devices by verdict, site, step, cause and product, the worst first.
+
+        Args:
+            site: What the site of a capture is: a function of its file, or a regular expression whose first group (or
+                whole match) it is; None for the folder.
+
+        Raises:
+            UsageError: The regular expression is none.
+        """
+        unread = sum(member.error is not None for member in self._data.members())
+        captures = len(self._data.members()) - unread
+        return count_devices(self.table("devices"), self.table("findings"), site, captures=captures, unread=unread)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the verdicts, a bar for each capture."""

@@ -13,13 +13,15 @@ from pcapaudit.diagnose.domains import is_public_name
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.flows.exchanges import NtpPoll, Ping, names_by_address
 from pcapaudit.flows.flow import UDP, Flow
-from pcapaudit.model.addresses import is_private, is_public, parse_ip
+from pcapaudit.model.addresses import is_public
 from pcapaudit.model.events import Event, FtpCommand, FtpReply, HttpRequest, PostgresMessage, TlsClientHello
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.traits import Traits
 
 MAX_FLOWS = 5000
 """Conversations of a device that are looked at, the earliest first."""
+MAX_NAMES = 2000
+"""Names that are looked at, the earliest first."""
 SHOWN = 3
 """Frames that are named where many could be."""
 LASTING_S = 20.0
@@ -29,6 +31,8 @@ LOCAL_PORTS = frozenset({53, 67, 68, 123, 137, 138, 546, 547, 1900, 3702, 5350, 
 EPHEMERAL = 32768
 """From here on systems take ports for themselves, so that one seen once is no service (Linux; RFC 6335: 49152)."""
 FTP_CONTROL = 21
+MAX_PORT = 65535
+"""A proxy may be asked for more, and a hostile packet may name port 0."""
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
@@ -45,7 +49,8 @@ class Use:
         transport: ``tcp`` or ``udp``.
         port: Of the service; where a proxy stands between, the one that it was asked for.
         name: By which the device went there: said in TLS or HTTP, else the one it asked for last; None without one.
-        addresses: Of the far side, in order of first use.
+        addresses: Of the far side, in order of first use; of one behind a proxy none are known.
+        proxy: Address of the proxy that stands between; None without one.
         apps: Protocols that were read, in the words of a signature; ``opaque`` for none.
         is_encrypted: TLS was seen.
         conversations, answered: How many there were, and in how many something came back.
@@ -59,6 +64,7 @@ class Use:
     port: int
     name: str | None
     addresses: tuple[bytes, ...]
+    proxy: bytes | None
     apps: tuple[str, ...]
     is_encrypted: bool
     conversations: int
@@ -139,8 +145,8 @@ def look_at(facts: Facts, traits: Traits) -> Seen:
         times=tuple(_times(facts)),
         pings=tuple(_pings(facts)),
         callers=tuple(_callers(traits)),
-        queried={n: frame for n, frame in traits.queried.items() if is_host_name(n)},
-        odd_names=tuple(names),
+        queried=dict(islice(((n, frame) for n, frame in traits.queried.items() if is_host_name(n)), MAX_NAMES)),
+        odd_names=tuple(names[:MAX_NAMES]),
         seconds=max(0, facts.traffic.end_ns - facts.host.first_ns) / 1e9,
     )
 
@@ -156,6 +162,7 @@ class _Talk:
     events: Sequence[Event]
     name: str | None
     port: int
+    proxy: bytes | None
 
 
 def _uses(facts: Facts) -> Iterator[Use]:
@@ -164,7 +171,8 @@ def _uses(facts: Facts) -> Iterator[Use]:
     files = {t.flow.resp[0] for t in talks if t.port == FTP_CONTROL}
     groups: dict[tuple[int, int, str | bytes], list[_Talk]] = defaultdict(list)
     for talk in talks:
-        if talk.flow.resp[0] not in files or talk.port < 1024:
+        is_data = talk.flow.resp[0] in files and talk.port >= 1024
+        if not is_data and 1 <= talk.port <= MAX_PORT:
             groups[talk.flow.proto, talk.port, talk.name or talk.flow.resp[0]].append(talk)
     yield from (_use(group) for group in groups.values())
 
@@ -175,26 +183,31 @@ def _talks(facts: Facts) -> Iterator[_Talk]:
         if flow.resp[1] in LOCAL_PORTS:
             continue
         events = facts.traffic.conversation(flow.index)
-        said, port = _target(flow, [e for e in events if e.at.src in facts.addresses])
-        name = said or _asked_last(told.get(flow.resp[0], ()), flow.first_frame)
-        yield _Talk(flow, events, name if name and is_host_name(name) else None, port)
+        own = [e for e in events if e.at.src in facts.addresses]
+        target = proxied_to(own)
+        if target is not None:
+            yield _Talk(flow, events, _host_name(target[0]), target[1], flow.resp[0])
+        else:
+            name = _said(own) or _host_name(_asked_last(told.get(flow.resp[0], ()), flow.first_frame))
+            yield _Talk(flow, events, name, flow.resp[1], None)
 
 
-def _target(flow: Flow, own: Sequence[Event]) -> tuple[str | None, int]:
-    """The name that the device says for the far side, and the port it wants there, through a proxy or not."""
+def _said(own: Iterable[Event]) -> str | None:
+    """The name that the device says for the far side, in TLS before HTTP."""
     hello = next((e.sni for e in own if isinstance(e, TlsClientHello) and e.sni), None)
-    target = proxied_to(own)
-    if target is not None:
-        return target[0].lower(), target[1]
-    host = next((e.host for e in own if isinstance(e, HttpRequest) and e.host), None)
-    said = hello or (host.split(":")[0] if host else None)
-    return (said.lower() if said and is_host_name(said.lower()) else None), flow.resp[1]
+    host = next((e.host.split(":")[0] for e in own if isinstance(e, HttpRequest) and e.host), None)
+    return _host_name(hello) or _host_name(host)
+
+
+def _host_name(text: str | None) -> str | None:
+    """The text in lower case where it is a host name."""
+    return text.lower() if text and is_host_name(text.lower()) else None
 
 
 def _asked_last(told: Sequence[tuple[int, str]], frame: int) -> str | None:
     """Of the names that led to an address the one that was told last before a frame."""
     at = bisect_right(told, frame, key=lambda pair: pair[0])
-    return told[at - 1][1].lower() if at else None
+    return told[at - 1][1] if at else None
 
 
 def _use(group: Sequence[_Talk]) -> Use:
@@ -205,7 +218,8 @@ def _use(group: Sequence[_Talk]) -> Use:
         transport="udp" if first.flow.proto == UDP else "tcp",
         port=first.port,
         name=first.name,
-        addresses=tuple(dict.fromkeys(f.resp[0] for f in flows)),
+        addresses=tuple(dict.fromkeys(t.flow.resp[0] for t in group if t.proxy is None)),
+        proxy=next((t.proxy for t in group if t.proxy is not None), None),
         apps=apps,
         is_encrypted=any(isinstance(e, TlsClientHello) for t in group for e in t.events),
         conversations=len(group),
@@ -221,7 +235,8 @@ def _app(talk: _Talk) -> str:
     """The protocol that begins the conversation, in the words of a signature."""
     if any(isinstance(e, HttpRequest) and (e.upgrade or "").lower() == "websocket" for e in talk.events):
         return "websocket"
-    return next((_APPS[type(e)] for e in talk.events if type(e) in _APPS), "opaque")
+    spoken = (e for e in talk.events if not (isinstance(e, HttpRequest) and e.method == "CONNECT"))
+    return next((_APPS[type(e)] for e in spoken if type(e) in _APPS), "opaque")
 
 
 def _lasted(flows: Iterable[Flow]) -> float | None:
@@ -281,23 +296,11 @@ def _callers(traits: Traits) -> Iterator[Asked]:
     """Who opened conversations to the device on a port that is a service, and got an answer."""
     servers = {c.address for c in traits.contacts if c.port == FTP_CONTROL}
     for c in traits.inbound:
-        if c.answered and c.port not in LOCAL_PORTS and c.port < EPHEMERAL and c.address not in servers:
+        is_service = c.port not in LOCAL_PORTS and 1 <= c.port < EPHEMERAL
+        if c.answered and is_service and c.address not in servers:
             yield Asked(c.address, c.tries, c.tries, c.first_frame, None, c.transport, c.port)
 
 
-def public(addresses: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Those that lie outside every site; documentation and test networks count, as they do for the diagnosis."""
-    return tuple(a for a in addresses if is_public(a))
-
-
 def is_inside_site(use: Use) -> bool:
-    """Whether all its far sides are addresses that any site may use for itself."""
-    return all(map(is_private, use.addresses))
-
-
-def find_hosts_address(device: str) -> bytes | None:
-    """The packed address that a text is; None when it is none."""
-    try:
-        return parse_ip(device)
-    except ValueError:
-        return None
+    """Whether its addresses are known, and all of them such as any site may use for itself."""
+    return bool(use.addresses) and not any(map(is_public, use.addresses))

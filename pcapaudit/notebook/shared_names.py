@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pcapaudit.catalog.schema import HostPattern
 
@@ -42,6 +43,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 _PATTERNS = tuple((what, HostPattern(name)) for what, names in _NAMES.items() for name in names)
 
 
+@lru_cache(maxsize=8192)
 def find_purpose(name: str) -> str | None:
     """What everybody asks for a name for; None where it is nobody's in particular, as far as is known here.
 

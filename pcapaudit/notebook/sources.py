@@ -75,6 +75,21 @@ class Sources:
         return str(target)
 
 
+def name_sources(given: Source | Iterable[Source]) -> list[str]:
+    """Paths and addresses of what was given, for other machines to read; nothing is fetched.
+
+    Raises:
+        UsageError: A pattern matches nothing, or something is a file object, which other machines cannot read.
+    """
+    names: list[str] = []
+    for one in _several(given):
+        if not isinstance(one, str | os.PathLike):
+            raise UsageError("a cluster reads paths and addresses, not file objects")
+        text = os.fspath(one)
+        names += [text] if "://" in text else Sources(text).paths
+    return names
+
+
 def _several(given: Source | Iterable[Source]) -> Iterable[Source]:
     is_one = isinstance(given, str | os.PathLike) or hasattr(given, "read")
     return [given] if is_one else given  # type: ignore[list-item,return-value]
