@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pcapaudit.web import api, capture, compare, frames, home, pages, requests, rules, tables
+from pcapaudit.web import anew, api, capture, compare, frames, home, pages, requests, rules, tables
 from pcapaudit.web.access import Gate
 from pcapaudit.web.intake import Intake, IntakeError
 from pcapaudit.web.lookup import ApiError
@@ -29,7 +29,7 @@ from pcapaudit.web.store import Store
 from pcapaudit.web.throttle import SPAN_S
 from pcapaudit.web.work import Workshop
 
-_PARTS = (api, pages, home, capture, rules, frames, requests, compare, tables)
+_PARTS = (api, pages, home, capture, anew, rules, frames, requests, compare, tables)
 """Modules with routes; each has the page or the requests of one subject."""
 _TIDY_EVERY_S = 3600.0
 _WAIT = str(round(SPAN_S))

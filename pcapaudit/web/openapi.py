@@ -46,7 +46,14 @@ def description() -> dict[str, Any]:
             "schemas": schemas(),
         },
         "security": [{"token": []}, {"session": []}],
-        "paths": {**_list_paths(), **_capture_paths(), **_answer_paths(), **_table_paths(), **_own_path()},
+        "paths": {
+            **_list_paths(),
+            **_capture_paths(),
+            **_answer_paths(),
+            **_detail_paths(),
+            **_table_paths(),
+            **_own_path(),
+        },
     }
 
 
@@ -172,6 +179,12 @@ def _answer_paths() -> dict[str, Any]:
                 _places("id"),
             )
         },
+    }
+
+
+def _detail_paths() -> dict[str, Any]:
+    """One frame, and two captures side by side."""
+    return {
         "/api/captures/{id}/frames/{n}": {
             "get": _operation(
                 "One frame: its fields as Wireshark shows them, its bytes, and what the report rests on it.",

@@ -37,6 +37,8 @@ def say_moment(seconds: float) -> str:
 
 def say_bytes(size: int) -> str:
     """A size for people."""
+    if size < 1000:
+        return f"{size} bytes"
     if size >= 1e9:
         return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

@@ -30,6 +30,8 @@ from pcapaudit.web.store import DeviceLine, Entry, JobState, Store
 _LOG = logging.getLogger(__name__)
 _PATIENCE_S = 1.0
 """Who watches looks again after this, so that nobody need tell of a change to the list."""
+_KEPT_ADDRESSES = 16
+"""Addresses of a device by which the list finds it."""
 _BREATH_S = 0.1
 """News that come together are told together."""
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
@@ -279,5 +281,10 @@ def _when_taken(report: Report) -> float | None:
 
 def _device_line(device: DeviceReport) -> DeviceLine:
     return DeviceLine(
-        say_title(device), device.verdict.value, device.mac, device.addresses[:4], device.signature, device.summary
+        say_title(device),
+        device.verdict.value,
+        device.mac,
+        device.addresses[:_KEPT_ADDRESSES],
+        device.signature,
+        device.summary,
     )

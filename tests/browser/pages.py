@@ -14,6 +14,8 @@ _PATHS = {
     "answer of a healthy device": "/captures/{healthy}",
     "answer where no device is": "/captures/{none}",
     "what could not be read": "/captures/{broken}",
+    "other details": "/captures/{failed}/anew",
+    "other details that cannot be meant so": "/captures/{failed}/anew?device=the+red+one",
     "findings": "/captures/{failed}/findings",
     "requests": "/captures/{failed}/requests",
     "requests of a healthy device": "/captures/{healthy}/requests",

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
@@ -34,7 +34,7 @@ from tests.browser.support import (
 )
 
 _SIZES: dict[str, ViewportSize] = {"": DESKTOP, "-phone": PHONE}
-_COLOURS = 64
+_COLOURS = 200
 _OTHERS = ("tek-8844-dropped", "skala-ipad-healthy", "wennsoft-5432-dropped", "alsoenergy-smaftp-healthy")
 
 
@@ -61,12 +61,16 @@ def main(words: list[str]) -> int:
     chromium = shutil.which("chromium")
     if chromium is None:
         parser.error("chromium is not installed (package chromium)")
+    expect.set_options(timeout=60_000)
     wanted.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server, sync_playwright() as play:
         browser = launch(play, chromium)
         stage = _set_stage(server, Path(folder))
-        for ending in _SIZES:
-            _take_all(browser, server, stage, wanted, ending)
+        for name, prepare in PICTURES.items():
+            if not wanted.names or name in wanted.names:
+                _take(browser, server, stage, wanted, name, prepare)
+            if name == "waiting":
+                server.ask("DELETE", f"/api/captures/{stage.endless}")
         browser.close()
     return 0
 
@@ -87,20 +91,24 @@ def _a_day_later(sample: Path, folder: Path) -> Path:
     return target
 
 
-def _take_all(browser: Browser, server: Server, stage: Stage, wanted: argparse.Namespace, ending: str) -> None:
+def _take(
+    browser: Browser, server: Server, stage: Stage, wanted: argparse.Namespace, name: str, prepare: Picture
+) -> None:
     theme = "dark" if wanted.dark else "light"
-    looks: dict[str, Any] = {"viewport": _SIZES[ending], "color_scheme": theme, "reduced_motion": "reduce"}
-    for name, prepare in PICTURES.items():
-        if not wanted.names or name in wanted.names:
-            with logged_in(browser, server, **looks) as page:
-                prepare(page, stage)
-                _save(page, wanted.folder / f"{name}{ending}.png", whole=wanted.whole)
+    for ending, size in _SIZES.items():
+        looks: dict[str, Any] = {"viewport": size, "color_scheme": theme, "reduced_motion": "reduce"}
+        with logged_in(browser, server, **looks) as page:
+            prepare(page, stage)
+            _save(page, wanted.folder / f"{name}{ending}.png", whole=wanted.whole)
 
 
 def _save(page: Page, target: Path, *, whole: bool) -> None:
-    """Fewer colours make it small; what a page shows has few."""
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole)))
-    picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    """The colours that are seen most stay as they are, so that the picture is small and none looks different."""
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
+    counted = sorted(picture.getcolors(picture.width * picture.height) or [], reverse=True)[:_COLOURS]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([value for _, colour in counted for value in cast("tuple[int, int, int]", colour)])
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 # --- one function for each picture ----------------------------------------------------------------------
@@ -117,6 +125,7 @@ def _show_upload(page: Page, _stage: Stage) -> None:
     page.locator("#signature").select_option("sensorist/gateway")
     page.get_by_role("textbox", name="LED").fill("blinking red")
     page.get_by_role("textbox", name="Note").fill("before the change")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
 
 
 def _show_waiting(page: Page, stage: Stage) -> None:

@@ -86,7 +86,8 @@ class Server:
         """The same with the capture itself, and with another end of its analysis."""
         capture = self.put(content, name, query)
         self.ask("GET", f"/api/captures/{capture}/events")
-        assert json.loads(self.ask("GET", f"/api/captures/{capture}"))["state"] == ends
+        told = json.loads(self.ask("GET", f"/api/captures/{capture}"))
+        assert told["state"] == ends, told["reason"]
         return capture
 
 

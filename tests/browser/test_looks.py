@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -53,11 +54,11 @@ def test_the_login_is_readable_named_and_within_the_window(browser: Browser, ser
     context.close()
 
 
-def test_a_page_is_light(page: Page, shelf: Shelf, record_property: Callable[[str, object], None]) -> None:
+def test_a_page_is_light(page: Page, shelf: Shelf) -> None:
     for name in PAGES:
         page.goto(shelf.path(name), wait_until="load")
         weight, took_ms = page.evaluate(_WEIGH)
-        record_property(name, f"{weight / 1000:.0f} kB, loaded in {took_ms:.0f} ms")
+        sys.stdout.write(f"{name}: {weight / 1000:.0f} kB, loaded in {took_ms:.0f} ms\n")  # pytest -rP shows it
         assert weight < _MOST_BYTES, name
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from pcapaudit.capture import open_capture
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.report.document import from_json
-from tests.browser.support import BLINKING, HEALTHY, NO_LEASE, Server, endless_capture, logged_in
+from tests.browser.support import BLINKING, HEALTHY, NO_LEASE, TOKEN, Server, endless_capture, logged_in
 
 pytestmark = pytest.mark.needs_browser
 
@@ -144,6 +144,22 @@ def test_a_wrong_wish_is_told_beside_its_field_before_the_upload(page: Page) -> 
     expect(page.locator("#error-device")).not_to_be_empty()
     expect(page.get_by_label("Device (MAC or IP address)")).to_be_focused()
     expect(page.locator("#uploads > li")).to_have_count(0)
+
+
+def test_who_was_logged_out_is_told_beside_the_file_logs_in_and_goes_on(browser: Browser, server: Server) -> None:
+    with logged_in(browser, server, may_fail=True) as page:
+        page.goto("/")
+        page.context.clear_cookies()
+        page.locator("#files").set_input_files(NO_LEASE)
+        line = page.locator("#uploads > li")
+        expect(line).to_contain_text("You are logged out")
+        with page.context.expect_page() as opened:
+            line.get_by_role("link", name="Log in, in a new window").click()
+        opened.value.get_by_label("Token or code").fill(TOKEN)
+        opened.value.keyboard.press("Enter")
+        expect(opened.value.get_by_role("heading", level=1)).to_have_text("Why is the device offline?")
+        line.get_by_role("button", name="Upload again").click()
+        page.wait_for_url("**/captures/*")
 
 
 def test_one_watches_an_analysis_and_ends_it(page: Page, server: Server) -> None:

@@ -50,6 +50,17 @@ def test_the_capture_before_is_chosen_already(client: TestClient, tmp_path: Path
     assert page.index("before.pcap") < page.index("oldest.pcap")
 
 
+@pytest.mark.parametrize(
+    ("hours", "said"), [(-1, ", before this one"), (0, ", at the same time as this one"), (1, ", after this one")]
+)
+def test_each_other_capture_says_whether_it_was_taken_before_or_after(
+    client: TestClient, tmp_path: Path, red: Report, hours: int, said: str
+) -> None:
+    put(client, tmp_path, report_of(RED, hours * HOUR), "other.pcap")
+    page = client.get(f"/captures/{put(client, tmp_path, red)}/compare").text
+    assert page.count(" this one</small>") == page.count(f"UTC{said}</small>") == 1
+
+
 def test_a_device_without_another_capture_is_told_what_to_do(client: TestClient, tmp_path: Path, red: Report) -> None:
     page = client.get(f"/captures/{put(client, tmp_path, red)}/compare").text
     assert "No other capture here holds this device" in page

@@ -11,7 +11,9 @@ def test_an_error_is_a_page_with_its_status_and_its_text_escaped() -> None:
     assert b"no &lt;b&gt;such&lt;/b&gt; thing" in page.body
 
 
-@pytest.mark.parametrize(("size", "said"), [(0, "0.0 kB"), (99_999, "100.0 kB"), (1_234_567, "1.2 MB"), (20e9, "20.0 GB")])
+@pytest.mark.parametrize(
+    ("size", "said"), [(0, "0 bytes"), (24, "24 bytes"), (99_999, "100.0 kB"), (1_234_567, "1.2 MB"), (20e9, "20.0 GB")]
+)
 def test_a_size_has_a_unit(size: int, said: str) -> None:
     assert say_bytes(size) == said
 

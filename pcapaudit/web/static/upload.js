@@ -6,6 +6,7 @@ const AT_ONCE = 2;
 const RATE_MS = 5000;
 const WORST_FIRST = ["failed", "degraded", "undecided", "healthy"];
 const REMEMBERED = "pcapaudit-uploads";
+const LOGGED_OUT = "You are logged out: log in, then upload it again";
 const form = byId("upload");
 const watch = new Watch();
 const waiting = [];
@@ -52,8 +53,9 @@ async function checkWishes() {
 
 async function ask(query) {
   try {
-    const answer = await (await fetch(`/api/check?${query}`)).json();
-    return answer.faults ?? { server: answer.error };
+    const answer = await fetch(`/api/check?${query}`);
+    const told = await answer.json();
+    return told.faults ?? { server: answer.status === 401 ? LOGGED_OUT : told.error };
   } catch {
     return { server: "the server does not answer" };
   }
@@ -114,6 +116,15 @@ class Line {
     link.href = `/captures/${id}`;
     link.setAttribute("aria-label", `${title}: ${this.name}`);
     this.actions.replaceChildren(link);
+  }
+
+  // In a window of its own, because this page holds the file that is to be uploaded.
+  offerLogin() {
+    const link = make("a", "button", "Log in");
+    link.href = "/login";
+    link.target = "_blank";
+    link.setAttribute("aria-label", "Log in, in a new window");
+    this.actions.prepend(link, " ");
   }
 
   end(text, isBad = false) {
@@ -216,6 +227,7 @@ class Upload {
   fail(text, isBad = true) {
     this.line.end(text, isBad);
     this.line.offer("Upload again", () => this.queue());
+    if (text === LOGGED_OUT) this.line.offerLogin();
   }
 
   // Ends when the file is uploaded, or is not; gives the id of the capture, or null.
@@ -267,7 +279,7 @@ class Upload {
       // No answer of the server's own: what is said above holds.
     }
     if (!answer.id) {
-      this.fail(answer.error);
+      this.fail(request.status === 401 ? LOGGED_OUT : answer.error);
       return null;
     }
     this.line.isKnown = answer.known;
