@@ -64,6 +64,7 @@ class PcapReader:
         self._variant = variant
         self._notes = notes
         self._form: RecordForm | None = None
+        self.header = b""
 
     def advance(self, data: Octets, at: int, end: int, columns: Columns) -> Step:
         """Take whole records of ``data`` from ``at`` to ``end``; the first call starts at the file's header."""
@@ -92,6 +93,7 @@ class PcapReader:
             swap=_swap_of(major, minor),
         )
         note_interface(self._notes, link, snaplen)
+        self.header = bytes(data[at : at + variant.file_header])
         return Step(at + variant.file_header, need=variant.record_header)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pcapaudit.capture.columns import Columns, Octets
 from pcapaudit.capture.options import COMMENT, OVERRUN, read_count, read_options, read_text
-from pcapaudit.capture.section import MOST_INTERFACES, Interface, Section, read_resolution
+from pcapaudit.capture.section import MOST_INTERFACES, SECOND_NS, Interface, Section, read_resolution
 from pcapaudit.capture.step import Step, note_interface
 from pcapaudit.capture.walk import ODD, walk_blocks
 from pcapaudit.model.frames import CaptureNotes
@@ -19,6 +19,8 @@ LONGEST_BLOCK = 1 << 24
 """Longest block that is believed; what other programs believe, too."""
 
 SHORTEST_BLOCK = 12
+INTERFACE = 1
+"""Type of an interface description block."""
 
 _MAGIC = b"\x0a\x0d\x0d\x0a"
 _ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
@@ -29,6 +31,9 @@ MOST_NOTES = 1000
 
 MOST_NAMES = 1 << 16
 MOST_DROP_FRAMES = 10
+DAY_NS = 86_400 * SECOND_NS
+MOST_HEADER = 1 << 20
+"""Bytes of a section's header and interfaces that are kept as they came."""
 
 _Handler = Callable[[Section, bytes, int, Columns], str | None]
 
@@ -47,8 +52,9 @@ class PcapngReader:
         self._notes = notes
         self._section: Section | None = None
         self._order = "<"
+        self.header = bytearray()
         self._handlers: dict[int, _Handler] = {
-            1: self._take_interface,
+            INTERFACE: self._take_interface,
             2: self._take_old_packet,
             3: self._take_simple_packet,
             4: self._take_names,
@@ -86,7 +92,13 @@ class PcapngReader:
             return Step(at, fault=f"a block's two lengths differ ({total} and {again})")
         body = bytes(memoryview(data)[at + 8 : at + total - 4])
         fault = self._open_section(order, body) if is_section else self._dispatch(kind, body, at + 8, columns)
-        return Step(at, fault=fault) if fault else Step(at + total)
+        if fault:
+            return Step(at, fault=fault)
+        if is_section:
+            self.header.clear()
+        if (is_section or kind == INTERFACE) and len(self.header) + total <= MOST_HEADER:
+            self.header += memoryview(data)[at : at + total]
+        return Step(at + total)
 
     def _dispatch(self, kind: int, body: bytes, at: int, columns: Columns) -> str | None:
         """Take a block by its type; ``at`` is where its body lies in the data. Why it is damaged, or None."""
@@ -202,7 +214,7 @@ class PcapngReader:
                 lost += read_count(value, section.order) or 0
             elif code == 3 and len(value) == 8:
                 high, low = section.unpack("II", value)
-                self._note_end(interface.time_ns((high << 32) | low))
+                self._note_end(_end_of_watch(interface, (high << 32) | low, columns.latest_ns))
             else:
                 self._note_comment(code, value)
         self._note_loss(interface, lost, columns.last_frame)
@@ -230,6 +242,18 @@ class PcapngReader:
             _keep(self._notes.comments, read_text(value))
         elif code == OVERRUN:
             self._notes.damaged_options += 1
+
+
+def _end_of_watch(interface: Interface, count: int, latest_ns: int) -> int:
+    """The time of an isb_endtime.
+
+    dumpcap 4.0 counts these times in microseconds, whatever the interface says of its time stamps: an end that lies
+    before the newest frame is read so, if that puts it behind the frame and not farther than a day.
+    """
+    end_ns = interface.time_ns(count)
+    in_microseconds = 1000 * count
+    is_meant = end_ns < latest_ns <= in_microseconds <= latest_ns + DAY_NS
+    return in_microseconds if interface.per_second == SECOND_NS and is_meant else end_ns
 
 
 def _keep(texts: list[str], text: str) -> None:

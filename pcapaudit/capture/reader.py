@@ -25,6 +25,8 @@ STDIN = "-"
 
 Source = str | Path | BinaryIO
 Progress = Callable[[int], None]
+Keep = Callable[[memoryview, bytes], None]
+"""Takes whole records as they came, and what a file must begin with so that they can be read: nothing at first."""
 
 
 def open_capture(
@@ -35,6 +37,8 @@ def open_capture(
     first_frame: int = 1,
     batch_bytes: int = BATCH_BYTES,
     progress: Progress | None = None,
+    keep: Keep | None = None,
+    pauses: bool = False,
 ) -> Iterator[FrameBatch]:
     """Give the frames of one file or stream, in file order, in batches of bounded size.
 
@@ -48,10 +52,12 @@ def open_capture(
         first_frame: Number of the first frame.
         batch_bytes: Bytes of the file for one batch; what the frames are does not depend on it.
         progress: Told the bytes taken from the source so far, compressed if they are.
+        keep: Given all bytes whose records were read, with the compression undone, before their frames.
+        pauses: Come back with a batch without frames while a live source is quiet (``QuietError``).
 
     Yields:
-        Batches with at least one frame, each good until the next is asked for. Damage behind the file's header ends
-        them; the file's note says where and why.
+        Batches with at least one frame but for these, each good until the next is asked for. Damage behind the
+        file's header ends them; the file's note says where and why.
 
     Raises:
         CaptureError: The source cannot be opened, or is no capture.
@@ -68,7 +74,8 @@ def open_capture(
         note = FileNote(called, reader.name + (f"+{stream.codec}" if stream.codec else ""), first_frame)
         notes.files.append(note)
         try:
-            yield from _read_batches(stream, reader, note, is_ours=is_ours)
+            stream.may_pause = pauses and stream.codec is None
+            yield from _read_batches(stream, reader, note, keep, is_ours=is_ours)
         except CaptureError:
             notes.files.remove(note)
             raise
@@ -158,12 +165,17 @@ def _choose_reader(stream: ByteStream, called: str, notes: CaptureNotes) -> Form
     raise CaptureError(f"no capture: {inside}{found}{fault}", path=called, offset=0)
 
 
-def _read_batches(stream: ByteStream, reader: FormatReader, note: FileNote, *, is_ours: bool) -> Iterator[FrameBatch]:
+def _read_batches(
+    stream: ByteStream, reader: FormatReader, note: FileNote, keep: Keep | None, *, is_ours: bool
+) -> Iterator[FrameBatch]:
     columns = Columns(first_frame=note.first_frame)
     stream.fill(1)
     while True:
+        header = bytes(reader.header) if keep is not None else b""
         step = reader.advance(stream.buffer, stream.at, stream.end, columns)
         note.frames += columns.count
+        if keep is not None and step.at > stream.at:
+            keep(memoryview(stream.buffer)[stream.at : step.at], header)
         if columns.count:
             yield columns.give_batch(memoryview(stream.buffer)[: stream.end])
         if step.fault is not None:
@@ -175,7 +187,11 @@ def _read_batches(stream: ByteStream, reader: FormatReader, note: FileNote, *, i
         if is_ours and stream.codec:
             # To undo a compression takes as long as the scan; plain bytes are here before another thread has them.
             stream.read_ahead()
-        if stream.fill(step.need) < step.need:
+        if stream.fill(step.need) >= step.need:
+            continue
+        if stream.is_paused:
+            yield columns.give_batch(b"")
+        else:
             _end_file(stream, note, step.need)
             return
 

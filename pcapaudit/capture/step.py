@@ -30,6 +30,10 @@ class FormatReader(Protocol):
     name: str
     """Format as the report prints it."""
 
+    @property
+    def header(self) -> bytes | bytearray:
+        """What a file begins with in which the records that come next can be read."""
+
     def advance(self, data: Octets, at: int, end: int, columns: Columns) -> Step:
         """Take whole records of ``data``, which holds bytes up to ``end``, from ``at`` on into ``columns``."""
 

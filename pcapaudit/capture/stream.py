@@ -17,6 +17,10 @@ HEADROOM = 1 << 16
 """Bytes in front of those that are read ahead, for what is left of the ones before them."""
 
 
+class QuietError(Exception):
+    """Raised by ``readinto`` of a live source, now and then while it has nothing: silence is news, too."""
+
+
 class ByteStream:
     """Bytes of a capture, read forward once; those at hand are ``buffer[at:end]``."""
 
@@ -34,6 +38,10 @@ class ByteStream:
         """Bytes of the capture that came before the buffer's first."""
         self.taken = 0
         """Bytes taken from the source, compressed if it is."""
+        self.may_pause = False
+        """``fill`` comes back empty-handed while a live source is quiet; else it waits. Not for compressed bytes."""
+        self.is_paused = False
+        """The last ``fill`` did so."""
         self._raw = raw
         self._progress = progress
         self._fault: str | None = None
@@ -73,6 +81,7 @@ class ByteStream:
 
         Bytes before ``at`` are given up. Gives the number of bytes at hand.
         """
+        self.is_paused = False
         if self._ahead is None:
             self._make_room(need)
             while self.end < need and (size := self._read(memoryview(self.buffer)[self.end :])):
@@ -165,13 +174,23 @@ class ByteStream:
         if self._fault is not None:
             return 0
         try:
-            size = _read_once(self._raw, room)
+            size = self._read_patiently(room)
         except (OSError, ValueError) as error:
             self._fault = f"reading failed ({getattr(error, 'strerror', None) or error})"
             return 0
         self._is_slow = size < len(room)
         self.taken += size
         return size
+
+    def _read_patiently(self, room: memoryview) -> int:
+        """Read once from the source; 0 at its end, or in a pause."""
+        while True:
+            try:
+                return _read_once(self._raw, room)
+            except QuietError:
+                if self.may_pause:
+                    self.is_paused = True
+                    return 0
 
 
 def widen_pipe(file: BinaryIO, size: int) -> None:

@@ -19,6 +19,8 @@ from pcapaudit.report.escape import make_visible
 
 _COMMANDS = {
     "audit": ("audit", "Say why a device is offline, and prove it."),
+    "live": ("live", "Watch an interface or a pipe, and say when a device goes dark."),
+    "interfaces": ("interfaces", "List the interfaces that can be watched."),
     "compare": ("compare", "Say what changed between two captures of a device."),
     "serve": ("serve", "Take captures in the browser and answer with a page."),
     "explain": ("explain", "Print what a rule sees, means, and asks for."),

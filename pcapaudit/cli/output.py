@@ -62,14 +62,14 @@ def _write_stdout(pieces: Iterable[str]) -> None:
             sys.stdout.write(piece if piece.isascii() else piece.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        silence_stdout()
     except KeyboardInterrupt:
         # Else Python's own flush at the end waits for the reader who kept this waiting.
-        _silence_stdout()
+        silence_stdout()
         raise
 
 
-def _silence_stdout() -> None:
+def silence_stdout() -> None:
     """Point standard output at nothing, so that Python's own flush at the end finds no closed pipe."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())

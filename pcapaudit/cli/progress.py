@@ -69,9 +69,9 @@ class ProgressLine:
 class ProgressLines:
     """The same for a program: one JSON object a line, at most five a second, and one at each change of phase.
 
-    Keys: ``phase`` (reading, judging), ``done`` and ``total`` (bytes, then devices; total is null for a pipe),
-    ``rate`` (done a second, null at first) and ``left_s`` (seconds, null where nobody knows). Beside these each device
-    has a line as it is judged: phase ``judged`` and ``device``.
+    Keys: ``phase`` (reading, judging; on a cluster auditing), ``done`` and ``total`` (bytes, then devices; on a cluster
+    captures; total is null for a pipe), ``rate`` (done a second, null at first) and ``left_s`` (seconds, null where
+    nobody knows). Beside these each device has a line as it is judged: phase ``judged`` and ``device``.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -161,6 +161,8 @@ def describe(step: Step, rate: float | None) -> list[str]:
     """What a line says: ``412 MB of 1.2 GB``, ``310 MB/s``, ``3 s left``; what nobody knows is left out."""
     if step.phase is Phase.JUDGING:
         return [f"{step.done} of {step.total} devices judged"]
+    if step.phase is Phase.AUDITING:
+        return [f"{step.done} of {step.total} captures audited"]
     of = "" if step.total is None else f" of {say_bytes(step.total)}"
     left_s = seconds_left(step, rate)
     return [

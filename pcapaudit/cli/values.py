@@ -11,6 +11,8 @@ import click
 _EPOCH = re.compile(r"(\d{1,12})(?:\.(\d{1,9})\d*)?")
 _FRACTION = re.compile(r"[.,](\d+)")
 _NS = 1_000_000_000
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def read_moment(_ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -70,3 +72,21 @@ def read_numbers(ctx: click.Context, param: click.Parameter, values: Sequence[st
             raise click.BadParameter(f"{name}={text}: a number, not below 0, is needed", param=param)
         numbers[name] = number
     return numbers
+
+
+def read_size(_ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """An option such as ``10G`` in bytes (units of 1024)."""
+    found = re.fullmatch(r"(\d{1,9})([KMGT]?)", value.strip(), re.IGNORECASE)
+    if found is None or int(found[1]) == 0:
+        raise click.BadParameter(f"{value!r} is no size; write 500M or 10G", param=param)
+    return int(found[1]) * _SIZES[found[2].upper()]
+
+
+def read_span(_ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """An option such as ``90``, ``10m`` or ``12h`` in seconds; None when it was not given."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})([smhd]?)", value.strip())
+    if found is None or int(found[1]) == 0:
+        raise click.BadParameter(f"{value!r} is no span of time; write 90s, 10m or 12h", param=param)
+    return float(int(found[1]) * _SPANS[found[2]])

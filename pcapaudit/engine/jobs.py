@@ -24,6 +24,7 @@ _REPORTED = (0, 1, 3)
 """Exit statuses of the command line behind which there is a report."""
 _KEPT_LINES = 20
 _LONGEST_LINE = 4000
+_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ async def run_tables(
     Raises:
         JobError: There are no tables; says why.
     """
-    words = ["tables", "--separate", "--progress", "json", "-o", str(target), "--", *sources]
+    alone = ["--separate"] if len(sources) == 1 else []
+    words = ["tables", *alone, "--progress", "json", "-o", str(target), "--", *sources]
     await _run(words, limits or Limits(), progress)
 
 
@@ -152,6 +154,8 @@ def _option_words(options: AuditOptions) -> list[str]:
     words = [f"{name}={value}" for name, value in named.items() if value]
     words += [f"--param={name}={value}" for name, value in options.params.items()]
     words += [f"--set={name}={value:g}" for name, value in options.thresholds.items()]
+    bounds = {"--since": options.since_ns, "--until": options.until_ns}
+    words += [f"{name}={ns // _NS}.{ns % _NS:09d}" for name, ns in bounds.items() if ns is not None]
     words += [f"--max-flows={options.max_flows}"] if options.max_flows is not None else []
     words += [f"--signatures={options.signatures_dir}"] if options.signatures_dir else []
     flags = {"--all-devices": options.all_devices, "--separate": options.separate, "--why": options.why}

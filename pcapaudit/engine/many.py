@@ -7,10 +7,13 @@ import hashlib
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+from pcapaudit import __version__
 from pcapaudit.capture import expand, group
+from pcapaudit.catalog import load_signatures, sha256_of
 from pcapaudit.engine.jobs import Limits, run_audit, run_tables
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.errors import JobError
@@ -29,11 +32,13 @@ class Done:
         files: Its files.
         folder: Holds ``REPORT_FILE`` and ``TABLES_FILE``; of no use when there is an error.
         error: Why there is no result; None when there is one.
+        name: As ``hash_files`` names the results, where the one who made them worked that out.
     """
 
     files: tuple[str, ...]
     folder: Path
     error: str | None = None
+    name: str | None = None
 
 
 Ended: TypeAlias = "Done | BaseException | None"
@@ -46,18 +51,29 @@ def find_captures(sources: Sequence[str], *, separate: bool) -> list[tuple[str, 
 
 
 def hash_files(files: Sequence[str], options: AuditOptions) -> str:
-    """A name for what an audit of these files gives: equal content and options, equal name.
+    """A name for what an audit of these files gives: equal content, options and edition, equal name.
 
     Raises:
         OSError: A file cannot be read.
+        SignatureError: A signature file is broken.
     """
-    digest = hashlib.sha256(repr(options).encode())
+    digest = hashlib.sha256(f"{say_edition(options)} {options!r}".encode())
     for file in files:
         with Path(file).open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
         digest.update(b"\0end of file\0")
     return digest.hexdigest()
+
+
+def say_edition(options: AuditOptions) -> str:
+    """What results depend on beside captures and options: the program's version, and a digest of the signatures.
+
+    Raises:
+        SignatureError: A signature file is broken.
+    """
+    signatures = "".join(sha256_of(signature) for signature in load_signatures(options.signatures_dir))
+    return f"pcapaudit {__version__} with signatures {hashlib.sha256(signatures.encode()).hexdigest()[:12]}"
 
 
 def audit_all(
@@ -73,7 +89,7 @@ def audit_all(
 
     Args:
         captures: Files of each, and the folder for its results, which is made.
-        options: Of each audit.
+        options: Of each audit; ``separate`` follows from the number of its files.
         jobs: Captures at the same time.
         limits: Of each process.
     """
@@ -148,8 +164,9 @@ async def _audit_all(
 
 
 async def _audit_one(files: tuple[str, ...], folder: Path, options: AuditOptions, limits: Limits | None) -> Done:
+    one = replace(options, separate=len(files) == 1)
     try:
-        await run_audit(files, options, folder / REPORT_FILE, limits=limits)
+        await run_audit(files, one, folder / REPORT_FILE, limits=limits)
         await run_tables(files, folder / TABLES_FILE, limits=limits)
     except JobError as error:
         return Done(files, folder, str(error))

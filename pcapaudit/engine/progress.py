@@ -20,6 +20,8 @@ class Phase(StrEnum):
     """Counted in bytes of the sources, compressed if they are."""
     JUDGING = "judging"
     """Counted in devices of the capture that was read last."""
+    AUDITING = "auditing"
+    """Counted in captures, where many are read and judged side by side."""
 
 
 @dataclass(frozen=True, slots=True)

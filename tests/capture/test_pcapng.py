@@ -145,6 +145,18 @@ def test_statistics_say_until_when_the_wire_was_watched() -> None:
     assert read(section() + interface()).notes.watched_until_ns is None
 
 
+@pytest.mark.parametrize(
+    ("end_us", "until_s"),
+    [(1_000_060_000_000, 1_000_060), (999_999_000_000, 999.999), (1_000_000_000_000 + 90_000_000_000, 1_090)],
+    ids=["a minute later", "before the frame", "more than a day later"],
+)
+def test_an_end_that_dumpcap_counts_in_microseconds_is_read_so(end_us: int, until_s: float) -> None:
+    nanoseconds = option("<", 9, b"\x09")
+    end = statistics("<", options=option("<", 3, struct.pack("<II", end_us >> 32, end_us & 0xFFFFFFFF)))
+    frame = packet("<", 1_000_000 * 10**9, FRAME)
+    assert read(section() + interface(options=nanoseconds) + frame + end).notes.watched_until_ns == until_s * 10**9
+
+
 def test_blocks_of_unknown_type_are_skipped_and_counted() -> None:
     content = section() + block("<", 0x0BAD, b"custom") + interface() + block("<", 10, bytes(5)) + packet("<", 1, b"a")
     got = read(content)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcapaudit.capture import stream as stream_module
-from pcapaudit.capture.stream import ByteStream, widen_pipe
+from pcapaudit.capture.stream import ByteStream, QuietError, widen_pipe
 
 CONTENT = bytes(range(256)) * 40
 
@@ -221,3 +221,33 @@ def test_a_pipe_is_made_to_hold_a_batch_and_a_file_stays_as_it_is(tmp_path: Path
     with (tmp_path / "file").open("rb") as file:
         widen_pipe(file, 1 << 18)
         assert file.read() == b"data"
+
+
+class Hesitating(io.RawIOBase):
+    """A live source: it gives one byte, then is quiet twice before each further one."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._calls = 0
+
+    def readinto(self, room: memoryview) -> int:  # type: ignore[override]
+        self._calls += 1
+        if self._calls % 3 != 1:
+            raise QuietError
+        room[:1], self._content = self._content[:1], self._content[1:]
+        return len(bytes(room[:1])) if self._calls // 3 < len(CONTENT[:8]) else 0
+
+
+def test_a_stream_that_may_not_pause_waits_through_silence() -> None:
+    stream = ByteStream(cast("BinaryIO", Hesitating(CONTENT[:8])), batch_bytes=100)
+    assert stream.peek(8) == CONTENT[:8]
+    assert not stream.is_paused
+
+
+def test_a_stream_that_may_pause_comes_back_and_goes_on_later() -> None:
+    stream = ByteStream(cast("BinaryIO", Hesitating(CONTENT[:8])), batch_bytes=100)
+    stream.peek(7)
+    stream.may_pause = True
+    assert [stream.fill(8), stream.is_paused] == [7, True]
+    assert [stream.fill(8), stream.is_paused] == [7, True]
+    assert [stream.fill(8), stream.is_paused] == [8, False]

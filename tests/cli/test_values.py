@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pcapaudit.cli.values import parse_moment, read_moment, read_numbers, read_pairs
+from pcapaudit.cli.values import parse_moment, read_moment, read_numbers, read_pairs, read_size, read_span
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,32 @@ def test_a_wrong_value_is_refused_with_what_to_write(args: list[str], told: str)
     result = CliRunner().invoke(show, args)
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
+
+
+@click.command()
+@click.option("--size", default="1", callback=read_size)
+@click.option("--span", callback=read_span)
+def show_amounts(size: int, span: float | None) -> None:
+    click.echo(f"{size} {span}")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--size", "10G"], "10737418240 None"),
+        (["--size", "500m", "--span", "90"], "524288000 90.0"),
+        (["--span", "12h"], "1 43200.0"),
+        (["--span", "2d"], "1 172800.0"),
+    ],
+)
+def test_sizes_and_spans_have_units(args: list[str], told: str) -> None:
+    assert CliRunner().invoke(show_amounts, args).output == f"{told}\n"
+
+
+@pytest.mark.parametrize(
+    "args", [["--size", "0"], ["--size", "-1"], ["--size", "9E"], ["--span", "soon"], ["--span", "0s"]]
+)
+def test_what_is_no_size_or_span_is_refused(args: list[str]) -> None:
+    done = CliRunner().invoke(show_amounts, args)
+    assert done.exit_code == 2
+    assert "is no s" in done.output

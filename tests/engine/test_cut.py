@@ -35,6 +35,8 @@ CLOUD_SYNS = [
 ]
 """Frames of the device to port 4321: IPv4 source at 26, TCP destination port at 36."""
 
+_NUMBERS = ("-T", "fields", "-e", "frame.number")
+
 
 @pytest.fixture
 def capture(tmp_path: Path) -> str:
@@ -168,8 +170,7 @@ def test_tshark_reads_the_comments(tmp_path: Path, capture: str) -> None:
 def test_the_pieces_of_a_tunnel_s_packets_are_read_along(shared_captures: Path) -> None:
     path = str(shared_captures / "encapsulation" / "zeek__erspan.pcap")
     told = subprocess.run(
-        ["tshark", "-n", "-r", path, "-Y", "tcp.port == 49165 && frame.number <= 286"]
-        + ["-T", "fields", "-e", "frame.number"],
+        ["tshark", "-n", "-r", path, "-Y", "tcp.port == 49165 && frame.number <= 286", *_NUMBERS],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     found = add_context([path], take_frames([path], [286]))

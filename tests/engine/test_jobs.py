@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def test_a_frame_is_dissected_in_a_process_of_its_own(sample: str, tmp_path: Pat
 def test_options_reach_the_process(sample: str, tmp_path: Path) -> None:
     with pytest.raises(JobError, match="no signature 'acme/box'"):
         asyncio.run(run_audit([sample], AuditOptions(signature="acme/box"), tmp_path / "report.json"))
+
+
+def test_bounds_in_time_reach_the_process_to_the_nanosecond(sample: str, tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    first = audit([sample], AuditOptions()).captures[0].first
+    assert first is not None
+    at_ns = int(datetime.fromisoformat(first).replace(microsecond=0).timestamp()) * 10**9 + 1_500_000_001
+    options = AuditOptions(since_ns=at_ns, until_ns=at_ns + 20_000_000_001)
+    asyncio.run(run_audit([sample], options, target))
+    told = json.loads(target.read_text())
+    assert told == json.loads(to_json(audit([sample], options)))
+    assert told["captures"][0]["counters"]["frames"] < audit([sample], AuditOptions()).captures[0].counters.frames
 
 
 def test_where_the_capture_was_taken_reaches_the_report(sample: str, tmp_path: Path) -> None:

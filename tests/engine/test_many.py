@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pcapaudit.engine.many import REPORT_FILE, TABLES_FILE, audit_all, find_captures, hash_files
+from pcapaudit.engine import many
+from pcapaudit.engine.many import REPORT_FILE, TABLES_FILE, audit_all, find_captures, hash_files, say_edition
 from pcapaudit.engine.options import AuditOptions
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -46,6 +51,25 @@ def test_who_stops_asking_ends_what_is_running(tmp_path: Path) -> None:
     assert sum((folder / TABLES_FILE).exists() for _, folder in wanted) < len(wanted)
 
 
+@pytest.mark.needs_tshark
+def test_files_that_continue_one_another_are_one_capture(tmp_path: Path) -> None:
+    (tmp_path / "ring").mkdir()
+    subprocess.run(["editcap", "-c", "150", BLINKING, tmp_path / "ring" / "x.pcapng"], check=True)
+    (files,) = find_captures([str(tmp_path / "ring")], separate=False)
+    assert len(files) == 3
+    wanted = [(files, tmp_path / "of ring"), ((BLINKING,), tmp_path / "of whole")]
+    assert [done.error for done in audit_all(wanted, AuditOptions(separate=True), jobs=2)] == [None, None]
+    report = json.loads((tmp_path / "of ring" / REPORT_FILE).read_text(encoding="utf-8"))
+    assert [len(capture["files"]) for capture in report["captures"]] == [3]
+    ring, whole = (count_flows(folder / TABLES_FILE) for _, folder in wanted)
+    assert ring == whole > 0
+
+
+def count_flows(tables: Path) -> int:
+    with closing(sqlite3.connect(tables)) as base:
+        return int(base.execute("SELECT count(*) FROM flows").fetchone()[0])
+
+
 def test_equal_content_has_one_name_and_other_options_another(tmp_path: Path) -> None:
     copy = tmp_path / "copy.pcapng"
     copy.write_bytes(Path(BLINKING).read_bytes())
@@ -54,3 +78,16 @@ def test_equal_content_has_one_name_and_other_options_another(tmp_path: Path) ->
     assert hash_files([BLINKING], options) != hash_files([BLINKING], AuditOptions(device="10.0.0.5"))
     assert hash_files([BLINKING], options) != hash_files([BLINKING, HEALTHY], options)
     assert hash_files([BLINKING, HEALTHY], options) != hash_files([HEALTHY, BLINKING], options)
+
+
+def test_another_version_or_other_signatures_give_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signatures = tmp_path / "signatures"
+    shutil.copytree(SAMPLES.parent / "signatures", signatures)
+    options = AuditOptions(signatures_dir=signatures)
+    before, edition = hash_files([HEALTHY], options), say_edition(options)
+    assert say_edition(AuditOptions()) == edition
+    with (signatures / "tek" / "pool-ems.yaml").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    changed = hash_files([HEALTHY], options)
+    monkeypatch.setattr(many, "__version__", "99.0")
+    assert len({before, changed, hash_files([HEALTHY], options)}) == 3

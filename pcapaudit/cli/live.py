@@ -1,0 +1,183 @@
+"""``pcapaudit live``: watch a mirror port and say which device goes dark, when, and why."""
+
+from __future__ import annotations
+
+import gc
+import json
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from pcapaudit.capture.live import LiveSource, Wish
+from pcapaudit.capture.reader import STDIN
+from pcapaudit.capture.ring import Ring
+from pcapaudit.cli.live_shows import choose_show
+from pcapaudit.cli.output import silence_stdout, write_note, write_result
+from pcapaudit.cli.status import FAIL_ON, UNUSABLE, choose_status
+from pcapaudit.cli.values import read_numbers, read_pairs, read_size, read_span
+from pcapaudit.engine.interrupt import Interrupt
+from pcapaudit.engine.live import Count, LiveAudit, Look
+from pcapaudit.engine.options import AuditOptions
+from pcapaudit.model.errors import UsageError
+from pcapaudit.model.frames import CaptureNotes
+from pcapaudit.model.report import Report
+from pcapaudit.model.words import Verdict
+from pcapaudit.report.registry import render
+from pcapaudit.watch.events import Event
+from pcapaudit.watch.state import Watch
+
+_SMALLEST_FILE = 1 << 20
+
+_EPILOG = """\b
+Examples:
+  pcapaudit live -i eth1
+  pcapaudit live -i eth1 --keep-ring /var/lib/ring --ring-size 10G
+  pcapaudit live -i eth1 --duration 10m --format json > report.json
+  ssh router tcpdump -U -s 0 -w - -i br0 not port 22 | pcapaudit live -r -
+\b
+Exit status:
+  0  no device at or beyond --fail-on     1  at least one
+  2  could not run, or the capture ended by itself
+  3  no device recognised
+"""
+
+
+@click.command("live", epilog=_EPILOG)
+@click.option("-i", "--interface", metavar="NAME", help="Where the mirror port arrives.")
+@click.option("-r", "--read", "pipe", metavar="-", type=click.Choice([STDIN]), help="Read standard input instead.")
+@click.option("--filter", "capture_filter", metavar="BPF", default="", help="What to capture, see pcap-filter(7).")
+@click.option("--snaplen", metavar="N", type=click.IntRange(min=0), default=0, help="Bytes of each frame; 0: all.")
+@click.option("--duration", "duration_s", metavar="SPAN", callback=read_span, help="End after 90s, 10m, 12h.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "jsonl")),
+    default="text",
+    show_default=True,
+    help="A view or lines; one report at the end; an event a line.",
+)
+@click.option("--keep-ring", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Keep the frames there.")
+@click.option("--ring-size", metavar="SIZE", default="10G", show_default=True, callback=read_size, help="Of all files.")
+@click.option("--ring-files", metavar="N", type=click.IntRange(2, 10_000), default=20, show_default=True, help="Files.")
+@click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
+@click.option("--device", metavar="MAC|IP", help="Judge this device alone.")
+@click.option("--all-devices", is_flag=True, help="List devices without a signature as well.")
+@click.option("--param", "params", metavar="NAME=VALUE", multiple=True, callback=read_pairs, help="As for audit.")
+@click.option("--set", "thresholds", metavar="NAME=NUMBER", multiple=True, callback=read_numbers, help="As for audit.")
+@click.option("--mirror-point", metavar="TEXT", help="Where the mirror port is; requests name it.")
+@click.option(
+    "--signatures",
+    "signatures_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of signatures instead of the shipped one.",
+)
+@click.option("--max-flows", metavar="N", type=click.IntRange(min=1), help="Keep at most N conversations.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(FAIL_ON),
+    default=Verdict.FAILED.value,
+    show_default=True,
+    help="Mildest verdict that gives exit status 1.",
+)
+def command(interface: str | None, pipe: str | None, form: str, fail_on: str, **given: Any) -> int:
+    """Watch an interface, or what a pipe brings, and say which devices come, go dark and recover.
+
+    The frames are captured by dumpcap or tcpdump; pcapaudit itself needs no privilege.
+    Ctrl-C, SIGTERM, or the end of --duration ends it in an orderly way.
+    """
+    if (interface is None) == (pipe is None):
+        raise click.UsageError("give either -i NAME or -r - (pcapaudit interfaces lists the names)")
+    wish = Wish(interface, given.pop("capture_filter"), given.pop("snaplen"), given.pop("duration_s"))
+    if interface is None and (wish.capture_filter or wish.snaplen):
+        raise click.UsageError("--filter and --snaplen belong to -i; a pipe brings what its writer captures")
+    if interface is None and sys.stdin.isatty():
+        raise click.UsageError("standard input is the keyboard; put a program in front: dumpcap -i eth1 -w - | ...")
+    ring = _open_ring(given.pop("folder"), given.pop("ring_size"), given.pop("ring_files"))
+    notes = CaptureNotes()
+    with Interrupt() as interrupt, _ended_by_sigterm(interrupt), closing(ring) if ring else nullcontext():
+        keep = ring.keep if ring else None
+        source = LiveSource(wish, notes, is_over=lambda: interrupt.is_noted, tell=write_note, keep=keep)
+        audit = LiveAudit(source.items(), AuditOptions(**given), notes)
+        report = _watch(audit, source.name, form, interrupt)
+    if form == "json":
+        write_result([render(report, "json")], None)
+    if source.fault is not None:
+        write_note(f"pcapaudit: {source.name}: {source.fault}")
+    return UNUSABLE if source.fault else choose_status(report, fail_on)
+
+
+@contextmanager
+def _ended_by_sigterm(interrupt: Interrupt) -> Iterator[None]:
+    """Take the signal by which a service is ended like a first Ctrl-C."""
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        interrupt.is_noted = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _open_ring(folder: Path | None, size: int, files: int) -> Ring | None:
+    if folder is None:
+        return None
+    if size // files < _SMALLEST_FILE:
+        raise UsageError(f"--ring-size must leave 1M for each of {files} files")
+    return Ring(folder, file_bytes=size // files, files=files, tell=write_note)
+
+
+def _watch(audit: LiveAudit, name: str, form: str, interrupt: Interrupt) -> Report:
+    """Show what comes until it ends; the report of all of it."""
+    # A watch runs for long: what Python leaves lying in circles is looked for, unlike in an audit.
+    gc.enable()
+    watch = Watch()
+    with choose_show(name, form) as show:
+        for news in audit.news():
+            try:
+                if isinstance(news, Count):
+                    show.count(news)
+                else:
+                    show.look(news, _note(watch.note, news), watch.rows())
+            except BrokenPipeError:
+                # Nobody reads any more: the capture is ended in an orderly way.
+                silence_stdout()
+                interrupt.is_noted = True
+        look, report = audit.conclude()
+        with suppress(BrokenPipeError):
+            show.look(look, _note(watch.conclude, look), watch.rows())
+    _write_end(form, audit.count(), report)
+    return report
+
+
+def _note(note: Callable[..., list[Event]], look: Look) -> list[Event]:
+    return note(look.now_ns, look.devices, heard=look.heard, dropped=look.dropped)
+
+
+def _write_end(form: str, count: Count, report: Report) -> None:
+    """The last line: how much it was, and how the devices stand."""
+    verdicts = Counter(device.verdict.value for device in report.devices)
+    if form == "jsonl":
+        end = {
+            "event": "end",
+            "frames": count.frames,
+            "dropped": count.dropped,
+            "devices": dict(sorted(verdicts.items())),
+        }
+        write_result([json.dumps(end) + "\n"], None)
+    elif form == "text":
+        stand = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items())) or "none recognised"
+        write_note(f"{count.frames:,} frames, {count.dropped:,} lost while capturing; devices: {stand}")

@@ -1,0 +1,98 @@
+"""Where the news of a live capture go: a screen, lines for people, lines for programs, or nowhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from pcapaudit.cli.output import choose_look
+from pcapaudit.engine.live import Count, Look
+from pcapaudit.model.times import rfc3339
+from pcapaudit.report.escape import make_ascii, make_visible
+from pcapaudit.watch.events import Event, say, say_frames
+from pcapaudit.watch.state import Row
+
+
+class Show(Protocol):
+    """Where news go."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def count(self, count: Count) -> None:
+        """Take what came."""
+
+    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:
+        """Take what is known."""
+
+
+def choose_show(name: str, form: str) -> Show:
+    """What shows a watch of ``name`` in one of the forms text, json, jsonl; for text, by where standard output goes."""
+    if form == "json":
+        return Silence()
+    if form == "jsonl":
+        return JsonLines()
+    look = choose_look(None, "auto")
+    spell = make_visible if look.is_unicode else make_ascii
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return Lines(spell)
+    # Loaded where there is a terminal to draw on.
+    from rich.console import Console  # noqa: PLC0415
+
+    from pcapaudit.cli.live_view import Screen  # noqa: PLC0415
+
+    return Screen(name, spell, Console(no_color=not look.has_colour, highlight=False))
+
+
+class Silence:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def count(self, count: Count) -> None:
+        """Take what came."""
+
+    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:
+        """Take what is known."""
+
+
+class Lines(Silence):
+    """An event a line, for people."""
+
+    def __init__(self, spell: Callable[[str], str]) -> None:
+        self._spell = spell
+
+    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:  # noqa: ARG002 - the form of all
+        """Write what is new."""
+        for event in events:
+            parts = (say(event), say_frames(event))
+            time = rfc3339(event.at_ns)
+            _put(self._spell(f"{time[:10]} {time[11:19]} +00:00 {', '.join(part for part in parts if part)}"))
+
+
+class JsonLines(Silence):
+    """An event a line, for programs."""
+
+    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:  # noqa: ARG002 - the form of all
+        """Write what is new."""
+        for event in events:
+            _put(json.dumps(event.as_dict()))
+
+
+def _put(line: str) -> None:
+    """Write a line at once. Raises BrokenPipeError when nobody reads any more."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

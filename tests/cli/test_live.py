@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from typing import IO
+
+import pytest
+
+from pcapaudit.capture import open_capture
+from pcapaudit.cli.main import run
+from pcapaudit.model.frames import CaptureNotes
+from tests.laws.test_equal_reports import without_origin
+from tests.support.mirror_port import INSIDE, MirrorPort, mirror_port
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BROKEN = CHECKOUT / "samples" / "sensorist-blinking-red.pcapng"
+HEALTHY = CHECKOUT / "samples" / "sensorist-healthy.pcapng"
+LIVE = [sys.executable, "-m", "pcapaudit", "live"]
+AUDIT = [sys.executable, "-m", "pcapaudit", "audit", "--format", "json"]
+
+
+def watch_file(path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Give a file's bytes through a pipe."""
+    with path.open("rb") as source:
+        return _run([*LIVE, "-r", "-", *words], source)
+
+
+def _run(words: list[str], source: IO[bytes] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, stdin=source, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+
+
+def test_the_report_at_the_end_is_that_of_the_file_and_of_the_ring(tmp_path: Path) -> None:
+    ring = tmp_path / "ring"
+    done = watch_file(BROKEN, "--format", "json", "--keep-ring", str(ring), "--ring-size", "4M", "--ring-files", "4")
+    assert done.returncode == 1
+    assert without_origin(done.stdout) == without_origin(_run([*AUDIT, str(BROKEN)]).stdout)
+    assert without_origin(done.stdout) == without_origin(_run([*AUDIT, str(ring)]).stdout)
+
+
+def test_json_lines_are_one_event_each_and_tell_the_end() -> None:
+    done = watch_file(HEALTHY, "--format", "jsonl")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert lines[0]["event"] == "seen"
+    assert lines[0]["verdict"] == "healthy"
+    assert lines[-1] == {"event": "end", "frames": 242, "dropped": 0, "devices": {"healthy": 1}}
+
+
+def test_without_a_terminal_events_are_lines() -> None:
+    done = watch_file(HEALTHY)
+    (line,) = done.stdout.splitlines()
+    assert line.endswith("is there and works")
+    assert "242 frames, 0 lost while capturing; devices: 1 healthy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "give either -i NAME or -r -"),
+        (["-i", "eth0", "-r", "-"], "give either -i NAME or -r -"),
+        (["-r", "-", "--filter", "tcp"], "belong to -i"),
+        (["-r", "-", "--duration", "soon"], "is no span of time"),
+        (["-r", "-", "--keep-ring", "ring", "--ring-size", "much"], "is no size"),
+        (["-r", "-", "--keep-ring", "ring", "--ring-size", "1M"], "must leave 1M for each of 20 files"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["live", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_keyboard_is_no_pipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert run(["live", "-r", "-"]) == 2
+    assert "standard input is the keyboard" in capsys.readouterr().err
+
+
+def test_what_is_no_capture_is_said() -> None:
+    done = watch_file(CHECKOUT / "setup.cfg")
+    assert done.returncode == 2
+    assert "no capture" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[MirrorPort]:
+    with mirror_port(tmp_path) as made:
+        yield made
+
+
+def frames_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    for batch in open_capture(path, notes=CaptureNotes()):
+        for time_ns, at, size in zip(batch.time_ns, batch.offset, batch.captured, strict=True):
+            yield time_ns, bytes(batch.data[at : at + size])
+
+
+@pytest.mark.slow
+@pytest.mark.needs_root
+@pytest.mark.needs_tshark
+def test_a_device_that_is_cut_off_on_the_wire_is_told_while_it_happens(port: MirrorPort, tmp_path: Path) -> None:
+    """The sample at twenty times its own speed; so are the rules' waiting times."""
+    ring = tmp_path / "ring"
+    words = [*LIVE, "-i", INSIDE, "--format", "jsonl", "--keep-ring", str(ring), "--set", "syn_wait=0.15"]
+    with subprocess.Popen(port.words(*words), stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        _wait_for_file(ring)
+        port.play(frames_of(BROKEN), 20)
+        # Silence now: the ticks alone let the time pass.
+        lost = next(event for event in map(json.loads, process.stdout) if event["event"] == "lost")
+        process.send_signal(signal.SIGINT)
+        *_, end = map(json.loads, process.stdout)
+
+    audited = json.loads(_run([*AUDIT, "--set", "syn_wait=0.15", str(ring)]).stdout)
+    (device,) = audited["devices"]
+    assert process.returncode == 1
+    assert end == {"event": "end", "frames": 326, "dropped": 0, "devices": {"failed": 1}}
+    assert (lost["mac"], lost["stage"], lost["rule"]) == ("02:54:10:2b:30:01", "connect", "TCP-ALL-PORTS-FAIL")
+    assert (lost["mac"], lost["since"]) == (device["mac"], device["since"])
+    assert 48 in lost["frames"]
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tshark
+def test_the_report_of_an_interface_is_that_of_the_ring_kept_beside(port: MirrorPort, tmp_path: Path) -> None:
+    ring = tmp_path / "ring"
+    words = [*LIVE, "-i", INSIDE, "--format", "json", "--keep-ring", str(ring)]
+    with subprocess.Popen(port.words(*words), stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        _wait_for_file(ring)
+        (file,) = ring.iterdir()
+        wanted = file.stat().st_size + sum(len(frame) for _, frame in frames_of(HEALTHY))
+        port.send(frame for _, frame in frames_of(HEALTHY))
+        _wait_until(lambda: file.stat().st_size >= wanted)
+        process.terminate()
+        report, _ = process.communicate()
+
+    assert json.loads(report)["captures"][0]["counters"]["frames"] == 242
+    assert without_origin(report) == without_origin(_run([*AUDIT, str(ring)]).stdout)
+
+
+def _wait_for_file(ring: Path) -> None:
+    """The ring's first file comes with the header of the capture, when the interface is open."""
+    _wait_until(lambda: ring.is_dir() and any(file.stat().st_size for file in ring.iterdir()))
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    while not is_so():
+        Event().wait(0.02)
