@@ -89,6 +89,7 @@ def analyse(
         go_on: Asked before each device, with the numbers judged and to judge; False ends it with those judged.
         tell: Told each device of the report as it is judged; what comes later changes nothing of it.
     """
+    traffic = traffic.on_steady_clock()
     hosts = find_hosts(traffic)[:MAX_HOSTS]
     identifier = Identifier(request.signatures)
     candidates = [_candidate(traffic, host, hosts, request, identifier) for host in hosts]

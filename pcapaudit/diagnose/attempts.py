@@ -226,8 +226,8 @@ class Binder:
         proto = self._traffic.ends(index)[4]
         flow = self._traffic.flow(index)
         is_known = flow.has_opening or bool(flow.syn_acks)
-        if not is_known or (proto == UDP and not flow.sent):
-            own = flow.orig[0] if flow.orig[0] in addresses else flow.resp[0]
+        own = flow.orig[0] if flow.orig[0] in addresses else flow.resp[0]
+        if not is_known or (proto == UDP and (not flow.sent or self._is_reply(flow, own))):
             flow = flow.seen_from(own)
         outward = flow.orig[0] in addresses
         events = self._traffic.conversation(index) if proto == TCP else []
@@ -247,6 +247,14 @@ class Binder:
             # An unreadable dialogue is no transfer (X-12): without a data connection beside it nothing was served.
             attempt.proofs = {s: p for s, p in attempt.proofs.items() if s in (Stage.CONNECT, Stage.TLS)}
         return attempt
+
+    def _is_reply(self, flow: Flow, own: bytes) -> bool:
+        """Whether the capture begins a flow of datagrams with the server's: it missed the one that asked."""
+        if flow.orig[0] == own:
+            return False
+        asked = self._endpoints_on("udp", flow.orig[1])
+        offered = self._endpoints_on("udp", flow.resp[1])
+        return any(n.direction == "out" for n, _ in asked) and not any(n.direction == "in" for n, _ in offered)
 
     def _moves_data(self, control: Attempt) -> bool:
         """Whether another connection of the two moved payload while the control connection lasted."""
@@ -411,6 +419,18 @@ def _host_of(request: HttpRequest) -> str | None:
     text = request.target if request.method == "CONNECT" else (request.host or "")
     name = text.rsplit(":", 1)[0] if text.count(":") == 1 else text
     return name.lower().rstrip(".") if any(c.isalpha() for c in name) and ":" not in name else None
+
+
+def asks_proxy(events: Sequence[Event]) -> int:
+    """Frame in which a connection asks a proxy for another server, 0 when it does not (RFC 9112, section 3.2).
+
+    The snap length may have cut the name of that server away.
+    """
+    first = next((e for e in events if isinstance(e, HttpRequest)), None)
+    is_meant = first is not None and (
+        first.method == "CONNECT" or first.target.lower().startswith(("http://", "https://", "ftp://"))
+    )
+    return first.at.frame if first is not None and is_meant else 0
 
 
 def proxied_to(events: Sequence[Event]) -> tuple[str, int] | None:

@@ -160,7 +160,7 @@ def doubt_about(facts: Facts, offer: Offer) -> Doubt | None:
 
 def has_trusted_clock(facts: Facts) -> bool:
     """Whether the capture's time stamps may judge dates: no time server in it says otherwise."""
-    if facts.start_ns < EARLIEST_NS:
+    if facts.start_ns < EARLIEST_NS or facts.clock.steps:
         return False
     limit = ns(facts.params.clock_bad)
     said = (m for m in facts.traffic.ntp if m.mode == 4 and 0 < m.stratum < 16 and m.leap != 3)

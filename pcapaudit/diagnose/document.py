@@ -21,6 +21,7 @@ from pcapaudit.diagnose.switchport import port_of
 from pcapaudit.diagnose.timeline import timeline_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.diagnose.verdict import Diagnosis, Weighed
+from pcapaudit.flows.clock import Clock
 from pcapaudit.flows.flow import UDP
 from pcapaudit.model.addresses import ip_text, mac_text
 from pcapaudit.model.report import (
@@ -35,7 +36,6 @@ from pcapaudit.model.report import (
     Said,
     StageReport,
 )
-from pcapaudit.model.times import rfc3339
 from pcapaudit.model.words import (
     STAGES,
     Direction,
@@ -83,12 +83,12 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         identification=facts.identification,
         identified_by=tuple(identified.by) if identified else (),
         verdict=d.verdict,
-        since=rfc3339(d.since_ns) if d.since_ns is not None else None,
+        since=facts.clock.rfc3339(d.since_ns) if d.since_ns is not None else None,
         next_step=next_step(d),
         root_cause=_root(d.root, minus),
         indicator=indicator,
         stages=tuple(_stage(s, d.stages[s]) for s in STAGES),
-        needs=tuple(_need(n) for n in _all_needs(d)),
+        needs=tuple(_need(n, facts.clock) for n in _all_needs(d)),
         findings=tuple(_finding(w, d, capture, minus, situation) for w in sorted(d.findings, key=_order)),
         title=f"{signature.vendor_title} / {signature.title}" if signature else None,
         summary=headline(d),
@@ -131,7 +131,7 @@ def _all_needs(d: Diagnosis) -> list[NeedJudgement]:
     ]
 
 
-def _need(n: NeedJudgement) -> NeedReport:
+def _need(n: NeedJudgement, clock: Clock) -> NeedReport:
     need = n.need
     tries = [p.frame for a in n.attempts for p in a.tries]
     return NeedReport(
@@ -144,13 +144,13 @@ def _need(n: NeedJudgement) -> NeedReport:
         state=n.state,
         result=n.result,
         attempts=count_attempts(n.attempts),
-        first=rfc3339(n.attempts[0].began_ns) if n.attempts else None,
-        last=rfc3339(max(a.last_try_ns for a in n.attempts)) if n.attempts else None,
+        first=clock.rfc3339(n.attempts[0].began_ns) if n.attempts else None,
+        last=clock.rfc3339(max(a.last_try_ns for a in n.attempts)) if n.attempts else None,
         frames=tuple(choose_frames(tries)),
         stages=tuple(
             _stage(s, n.stages.get(s) or _unknown(n)) for s in STAGES if STAGES.index(s) >= STAGES.index(Stage.CONNECT)
         ),
-        endpoints=tuple(_endpoint(attempts, state, word) for attempts, state, word in endpoint_states(n)),
+        endpoints=tuple(_endpoint(attempts, state, word, clock) for attempts, state, word in endpoint_states(n)),
     )
 
 
@@ -165,7 +165,7 @@ def count_attempts(attempts: Sequence[Attempt]) -> int:
     return sum(len(a.tries) if a.flow.proto == UDP else 1 for a in attempts)
 
 
-def _endpoint(attempts: Sequence[Attempt], state: State, word: str) -> EndpointReport:
+def _endpoint(attempts: Sequence[Attempt], state: State, word: str, clock: Clock) -> EndpointReport:
     first = attempts[0]
     return EndpointReport(
         host=first.host,
@@ -176,8 +176,8 @@ def _endpoint(attempts: Sequence[Attempt], state: State, word: str) -> EndpointR
         result=word,
         attempts=count_attempts(attempts),
         tries=sum(len(a.tries) for a in attempts),
-        first=rfc3339(first.began_ns),
-        last=rfc3339(max(a.last_try_ns for a in attempts)),
+        first=clock.rfc3339(first.began_ns),
+        last=clock.rfc3339(max(a.last_try_ns for a in attempts)),
         frames=tuple(choose_frames(f for a in attempts for f in a.frames)),
     )
 
@@ -186,7 +186,7 @@ def _endpoint(attempts: Sequence[Attempt], state: State, word: str) -> EndpointR
 
 
 def _finding(w: Weighed, d: Diagnosis, capture: int, minus: int, situation: Situation) -> FindingReport:
-    fired = w.fired
+    fired, clock = w.fired, d.facts.clock
     advice = advise(d.facts, fired, situation) if w.role is Role.CAUSE else None
     return FindingReport(
         rule=fired.rule,
@@ -196,13 +196,13 @@ def _finding(w: Weighed, d: Diagnosis, capture: int, minus: int, situation: Situ
         stage=fired.stage,
         role=w.role,
         confidence=_confidence(w, minus),
-        recovered_at=rfc3339(w.recovered_ns) if w.recovered_ns is not None else None,
+        recovered_at=clock.rfc3339(w.recovered_ns) if w.recovered_ns is not None else None,
         summary=fired.summary,
         remedy=advice.remedies[0].text if advice and advice.remedies else None,
         endpoint=_target(w),
         causes=tuple(CauseReport(c.text, c.weight, c.because) for c in sorted(fired.causes, key=lambda c: -c.weight)),
         evidence=EvidenceReport(
-            capture, tuple(fired.frames), rfc3339(fired.first_ns), rfc3339(fired.last_ns), _filter(w)
+            capture, tuple(fired.frames), clock.rfc3339(fired.first_ns), clock.rfc3339(fired.last_ns), _filter(w)
         ),
         facts=_facts(w),
         remedies=advice.remedies if advice else (),

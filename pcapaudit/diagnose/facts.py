@@ -19,6 +19,7 @@ from pcapaudit.diagnose.params import Params, ns
 from pcapaudit.diagnose.quoted import IcmpError, errors_about
 from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.flows.arps import ArpQuestion
+from pcapaudit.flows.clock import Clock
 from pcapaudit.flows.discovery import discovery_of, is_on_link
 from pcapaudit.flows.exchanges import (
     AAAA,
@@ -125,6 +126,11 @@ class Facts:
             return leased[-1]
         known = usable or v4 or [a for a in self.host.addresses if not is_link_local(a)] or list(self.host.addresses)
         return known[-1] if known else None
+
+    @property
+    def clock(self) -> Clock:
+        """What dates a moment as the file does."""
+        return self.traffic.clock
 
     @property
     def start_ns(self) -> int:

@@ -15,10 +15,10 @@ from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.proof import Proof
 from pcapaudit.diagnose.switchport import port_of, switch_ports
 from pcapaudit.diagnose.twins import twins_of
+from pcapaudit.flows.clock import Clock
 from pcapaudit.model.addresses import ip_text, is_public, mac_text
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import FarSide, SwitchPort
-from pcapaudit.model.times import readable, rfc3339
 from pcapaudit.model.words import STAGES, Stage, State
 
 DNS = 53
@@ -115,21 +115,21 @@ def _resolved_at(facts: Facts, host: str | None) -> str | None:
     """When the device was last told an address of this name."""
     answers = (m.at.time_ns for q in facts.lookups if q.name == host for r in q.resolved for m in r.answers)
     last = max(answers, default=None)
-    return rfc3339(last) if last is not None else None
+    return facts.clock.rfc3339(last) if last is not None else None
 
 
 # --- what was seen ------------------------------------------------------------------------------------
 
 
-def say_seen(fired: Fired) -> str:
+def say_seen(facts: Facts, fired: Fired) -> str:
     """The evidence in one sentence: what, how often, from when to when, in which frames."""
     count = f"{fired.independent} {'attempt' if fired.independent == 1 else 'attempts'} " if fired.attempts else ""
     what = fired.summary.rstrip(".")
-    return f"{what}{'; ' if count else ', '}{count}{_window(fired)} ({_frames(fired)})"
+    return f"{what}{'; ' if count else ', '}{count}{_window(fired, facts.clock)} ({_frames(fired)})"
 
 
-def _window(fired: Fired) -> str:
-    first, last = readable(fired.first_ns), readable(fired.last_ns)
+def _window(fired: Fired, clock: Clock) -> str:
+    first, last = clock.readable(fired.first_ns), clock.readable(fired.last_ns)
     return f"at {first}" if first == last else f"from {first} to {last}"
 
 
@@ -137,10 +137,10 @@ def _frames(fired: Fired) -> str:
     return f"{'frame' if len(fired.frames) == 1 else 'frames'} {', '.join(str(f) for f in fired.frames)}"
 
 
-def search_times(fired: Fired) -> tuple[str, ...]:
+def search_times(facts: Facts, fired: Fired) -> tuple[str, ...]:
     """When to look into a log: the first, a middle and the last attempt."""
     times = [a.began_ns for a in fired.attempts] or [fired.first_ns, fired.last_ns]
-    return tuple(dict.fromkeys(rfc3339(t) for t in (times[0], times[len(times) // 2], times[-1])))
+    return tuple(dict.fromkeys(facts.clock.rfc3339(t) for t in (times[0], times[len(times) // 2], times[-1])))
 
 
 def contrast(_facts: Facts, fired: Fired, _situation: Situation) -> list[str]:
@@ -153,7 +153,8 @@ def offered_certificate(facts: Facts, fired: Fired, situation: Situation) -> lis
     """For who inspects TLS: whose certificate the device was shown last, where it is visible."""
     shown = [offer for offer in offers_of(fired.attempts) if offer.chain][-1:]
     told = [
-        f"At {readable(o.at.time_ns)} it was offered a certificate issued by {o.leaf.issuer!r} (frame {o.at.frame})."
+        f"At {facts.clock.readable(o.at.time_ns)} it was offered a certificate"
+        f" issued by {o.leaf.issuer!r} (frame {o.at.frame})."
         for o in shown
     ]
     return told + contrast(facts, fired, situation)

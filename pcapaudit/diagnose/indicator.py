@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pcapaudit.catalog.schema import Indicator
 from pcapaudit.diagnose.verdict import Diagnosis
 from pcapaudit.model.report import IndicatorChange, IndicatorState
-from pcapaudit.model.times import rfc3339
 from pcapaudit.model.words import STAGES, IndicatorKind, Outcome, Stage, State, Verdict
 
 
@@ -38,8 +37,8 @@ def _history(d: Diagnosis, line: Indicator) -> Iterator[IndicatorChange]:
         return
     began_ns, changed_ns, before = change
     if before is not None and (before.kind, before.shows) != (line.kind, line.shows):
-        yield IndicatorChange(rfc3339(began_ns), before.shows)
-        yield IndicatorChange(rfc3339(changed_ns), line.shows)
+        yield IndicatorChange(d.facts.clock.rfc3339(began_ns), before.shows)
+        yield IndicatorChange(d.facts.clock.rfc3339(changed_ns), line.shows)
 
 
 def _broke(d: Diagnosis) -> tuple[int, int, Indicator | None] | None:

@@ -14,6 +14,7 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import SPECIAL_APPS, Attempt, series_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
+from pcapaudit.diagnose.groups import groups_of
 from pcapaudit.diagnose.proof import Proof, is_worded
 from pcapaudit.flows.exchanges import DnsQuery
 from pcapaudit.model.words import STAGES, WORST_FIRST, Outcome, Result, Stage, State
@@ -65,7 +66,7 @@ def judge_need(need: Need, facts: Facts, fired: Sequence[Fired]) -> NeedJudgemen
     attempts = facts.attempts_of(need)
     judged = NeedJudgement(need, attempts)
     judged.fired = [f for f in fired if f.need is need]
-    groups = _groups(need, attempts)
+    groups = groups_of(need, attempts, facts)
     parts = [_judge_group(need, group, attempts, facts) for group in groups]
     _merge(judged, parts)
     judged.stages.setdefault(Stage.DNS, _name_state(need, facts, fired, judged))
@@ -92,20 +93,6 @@ class _Part:
     since_ns: int | None = None
     answered_ns: int | None = None
     failing: list[Attempt] = field(default_factory=list)
-
-
-def _groups(need: Need, attempts: list[Attempt]) -> list[list[Attempt]]:
-    """Attempts that stand for each other form one group; groups stand side by side."""
-    if need.hosts_group in ("tried", "all"):
-        # An attempt that shows no name (its lookup is not in the capture) is at the host that others name there.
-        named = {a.address: a.host for a in reversed(attempts) if a.host}
-        table: dict[str | bytes, list[Attempt]] = {}
-        for a in attempts:
-            table.setdefault(a.host or named.get(a.address) or a.address, []).append(a)
-        return list(table.values())
-    if need.group == "all" and len(need.endpoints) > 1:
-        return [[a for a in attempts if a.member == m] for m in range(len(need.endpoints))]
-    return [attempts] if attempts else []
 
 
 def _judge_group(need: Need, attempts: list[Attempt], everything: Sequence[Attempt], facts: Facts) -> _Part:

@@ -69,11 +69,11 @@ def _fill(form: Form, facts: Facts, fired: Fired, situation: Situation) -> Ask:
         device=say_source(facts),
         what=form.sentence(facts, fired),
         flows=_flows(form, facts, fired),
-        seen=say_seen(fired),
+        seen=say_seen(facts, fired),
         seen_at=mirror_point(facts, situation),
         remarks=tuple(form.remarks(facts, fired, situation)),
         search_in=form.log,
-        search_at=search_times(fired) if form.log else (),
+        search_at=search_times(facts, fired) if form.log else (),
         hint=form.hint,
     )
 

@@ -11,7 +11,6 @@ from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.diagnose.verdict import Diagnosis, Weighed
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.report import IndicatorState, Said
-from pcapaudit.model.times import readable
 from pcapaudit.model.words import Identification, Outcome, Role, Stage, State, Vantage, Verdict
 
 SILENCE = frozenset({"TCP-SYN-TIMEOUT", "TCP-ALL-PORTS-FAIL"})
@@ -137,5 +136,5 @@ def said_note(d: Diagnosis, shown: IndicatorState | None, said: Said) -> str | N
 def _green_note(d: Diagnosis) -> str | None:
     if d.verdict is not Verdict.FAILED:
         return None
-    since = f" since {readable(d.since_ns)}" if d.since_ns is not None else ""
+    since = f" since {d.facts.clock.readable(d.since_ns)}" if d.since_ns is not None else ""
     return f"A green LED was reported, but the capture shows a failure{since}: the LED was read at another time."

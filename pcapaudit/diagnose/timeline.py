@@ -6,17 +6,18 @@ A lane is one far side on one rung: the DHCP server, the gateway's ARP, a name, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from pcapaudit.diagnose.attempts import Attempt, Series
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.verdict import Diagnosis
 from pcapaudit.flows.arps import Moment
+from pcapaudit.flows.clock import Clock
 from pcapaudit.flows.exchanges import A, DhcpCycle, Lookup, NtpPoll
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DhcpMessage, Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import TimelineLane, TimelineMark
-from pcapaudit.model.times import rfc3339
 from pcapaudit.model.words import MarkKind, Stage
 
 MAX_LANES = 24
@@ -37,7 +38,9 @@ def timeline_of(d: Diagnosis) -> tuple[TimelineLane, ...]:
         shown += sorted((lane for lane in rung(d.facts) if lane.marks), key=lambda lane: lane.marks[0][0].frame)
         if len(shown) >= MAX_LANES:
             break
-    return tuple(lane.written() for lane in shown[:MAX_LANES])
+    clock = d.facts.clock
+    parts = [part for lane in shown[:MAX_LANES] for part in _parted(lane, clock)]
+    return tuple(part.written(clock) for part in parts[:MAX_LANES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,21 @@ class _Lane:
     left_out: int = 0
     """Further marks that are not among them."""
 
-    def written(self) -> TimelineLane:
+    def written(self, clock: Clock) -> TimelineLane:
         """The lane as the report has it."""
         shown = _thinned(self.marks)
-        marks = tuple(TimelineMark(rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown)
+        marks = tuple(TimelineMark(clock.rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown)
         return TimelineLane(self.stage, self.what, marks, len(self.marks) - len(shown) + self.left_out)
+
+
+def _parted(lane: _Lane, clock: Clock) -> Iterator[_Lane]:
+    """A lane for each stretch between two steps of the clock: times on both sides of one cannot stand on one line."""
+    begins = [0, *(step.hop.frame for step in clock.steps)]
+    for number, (begin, end) in enumerate(zip_longest(begins, begins[1:])):
+        marks = [m for m in lane.marks if m[0].frame >= begin and (end is None or m[0].frame < end)]
+        if marks:
+            what = f"{lane.what}, clock set before frame {begin}" if number else lane.what
+            yield _Lane(lane.stage, what, marks, lane.left_out if lane.marks[0] is marks[0] else 0)
 
 
 def _dhcp_lanes(facts: Facts) -> Iterator[_Lane]:

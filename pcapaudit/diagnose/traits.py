@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import NamedTuple
 
-from pcapaudit.diagnose.attempts import proxied_to
+from pcapaudit.diagnose.attempts import asks_proxy, proxied_to
 from pcapaudit.diagnose.domains import is_public_name, registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
@@ -95,7 +95,7 @@ def _asked(facts: Facts, talks: Iterable[_Talk]) -> list[Outline]:
 
 def _is_proxy(facts: Facts, asked: Sequence[Outline]) -> bool:
     """Whether others ask the host to go somewhere for them; what it does then is their business, not its own."""
-    return any(proxied_to(facts.traffic.conversation(f.index)) is not None for f in asked[:MAX_ASKED])
+    return any(asks_proxy(facts.traffic.conversation(f.index)) for f in asked[:MAX_ASKED])
 
 
 def _first_frames(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

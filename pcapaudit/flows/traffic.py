@@ -16,6 +16,7 @@ import numpy as np
 from pcapaudit.dissect import conversation, dns
 from pcapaudit.flows import layout
 from pcapaudit.flows.arps import ArpQuestion, ArpTable
+from pcapaudit.flows.clock import THE_FILES, Clock, find_steps
 from pcapaudit.flows.digest import Digests
 from pcapaudit.flows.exchanges import Lookup, pair_dns
 from pcapaudit.flows.flow import Flow
@@ -65,16 +66,27 @@ class Traffic:
         notes: What the files say of themselves.
         end_ns: Silence was watched up to this time (ns UTC); never beyond ``until_ns``, where frames
             were left out.
+        clock: What lies between these times and those of the file.
     """
 
     def __init__(
-        self, result: ScanResult, notes: CaptureNotes, *, now_ns: int | None = None, until_ns: int | None = None
+        self,
+        result: ScanResult,
+        notes: CaptureNotes,
+        *,
+        now_ns: int | None = None,
+        until_ns: int | None = None,
+        clock: Clock = THE_FILES,
     ) -> None:
         self.result = result
         self.notes = notes
-        self.start_ns = result.first_ns or 0
-        end_ns = max(result.last_ns or 0, notes.watched_until_ns or 0, now_ns or 0)
-        self.end_ns = end_ns if until_ns is None else min(end_ns, until_ns)
+        self.clock = clock
+        self.start_ns, last_ns = clock.span(result)
+        watched_ns = [t + clock.last_added_ns for t in (notes.watched_until_ns, now_ns) if t is not None]
+        self.end_ns = max([last_ns, *watched_ns, 0])
+        if until_ns is not None:
+            self.end_ns = min(self.end_ns, until_ns + clock.last_added_ns)
+        self._read_until = now_ns, until_ns
         self._log = PacketLog(result)
         self._flows: dict[int, Flow] = {}
         self._conversations: OrderedDict[int, list[Event]] = OrderedDict()
@@ -86,6 +98,15 @@ class Traffic:
         self._lookups: dict[tuple[frozenset[bytes], bytes | None], list[Lookup]] = {}
         self.memo: dict[str, Any] = {}
         """Tables that other modules of this room derive once per capture."""
+
+    def on_steady_clock(self) -> Traffic:
+        """The same traffic, with all times on a clock that was never set; itself where none was."""
+        steps = find_steps(self.result, self.notes)
+        if not steps:
+            return self
+        clock = Clock(steps)
+        now_ns, until_ns = self._read_until
+        return Traffic(clock.carry(self.result), self.notes, now_ns=now_ns, until_ns=until_ns, clock=clock)
 
     # --- packets and flows ----------------------------------------------------------------
 

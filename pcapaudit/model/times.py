@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 NS = 1_000_000_000
+_DAY = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR_NS = -62_135_596_800 * NS
 _LAST_NS = 253_402_300_799 * NS
@@ -36,7 +37,7 @@ def say_moment(time: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span in words: ``3 min 40 s``, ``41 s``, ``0.8 s``, ``2 h 5 min``."""
+    """A span in words: ``3 min 40 s``, ``41 s``, ``0.8 s``, ``2 h 5 min``, ``3,300 days``."""
     if seconds < 10:
         return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = round(seconds)
@@ -44,4 +45,6 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    if whole < 2 * _DAY:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // _DAY:,} days"

@@ -19,6 +19,8 @@ from pcapaudit.report.fleet import WORST_FIRST, Fleet, Sighting, Tally, count_fl
 NO_SITE = "(no site)"
 MAX_ROWS = 10
 """Rows of a table on the card."""
+_NAME = "text-align:left;min-width:12em;overflow-wrap:break-word;padding:.15em 0"
+_NUMBER = "text-align:right;vertical-align:bottom;padding:.15em 0 .15em .8em"
 
 
 class FleetTables:
@@ -76,9 +78,10 @@ class FleetTables:
             "product": safe.products,
         }
         unread = f", {safe.unread} not read" if safe.unread else ""
-        head = f"<b>{safe.total.total} devices</b> in {safe.captures} captures{unread}"
-        drawn = "".join(_draw(name, tallies) for name, tallies in tables.items() if tallies)
-        return f'<div style="max-width:60em;text-align:left"><div>{head}: {_draw_counts(safe.total)}</div>{drawn}</div>'
+        head = f"<b>{safe.total.total} devices</b> in {safe.captures} captures{unread}: {_draw_counts(safe.total)}"
+        parts = "".join(_draw(name, tallies) for name, tallies in tables.items() if tallies)
+        table = f'<table style="border-collapse:collapse;margin-top:.5em">{parts}</table>'
+        return f'<div style="max-width:60em;overflow-x:auto;text-align:left"><div>{head}</div>{table}</div>'
 
 
 def count_devices(
@@ -148,21 +151,18 @@ def _frame(name: str, tallies: Sequence[Tally]) -> pd.DataFrame:
 
 
 def _draw(name: str, tallies: Sequence[Tally]) -> str:
-    rows = "".join(
-        f'<tr><td style="text-align:left">{escape(tally.name)}</td>{_draw_cells(tally)}</tr>'
-        for tally in tallies[:MAX_ROWS]
-    )
-    heads = "".join(f"<th>{escape(verdict)}</th>" for verdict in WORST_FIRST)
+    """One part of the table, so that the numbers of all parts stand below each other."""
+    heads = "".join(f'<th style="{_NUMBER}">{escape(verdict)}</th>' for verdict in WORST_FIRST)
+    rows = [f'<tr><th style="{_NAME};padding-top:.8em">by {escape(name)}</th>{heads}</tr>']
+    rows += [f'<tr><td style="{_NAME}">{escape(at.name)}</td>{_draw_cells(at)}</tr>' for at in tallies[:MAX_ROWS]]
     more = len(tallies) - MAX_ROWS
-    rest = f"<div>and {more} more</div>" if more > 0 else ""
-    first = f'<th style="text-align:left">by {escape(name)}</th>'
-    head = f"<thead><tr>{first}{heads}</tr></thead>"
-    return f'<table style="margin:.6em 0">{head}<tbody>{rows}</tbody></table>{rest}'
+    rows += [f'<tr><td style="{_NAME}">and {more} more</td></tr>'] if more > 0 else []
+    return f"<tbody>{''.join(rows)}</tbody>"
 
 
 def _draw_cells(tally: Tally) -> str:
     pairs = zip(WORST_FIRST, tally.counts, strict=True)
-    return "".join(f"<td>{_draw_count(verdict, count)}</td>" for verdict, count in pairs)
+    return "".join(f'<td style="{_NUMBER}">{_draw_count(verdict, count)}</td>' for verdict, count in pairs)
 
 
 def _draw_counts(tally: Tally) -> str:
@@ -171,4 +171,6 @@ def _draw_counts(tally: Tally) -> str:
 
 
 def _draw_count(verdict: Verdict, count: int) -> str:
-    return f'<b style="color:{COLOURS[verdict]}">{count}</b>' if count else "0"
+    """White on its colour, which can be read on a light page and on a dark one."""
+    look = f"background:{COLOURS[verdict]};color:#fff;border-radius:.6em;padding:0 .5em"
+    return f'<b style="{look}">{count}</b>' if count else "0"

@@ -22,6 +22,7 @@ from pcapaudit.model.report import CaptureInfo, DeviceReport, FindingReport, Rep
 from pcapaudit.model.words import MarkKind, Role, RuleState, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
+from pcapaudit.report.glossary import explain_words
 from pcapaudit.report.links import Links, link_frames, link_rule, link_span
 from pcapaudit.report.pictures import WORDS, draw_mark, draw_timeline, draw_weight, find_silences, say_silences
 from pcapaudit.report.registry import Look
@@ -140,6 +141,7 @@ def _environment() -> Environment:
     environment.filters.update(lamp=_lamp, silences=find_silences, with_rule=_with_rule)
     environment.globals.update(
         say=phrases,
+        explain=explain_words,
         glyphs=phrases.UNICODE,
         timeline=_timeline,
         weight=lambda number: Markup(draw_weight(number)),  # noqa: S704 - a drawing of ours

@@ -55,8 +55,9 @@ def _write_device(device: DeviceReport, capture: CaptureInfo) -> Iterator[str]:
     names = phrases.say_names(device)
     shown = [phrases.say_indicator(device.indicator)] if device.indicator else []
     yield safe(" · ".join([*names, *shown, *phrases.say_background(device, capture.first)]))
-    if device.summary:
-        yield f"**{safe(device.summary)}**"
+    for said in (phrases.say_plainly(device), device.summary):
+        if said:
+            yield f"**{safe(said)}**"
     marks = [phrases.UNICODE.marks[rung.state] for rung in device.stages]
     yield table([safe(rung.stage) for rung in device.stages], [marks])
     unclear = [f"{rung.stage}: {rung.state.replace('_', ' ')}, {rung.reason}" for rung in device.stages if rung.reason]
@@ -86,10 +87,10 @@ def _write_why(device: DeviceReport) -> Iterator[str]:
 def _need_rows(device: DeviceReport) -> Iterator[tuple[str, ...]]:
     for need in device.needs:
         span = phrases.say_span(need.frames, phrases.UNICODE)
-        yield need.id, phrases.say_need(need), phrases.say_result(need.result), str(need.attempts), span
+        yield need.id, phrases.say_need(need), phrases.say_result(need.result), phrases.say_attempts(need), span
         for far in need.endpoints:
             span = phrases.say_span(far.frames, phrases.UNICODE)
-            yield "", phrases.say_endpoint(far), phrases.say_result(far.result), str(far.attempts), span
+            yield "", phrases.say_endpoint(far), phrases.say_result(far.result), phrases.say_attempts(far), span
 
 
 def _write_findings(device: DeviceReport, capture: CaptureInfo) -> Iterator[str]:

@@ -106,11 +106,12 @@ _RULE_STATES = {
     RuleState.CANNOT_TELL: "Why: what the capture cannot tell",
     RuleState.QUIET: "Why: what stayed quiet",
 }
-_DIRECTIONS = {
+DIRECTIONS = {
     Directions.BOTH: "both directions seen",
     Directions.ONE: "only one direction seen",
     Directions.PARTLY: "both directions seen for a part only",
 }
+"""What a capture shows of the devices' traffic."""
 _ADDRESSEES = {
     Addressee.FIREWALL: "the firewall team",
     Addressee.INSPECTION: "the firewall team (inspection)",
@@ -208,9 +209,12 @@ def say_capture(capture: CaptureInfo) -> list[str]:
         items.append(say_duration(capture.watched_s))
     items.append(say_count(capture.counters.frames, "frame"))
     if capture.directions is not None:
-        items.append(_DIRECTIONS[capture.directions])
+        items.append(DIRECTIONS[capture.directions])
     items += _say_switches(capture.switches)
-    items.append(say_count(len(capture.health), "remark") if capture.health else "nothing missing")
+    if capture.health:
+        items.append(say_count(len(capture.health), "remark"))
+    elif capture.counters.frames:
+        items.append("nothing missing")
     return items
 
 
@@ -255,6 +259,13 @@ def say_title(device: DeviceReport) -> str:
     return f"One of {', '.join(device.candidates)}" if device.candidates else "Device without a signature"
 
 
+def say_verdict(device: DeviceReport) -> str:
+    """What the verdict says; of a device whose product is not known no more than what was looked at."""
+    if device.verdict is Verdict.HEALTHY and device.signature is None:
+        return "The network serves it; what its product needs beyond that is not known"
+    return VERDICTS[device.verdict]
+
+
 def say_names(device: DeviceReport) -> list[str]:
     """MAC, VLAN and addresses, the first four of them."""
     more = len(device.addresses) - 4
@@ -287,6 +298,11 @@ def say_need(need: NeedReport) -> str:
     """What the need is, and whether the device can do without it."""
     inbound = " (inbound)" if need.direction is Direction.IN else ""
     return f"{need.what}{inbound}{'' if need.required else ' (optional)'}"
+
+
+def say_attempts(judged: NeedReport | EndpointReport) -> str:
+    """How often it was tried; ``-`` for what is judged by other traffic than attempts, such as the time."""
+    return str(judged.attempts) if judged.attempts or judged.result == Result.NOT_ATTEMPTED else "-"
 
 
 def split_needs(needs: Sequence[NeedReport]) -> tuple[list[NeedReport], list[NeedReport]]:
@@ -347,8 +363,8 @@ def say_fact(value: object) -> str:
 
 
 def say_certainty(finding: FindingReport) -> str:
-    """The rule and how sure it is: ``TCP-ALL-PORTS-FAIL, proven by the capture (95)``."""
-    return f"{finding.rule}, {confidence_words(finding.confidence)} ({finding.confidence})"
+    """The rule and how sure it is: ``TCP-ALL-PORTS-FAIL, proven by the capture (95 of 100)``."""
+    return f"{finding.rule}, {confidence_words(finding.confidence)} ({finding.confidence} of 100)"
 
 
 def say_rule_state(state: RuleState, count: int) -> str:
@@ -366,7 +382,7 @@ def group_accounts(accounts: Iterable[RuleAccount]) -> list[list[RuleAccount]]:
 
 def say_cause(cause: str, weight: int, because: str) -> str:
     """One possible cause with its weight and reason."""
-    return f"{cause} ({weight_words(weight)}, {weight}){': ' + because if because else ''}"
+    return f"{cause} ({weight_words(weight)}, {weight} of 100){': ' + because if because else ''}"
 
 
 def say_addressee(addressee: Addressee) -> str:
@@ -391,15 +407,35 @@ def find_root(device: DeviceReport) -> FindingReport | None:
     return min(same, key=lambda f: (f.role is not Role.CAUSE, f.stage is not root.stage), default=None)
 
 
+def say_plainly(device: DeviceReport) -> str | None:
+    """What is broken, without the words of any protocol: the title of the root cause; None without one."""
+    root = find_root(device)
+    return None if root is None else f"{root.title.rstrip('.')}."
+
+
 def say_absence(report: Report) -> str:
     """Why no device is listed."""
+    if _is_empty(report):
+        return "This capture holds no packet."
     if report.said.device:
         return f"The device {report.said.device} is not in this capture."
     return "No device was recognised in this capture."
 
 
+def _is_empty(report: Report) -> bool:
+    return bool(report.captures) and not any(capture.counters.frames for capture in report.captures)
+
+
 def say_next_without_device(report: Report) -> str:
     """What to do when no device is listed."""
+    if _is_empty(report):
+        return (
+            "Nothing came in where it was captured, or a capture filter let nothing through: "
+            "check the interface, the mirror port and the filter, then capture again."
+        )
     if report.said.device:
         return "Check the MAC or address, and that the mirror port carries the device's traffic in both directions."
-    return "Say which box is meant with --device MAC, or which product with --signature VENDOR/PRODUCT."
+    return (
+        "Say which device is meant by its MAC or IP address (--device), or which product it is (--signature); "
+        "in the browser: Analyse it with other details."
+    )

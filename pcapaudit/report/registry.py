@@ -13,7 +13,7 @@ from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import Report
 
-_FORMATS = ("text", "csv", "html", "json", "markdown", "requests", "requests-csv")
+_FORMATS = ("text", "csv", "fleet", "html", "json", "markdown", "requests", "requests-csv")
 
 
 @dataclass(frozen=True, slots=True)

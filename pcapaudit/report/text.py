@@ -109,8 +109,8 @@ def _write_capture(capture: CaptureInfo, page: _Page) -> Iterator[str]:
 def _write_device(device: DeviceReport, capture: CaptureInfo, page: _Page) -> Iterator[str]:
     is_brief = device.verdict is Verdict.HEALTHY
     yield from _write_headline(device, page)
-    if device.summary:
-        yield from wrap(device.summary, page.width)
+    for said in (phrases.say_plainly(device), device.summary):
+        yield from wrap(said, page.width) if said else ()
     background = phrases.say_background(device, capture.first)
     if background:
         yield from (page.paint(line, _FAINT) for line in page.row(background))
@@ -195,10 +195,10 @@ def _write_needs(needs: Sequence[NeedReport], page: _Page, *, with_endpoints: bo
 
 def _need_rows(need: NeedReport, page: _Page, *, with_endpoints: bool) -> Iterator[tuple[str, ...]]:
     frames = phrases.say_span(need.frames, page.glyphs)
-    yield need.id, phrases.say_need(need), phrases.say_result(need.result), str(need.attempts), frames
+    yield need.id, phrases.say_need(need), phrases.say_result(need.result), phrases.say_attempts(need), frames
     for far in need.endpoints if with_endpoints else ():
         span = phrases.say_span(far.frames, page.glyphs)
-        yield "", f"- {phrases.say_endpoint(far)}", phrases.say_result(far.result), str(far.attempts), span
+        yield "", f"- {phrases.say_endpoint(far)}", phrases.say_result(far.result), phrases.say_attempts(far), span
 
 
 def _choose_widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:

@@ -10,12 +10,16 @@ import numpy.typing as npt
 from pcapaudit.model.frames import FrameBatch
 from pcapaudit.model.records import dataclass
 from pcapaudit.scan import layout
-from pcapaudit.scan.result import Bounds, Seen
+from pcapaudit.scan.result import Bounds, Hop, Seen
 
 Words: TypeAlias = npt.NDArray[Any]
 """One table's raw words."""
 
-_HOUR_NS: Final = 3_600_000_000_000
+_BACK_NS: Final = 1_000_000_000
+_AHEAD_NS: Final = 300_000_000_000
+"""From here on a step of the time stamps counts as a hop."""
+_MOST_BACK: Final = 100
+_MOST_AHEAD: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,8 @@ class Clock:
         self.backward = Seen()
         self.backward_over_1ms = 0
         self.largest_back_ns = 0
-        self.forward_hour = Seen()
+        self._back: list[Hop] = []
+        self._ahead: list[Hop] = []
         self._latest: int | None = None
 
     def note(self, first_frame: int, columns: Columns) -> None:
@@ -133,7 +138,7 @@ class Clock:
         before[1:] = times[:-1]
         self._latest = int(times[-1])
         self._note_back(first_frame, times, before)
-        self._note_ahead(first_frame, times, before)
+        self._note_hops(first_frame, times, before)
 
     def _note_back(self, first_frame: int, times: npt.NDArray[np.int64], before: npt.NDArray[np.int64]) -> None:
         at = np.flatnonzero(times < before)
@@ -145,11 +150,20 @@ class Clock:
         self.largest_back_ns = max(self.largest_back_ns, *steps)
         self.backward_over_1ms += sum(step > 1_000_000 for step in steps)
 
-    def _note_ahead(self, first_frame: int, times: npt.NDArray[np.int64], before: npt.NDArray[np.int64]) -> None:
-        # As floating point, for the same reason; an hour is far above its rounding.
-        at = np.flatnonzero(times.astype(np.float64) - before.astype(np.float64) > _HOUR_NS)
-        if len(at):
-            self.forward_hour = _add_seen(self.forward_hour, first_frame, at)
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The first of those hops that are no ordinary pause or disorder, in frame order."""
+        return tuple(sorted([*self._back, *self._ahead], key=lambda hop: hop.frame))
+
+    def _note_hops(self, first_frame: int, times: npt.NDArray[np.int64], before: npt.NDArray[np.int64]) -> None:
+        # As floating point, because hostile time stamps may lie further apart than 64 bits hold.
+        passed = times.astype(np.float64) - before.astype(np.float64)
+        for hops, most, is_hop in (
+            (self._back, _MOST_BACK, passed < -_BACK_NS),
+            (self._ahead, _MOST_AHEAD, passed > _AHEAD_NS),
+        ):
+            for i in np.flatnonzero(is_hop)[: most - len(hops)].tolist():
+                hops.append(Hop(first_frame + i, int(before[i]), int(times[i])))
 
 
 def _add_seen(seen: Seen, first_frame: int, at: npt.NDArray[np.intp]) -> Seen:

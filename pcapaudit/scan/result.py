@@ -61,6 +61,16 @@ class OuterPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """A time stamp far from that of the frame before it: over a second earlier, or over five minutes later."""
+
+    frame: int
+    """The frame behind it."""
+    before_ns: int
+    after_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Oddities:
     """What the frames say of the capture itself; input of the CAP-* rules."""
 
@@ -69,8 +79,8 @@ class Oddities:
     largest_back_ns: int = 0
     """Largest step back, as a positive number of ns."""
     backward_over_1ms: int = 0
-    forward_hour: Seen = Seen()
-    """Steps of more than an hour ahead (CAP-CLOCK-JUMP)."""
+    hops: tuple[Hop, ...] = ()
+    """Where the clock may have been set (CAP-CLOCK-JUMP); at most 100 hops back and 1,000 ahead, the first."""
     same: Copies = Copies()
     """CAP-DUP."""
     routed: Copies = Copies()

@@ -244,7 +244,7 @@ def _oddities(arrays: dict[str, Words], sizes: dict[str, int], clock: Clock) -> 
         backward=clock.backward,
         largest_back_ns=clock.largest_back_ns,
         backward_over_1ms=clock.backward_over_1ms,
-        forward_hour=clock.forward_hour,
+        hops=clock.hops,
         same=_copies(arrays["copies"], Copy.SAME),
         routed=_copies(arrays["copies"], Copy.ROUTED),
         total_length_zero=_seen(arrays["seen"], layout.SEEN_TSO),

@@ -181,6 +181,20 @@ def test_one_watches_an_analysis_and_ends_it(page: Page, server: Server) -> None
     expect(page.locator("#pane .badge.failed").first).to_be_visible()
 
 
+def test_a_capture_is_analysed_with_another_device_without_being_sent_again(page: Page, failed: str) -> None:
+    page.goto(f"/captures/{failed}")
+    page.get_by_role("link", name="Analyse it with other details").click()
+    page.get_by_label("Device (MAC or IP address)").fill("the red one")
+    page.get_by_role("button", name="Analyse it").click()
+    expect(page.get_by_role("alert").first).to_contain_text("neither a MAC nor an IP address")
+    page.get_by_label("Device (MAC or IP address)").fill("10.20.36.155")
+    page.get_by_role("button", name="Analyse it").click()
+    expect(page.locator("#pane")).to_contain_text("10.20.36.155")
+    assert not page.url.endswith(failed)
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Analyse it with other details")
+
+
 # --- out ------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +307,12 @@ def test_the_list_finds_by_word_device_and_verdict(page: Page, failed: str, serv
     expect(page.get_by_text("Nothing matches")).to_be_visible()
     page.goto("/?verdict=healthy")
     assert page.locator(f"#list a[href='/captures/{failed}']").count() == 0
+
+
+def test_a_short_name_stays_whole_beside_a_long_note(page: Page, server: Server) -> None:
+    server.send(NO_LEASE.read_bytes(), "mid.pcap", "&log=short&note=" + "+".join(["sent-to-the-firewall-team"] * 12))
+    page.goto("/?q=mid.pcap")
+    assert page.locator("#list th a").evaluate("link => link.getClientRects().length") == 1
 
 
 def test_a_note_is_kept_and_found(page: Page, failed: str) -> None:

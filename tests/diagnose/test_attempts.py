@@ -146,3 +146,20 @@ def test_attempts_stand_in_the_order_of_their_beginning() -> None:
     found = attempts("2.0 dev:50002 > cloud:4321 SYN\n1.0 dev:50001 > cloud:4321 SYN", product())
 
     assert [a.flow.orig[1] for a in found] == [50001, 50002]
+
+
+def test_a_reply_whose_question_the_capture_missed_is_of_an_attempt_of_the_device() -> None:
+    script = "1.0 cloud:8844 > dev:29926 UDP 48\n12.0 dev:29926 > cloud:8844 UDP 40\n"
+
+    (attempt,) = attempts(script, product(need(udp(8844))))
+
+    assert (attempt.port, attempt.address, len(attempt.tries)) == (8844, bytes([54, 229, 203, 190]), 1)
+    assert attempt.has(Stage.RETURN)
+
+
+def test_a_datagram_to_a_service_of_the_device_is_no_reply() -> None:
+    asked_there = need(udp(8844), direction=Direction.IN)
+
+    found = attempts("1.0 cloud:8844 > dev:8844 UDP 48\n", product(need(udp(8844)), asked_there))
+
+    assert [a.need.direction for a in found] == ["in"]

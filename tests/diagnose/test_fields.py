@@ -79,14 +79,14 @@ def test_without_any_far_side_there_is_none() -> None:
 def test_the_evidence_says_how_often_from_when_to_when_and_in_which_frames() -> None:
     fired = finding(attempts=tuple(FACTS.attempts), began=5.0, last=7.0, frames=[12, 14], independent=3, summary="So.")
 
-    assert say_seen(fired) == (
+    assert say_seen(FACTS, fired) == (
         "So; 3 attempts from 2026-01-05 08:00:05+00:00 to 2026-01-05 08:00:07+00:00 (frames 12, 14)"
     )
-    assert say_seen(finding(frames=[3], summary="so")) == "so, at 2026-01-05 08:00:00+00:00 (frame 3)"
+    assert say_seen(FACTS, finding(frames=[3], summary="so")) == "so, at 2026-01-05 08:00:00+00:00 (frame 3)"
 
 
 def test_a_log_is_searched_at_the_first_a_middle_and_the_last_attempt() -> None:
-    assert [time[11:19] for time in search_times(FIRED)] == ["08:00:05", "08:00:06", "08:00:07"]
+    assert [time[11:19] for time in search_times(FACTS, FIRED)] == ["08:00:05", "08:00:06", "08:00:07"]
 
 
 def test_the_device_is_known_by_address_mac_and_vlan_or_by_what_there_is() -> None:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pcapaudit.diagnose.confidence import HealthCaps
 from pcapaudit.diagnose.timeline import MAX_LANES, MAX_MARKS, timeline_of
+from pcapaudit.diagnose.verdict import diagnose_device
 from pcapaudit.model.report import TimelineLane
 from pcapaudit.model.words import MarkKind, Stage
-from tests.support.judging import diagnosis_of, need, product, tcp
+from tests.support.judging import diagnosis_of, facts_in, need, product, tcp
+from tests.support.player import Frame
+from tests.support.scene import shifted, traffic_of
 
 BOX = product(need(tcp(4321), hosts=["cloud.acme.example"]))
 START = "0.0  dev > gw BOOT\n1.0  dev > gw LOOKUP cloud.acme.example A 54.229.203.190\n"
@@ -58,3 +62,17 @@ def test_of_many_lanes_those_of_the_lowest_rungs_are_shown_by_their_first_mark()
         "ARP for 10.0.0.200",
         "ARP for 10.0.0.199",
     ]
+
+
+def test_where_the_clock_was_set_a_lane_ends_and_another_goes_on_in_its_new_time() -> None:
+    def set_back(frames: list[Frame]) -> list[Frame]:
+        return [*frames[:-2], *shifted(frames[-2:], -7200 * 10**9)]
+
+    tries = "".join(f"{t}.0 dev:50001 > cloud:4321 SYN\n" for t in (2, 3, 5, 9))
+    traffic = traffic_of(START + tries, set_back).on_steady_clock()
+    found = timeline_of(diagnose_device(facts_in(traffic, BOX), HealthCaps()))
+
+    before, after = (lane for lane in found if lane.stage is Stage.CONNECT)
+    assert [mark.at[11:19] for mark in before.marks] == ["08:00:02", "08:00:03"]
+    assert [mark.at[11:19] for mark in after.marks] == ["06:00:05", "06:00:09"]
+    assert after.what == f"{before.what}, clock set before frame {after.marks[0].frame}"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pcapaudit.diagnose.traits import traits_of
 from pcapaudit.model.traits import Contact, Traits
 from tests.support.judging import facts_of, outward
+from tests.support.transforms import cut_each
 
 CLOUD = bytes([54, 229, 203, 190])
 SCRIPT = """
@@ -70,6 +71,12 @@ def test_what_a_host_asks_a_proxy_for_is_where_it_goes() -> None:
 def test_who_is_asked_to_go_somewhere_is_a_proxy() -> None:
     assert traits(PROXIED, "10.0.0.9").is_proxy
     assert not traits(SCRIPT, "10.0.0.1").is_proxy
+
+
+def test_a_proxy_is_one_where_the_snap_length_cut_what_it_is_asked_for() -> None:
+    cut = facts_of(PROXIED, change=lambda frames: cut_each(frames, 54 + len("CONNECT gk.sens")), address="10.0.0.9")
+
+    assert traits_of(cut).is_proxy
 
 
 def test_connections_from_others_are_inbound() -> None:

@@ -126,3 +126,16 @@ def test_what_a_capture_does_not_have_cannot_be_made_of_it(original: Original) -
         "WAN side",
         "starts in connection",
     }
+
+
+@pytest.mark.needs_tshark
+def test_a_clock_that_is_set_changes_the_times_behind_the_middle_and_nothing_else(
+    original: Original, tmp_path: Path
+) -> None:
+    (path,) = _written(original, "set back 2 h", tmp_path)
+
+    back = [float(passed) for passed in _fields(path, "frame.time_delta < 0", "frame.time_delta")]
+
+    assert len(back) == 1
+    assert -7200 <= back[0] < -7190
+    assert [frame.data for frame in read_tape(path).frames] == [frame.data for frame in original.inside.frames]

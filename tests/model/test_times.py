@@ -57,6 +57,9 @@ def test_times_outside_the_calendar_are_clipped(time_ns: int, expected: str) -> 
         (220, "3 min 40 s"),
         (3599.6, "1 h 0 min"),
         (7500, "2 h 5 min"),
+        (172_799, "47 h 59 min"),
+        (172_800, "2 days"),
+        (79_200 * 3600, "3,300 days"),
     ],
 )
 def test_spans_are_told_in_words(seconds: float, expected: str) -> None:

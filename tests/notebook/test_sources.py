@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pcapaudit.model.errors import UsageError
-from pcapaudit.notebook.sources import Sources
+from pcapaudit.notebook.sources import Sources, name_sources
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 BLINKING = SAMPLES / "sensorist-blinking-red.pcapng"
@@ -36,6 +36,13 @@ def test_an_address_of_fsspec_is_fetched(tmp_path: Path) -> None:
     shutil.copy(BLINKING, tmp_path / "x.pcapng")
     found = Sources(f"file://{tmp_path}/x.pcapng")
     assert Path(found.paths[0]).read_bytes() == BLINKING.read_bytes()
+
+
+def test_for_other_machines_addresses_stay_as_they_are_and_patterns_are_looked_up_here() -> None:
+    pattern = str(BLINKING.parent / "sensorist-bl*.pcapng")
+    assert name_sources(["s3://bucket/*.pcap", pattern, BLINKING]) == ["s3://bucket/*.pcap", *[str(BLINKING)] * 2]
+    with BLINKING.open("rb") as stream, pytest.raises(UsageError, match="not file objects"):
+        name_sources(stream)
 
 
 @pytest.mark.parametrize(

@@ -39,18 +39,27 @@ def test_the_blinking_red_gateway_is_told_from_verdict_to_remedy() -> None:
         text.index(part)
         for part in (
             "failed It cannot work like this LED: blinking red Sensorist / Oscar TempLog gateway",
-            "No answer from the cloud on TCP 443 or 4321",
+            "Every port that the product may use stays silent. No answer from the cloud on TCP 443 or 4321",
             "dns ✓ finds names ok",
             "connect ✗ reaches its server failed",
             "What to change",
             "To the firewall team: Please allow, from 10.20.36.101",
-            "TCP-ALL-PORTS-FAIL, proven by the capture (95) frames 31, 38, 44, 52, 60, 88, 214",
+            "TCP-ALL-PORTS-FAIL, proven by the capture (95 of 100) frames 31, 38, 44, 52, 60, 88, 214",
             "Wireshark filter filter: ip.addr == 10.20.36.101",
-            "per-device filter (likely, 35)",
+            "per-device filter (likely, 35 of 100)",
             "SEN-05 cloud connection",
         )
     ]
     assert positions == sorted(positions)
+
+
+def test_the_words_that_stand_on_the_answer_are_explained_at_its_end() -> None:
+    text = page("e1_blinking_red").text
+    answer, findings = text.split("Words on this page")
+
+    assert "SYN at 0, 1.0, 3.0, 7.2 s" in answer
+    assert "SYN the packet that asks for a TCP connection" in findings
+    assert "DISCOVER" not in text
 
 
 def test_the_lamp_of_the_device_is_shown_as_it_must_be_seen() -> None:
@@ -213,7 +222,7 @@ def test_the_support_engineer_gets_every_finding_with_all_that_it_says() -> None
         for name, value in finding.facts.items():
             if isinstance(value, int | str):
                 assert f"{name.replace('_', ' ')} {value}" in text
-    assert "root cause stage connect role cause error outcome failed proven by the capture (95)" in text
+    assert "root cause stage connect role cause error outcome failed proven by the capture (95 of 100)" in text
 
 
 def test_what_came_of_every_rule_can_be_read_and_narrowed() -> None:

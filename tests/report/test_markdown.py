@@ -28,7 +28,7 @@ def test_the_ticket_says_verdict_cause_filter_and_remedy() -> None:
     for part in (
         "## FAILED: Sensorist / Oscar TempLog gateway",
         "| SEN-05 | cloud connection, port 443 or 4321 | no answer | 9 | 31 … 214 |",
-        "TCP-ALL-PORTS-FAIL, proven by the capture (95)",
+        "TCP-ALL-PORTS-FAIL, proven by the capture (95 of 100)",
         "`ip.addr == 10.20.36.101 && tcp.port in {443, 4321} && frame.number in {31, 38, 44, 52, 60, 214}`",
         "**To the firewall team:** Please allow, from 10.20.36.101",
     ):

@@ -213,3 +213,46 @@ def test_a_fact_is_said_as_text_or_as_json_writes_it(value: object, said: str) -
 def test_every_verdict_and_every_rung_has_words_for_people() -> None:
     assert set(phrases.VERDICTS) == set(Verdict)
     assert set(phrases.RUNGS) == set(Stage)
+
+
+def test_what_is_broken_is_said_by_the_title_of_the_root_cause_alone() -> None:
+    device = load_report("e1_blinking_red").devices[0]
+
+    assert phrases.say_plainly(device) == "Every port that the product may use stays silent."
+    assert phrases.say_plainly(replace(device, root_cause=None)) is None
+
+
+def test_a_capture_without_a_packet_says_so_and_not_that_no_device_is_known() -> None:
+    report = load_report("e1_blinking_red")
+    capture = report.captures[0]
+    empty = replace(capture, health=(), counters=replace(capture.counters, frames=0))
+    silent = replace(report, devices=(), captures=(empty,))
+
+    assert phrases.say_absence(silent) == "This capture holds no packet."
+    assert "mirror port" in phrases.say_next_without_device(silent)
+    assert "nothing missing" not in phrases.say_capture(empty)
+    assert phrases.say_absence(replace(report, devices=())) == "No device was recognised in this capture."
+
+
+def test_a_device_that_was_not_recognised_can_be_named_in_the_terminal_and_in_the_browser() -> None:
+    said = phrases.say_next_without_device(replace(load_report("e1_blinking_red"), devices=()))
+
+    for way in ("--device", "--signature", "in the browser: Analyse it with other details"):
+        assert way in said
+
+
+def test_a_device_of_no_known_product_is_not_said_to_have_all_that_it_needs() -> None:
+    healthy = replace(load_report("e2_other_port_works").devices[0], verdict=Verdict.HEALTHY)
+
+    assert phrases.say_verdict(healthy) == "The network carries all that it needs"
+    assert "is not known" in phrases.say_verdict(replace(healthy, signature=None))
+
+
+def test_what_is_judged_by_other_traffic_than_attempts_is_not_said_to_be_tried_never() -> None:
+    need = load_report("e1_blinking_red").devices[0].needs[0]
+
+    said = [
+        phrases.say_attempts(replace(need, attempts=count, result=result))
+        for count, result in ((9, Result.NO_ANSWER), (0, Result.NO_ANSWER), (0, Result.NOT_ATTEMPTED))
+    ]
+    assert said == ["9", "-", "0"]

@@ -12,11 +12,11 @@ from tests.support.reports import load_report
 
 
 def test_the_formats_are_those_of_the_command_line_with_text_first() -> None:
-    assert formats() == ("text", "csv", "html", "json", "markdown", "requests", "requests-csv")
+    assert formats() == ("text", "csv", "fleet", "html", "json", "markdown", "requests", "requests-csv")
 
 
 def test_an_unknown_format_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="no format 'pdf'; known are: text, csv, html, json, markdown, req"):
+    with pytest.raises(UsageError, match="no format 'pdf'; known are: text, csv, fleet, html, json, markdown, req"):
         render(load_report("e1_blinking_red"), "pdf")
 
 

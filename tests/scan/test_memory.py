@@ -9,10 +9,11 @@ import pytest
 
 from pcapaudit.model.frames import FrameBatch
 from pcapaudit.scan.memory import Clock, address, grow, make_arrays, slots_for, view_columns
-from pcapaudit.scan.result import Bounds
+from pcapaudit.scan.result import Bounds, Hop
 from tests.scan.material import batch
 
-HOUR = 3_600_000_000_000
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
 
 
 def clock_after(*times: int, each: int | None = None) -> Clock:
@@ -78,8 +79,21 @@ def test_steps_back_over_a_millisecond_are_counted_apart() -> None:
     assert clock_after(5_000_000, 4_500_000, 3_000_000).backward_over_1ms == 1
 
 
-def test_a_step_of_more_than_an_hour_ahead_is_noted() -> None:
-    assert clock_after(0, HOUR, 2 * HOUR + 10**9).forward_hour.frames == (3,)
+@pytest.mark.parametrize("each", [1, 2, 4])
+def test_a_hop_of_more_than_a_second_back_or_five_minutes_ahead_is_noted_whatever_the_batches(each: int) -> None:
+    clock = clock_after(
+        HOUR, HOUR - SECOND, HOUR + 299 * SECOND, HOUR + 600 * SECOND, HOUR, HOUR + 300 * SECOND, each=each
+    )
+    assert clock.hops == (
+        Hop(4, HOUR + 299 * SECOND, HOUR + 600 * SECOND),
+        Hop(5, HOUR + 600 * SECOND, HOUR),
+    )
+
+
+def test_of_a_flood_of_hops_some_are_kept() -> None:
+    hops = clock_after(*(HOUR * (at % 2) for at in range(5000))).hops
+    assert sum(h.after_ns < h.before_ns for h in hops) == 100
+    assert sum(h.after_ns > h.before_ns for h in hops) == 1000
 
 
 def test_the_span_is_that_of_the_earliest_and_the_latest_stamp() -> None:
@@ -90,7 +104,7 @@ def test_the_span_is_that_of_the_earliest_and_the_latest_stamp() -> None:
 def test_stamps_at_both_ends_of_64_bits_do_not_overflow() -> None:
     clock = clock_after(2**63 - 1, -(2**63), 2**63 - 1)
     assert clock.largest_back_ns == 2**64 - 1
-    assert clock.forward_hour.count == 1
+    assert [h.frame for h in clock.hops] == [2, 3]
 
 
 def test_no_more_than_five_frames_are_named() -> None:

@@ -79,7 +79,7 @@ def view_of(traffic: Traffic, signature: Signature | None = None, judge: str = D
 def health_of(traffic: Traffic, signature: Signature | None = None, judge: str = DEV) -> dict[str, list[HealthItem]]:
     """Rule -> its remarks, over all checks."""
     found: dict[str, list[HealthItem]] = {}
-    for item in examine(view_of(traffic, signature, judge)):
+    for item in examine(view_of(traffic.on_steady_clock(), signature, judge)):
         found.setdefault(item.rule, []).append(item)
     return found
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import frame_span, remark
-from pcapaudit.flows.flow import FIN, SYN
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.events import Packet
 from pcapaudit.model.report import HealthItem
 from pcapaudit.model.times import NS, duration, readable
-from pcapaudit.scan.columns import NO_FLOW
 
 HOUR_NS = 3600 * NS
 DAY_NS = 24 * HOUR_NS
 YEAR_1990_NS = 631_152_000 * NS
 YEAR_2005_NS = 1_104_537_600 * NS
-NEAR_ROWS = 50
-"""Packets on either side of a step in which its proof is looked for."""
+DATES_EFFECT = "waiting times across the step and the dates themselves prove nothing"
+STEP_EFFECT = "waits and silences across the step count without it; the dates prove nothing"
 GRAINS = {NS: "a second", 10_000_000: "10 ms", 1_000_000: "a millisecond"}
 
 
@@ -29,7 +26,7 @@ def time_disorder(view: View) -> Iterator[HealthItem]:
     """Frames stand out of the order of their times.
 
     **Seen**: a time stamp lies more than a millisecond before that of the frame before it. Many of them: files
-    were merged, or the capturing host reads several queues.
+    were merged, or the capturing host reads several queues. A clock that was set is CAP-CLOCK-JUMP.
 
     **Effect**: frames are judged in file order, time differences never count as negative; waits across the
     disorder are uncertain by the size of the step.
@@ -37,11 +34,14 @@ def time_disorder(view: View) -> Iterator[HealthItem]:
     **Ask for**: a capture from one interface; sort a merged file by time (``reordercap``).
     """
     odd = view.traffic.result.oddities
-    if odd.backward_over_1ms:
+    set_back = [s for s in view.traffic.clock.steps if s.hop.after_ns < s.hop.before_ns]
+    late = odd.backward_over_1ms - len(set_back)
+    if late:
+        # How far they are off is not known beside a step: that is the largest.
+        by = "" if set_back else f", by up to {duration(odd.largest_back_ns / NS)}"
         yield remark(
             "CAP-TIME-DISORDER",
-            f"{odd.backward_over_1ms} frames are dated before their predecessor, "
-            f"by up to {duration(odd.largest_back_ns / NS)}",
+            f"{late} frames are dated before their predecessor{by}",
             odd.backward.frames,
             effect="frames are read in file order; waiting times near these frames are uncertain",
             advice="Capture on one interface; sort a merged file by time before the audit.",
@@ -52,65 +52,50 @@ def time_disorder(view: View) -> Iterator[HealthItem]:
 def clock_jump(view: View) -> Iterator[HealthItem]:
     """The capturing clock was set while it ran, or never was.
 
-    **Seen**: a step ahead of more than an hour between a segment and the acknowledgment it waited for; a step
-    back of more than an hour; or frames dated before 2005.
+    **Seen**: inside a file, a step back of more than a second that later frames keep to; a step ahead of more than
+    five minutes in which nobody sent anything, not even the TCP segment again that waited for its acknowledgment; or
+    frames dated before 2005.
 
-    **Effect**: waits across the step prove nothing, and the dates cannot be held against certificates or logs.
+    **Effect**: it is judged as if the frames behind the step had followed at once: a wait or silence across it counts
+    without the step, hence never too long. Times are told as the file has them. Dates cannot be held against
+    certificates or logs.
 
     **Ask for**: set the clock of the capturing host (NTP), then capture again.
     """
-    yield from _steps_ahead(view.traffic)
-    yield from _step_back(view.traffic)
+    yield from _steps(view.traffic)
+    yield from _fallen_back(view.traffic)
     yield from _never_set(view.traffic)
 
 
-def _jump(summary: str, frames: list[int], *, is_proven: bool) -> HealthItem:
+def _jump(summary: str, frames: Iterable[int], *, effect: str = DATES_EFFECT, is_proven: bool) -> HealthItem:
     return remark(
         "CAP-CLOCK-JUMP",
         summary,
         frames,
-        effect="waiting times across the step and the dates themselves prove nothing",
+        effect=effect,
         advice="Set the clock of the capturing host by NTP and capture again.",
         is_proven=is_proven,
     )
 
 
-def _steps_ahead(traffic: Traffic) -> Iterator[HealthItem]:
-    """An hour or more that passed between a segment and its acknowledgment; a mere pause proves nothing."""
-    borders = {f.first_frame for f in traffic.notes.files}
-    for frame in traffic.result.oddities.forward_hour.frames:
-        proof = _interrupted(traffic, frame) if frame not in borders else None
-        if proof is not None:
-            hours = duration((proof[1].time_ns - proof[0].time_ns) / NS)
-            text = f"the clock jumps by {hours} before frame {frame}, in the middle of a conversation"
-            yield _jump(text, [p.frame for p in proof], is_proven=True)
+def _steps(traffic: Traffic) -> Iterator[HealthItem]:
+    for step in traffic.clock.steps:
+        hop = step.hop
+        by = duration(abs(hop.after_ns - hop.before_ns) / NS)
+        how = f"is set back by {by}" if hop.after_ns < hop.before_ns else f"jumps ahead by {by}"
+        why = "in the middle of a conversation" if step.proof else "or files were put together there"
+        text = f"the clock {how} before frame {hop.frame}, {why}"
+        frames = sorted({*step.proof, hop.frame - 1, hop.frame})
+        yield _jump(text, frames, effect=STEP_EFFECT, is_proven=bool(step.proof))
 
 
-def _interrupted(traffic: Traffic, frame: int) -> tuple[Packet, Packet] | None:
-    """A segment before the step whose first acknowledgment comes behind it."""
-    rows = traffic.result.rows
-    at = int(np.searchsorted(rows["frame"], frame))
-    before = [traffic.packet(i) for i in range(max(0, at - NEAR_ROWS), at) if rows[i]["flow"] != NO_FLOW]
-    after = [traffic.packet(i) for i in range(at, min(len(rows), at + NEAR_ROWS)) if rows[i]["flow"] != NO_FLOW]
-    acked = {(p.src, p.sport, p.dst, p.dport, p.ack) for p in before}
-    waiting = {(p.dst, p.dport, p.src, p.sport, _end_of(p)): p for p in before if p.payload_len}
-    for p in after:
-        key = (p.src, p.sport, p.dst, p.dport, p.ack)
-        if key in waiting and key not in acked and p.time_ns - waiting[key].time_ns > HOUR_NS:
-            return waiting[key], p
-    return None
-
-
-def _end_of(p: Packet) -> int:
-    extra = (1 if p.flags & SYN else 0) + (1 if p.flags & FIN else 0)
-    return (p.seq + p.payload_len + extra) % (1 << 32)
-
-
-def _step_back(traffic: Traffic) -> Iterator[HealthItem]:
+def _fallen_back(traffic: Traffic) -> Iterator[HealthItem]:
+    """The same where it cannot be mended: too often, or between two files."""
     odd = traffic.result.oddities
-    if odd.largest_back_ns > HOUR_NS:
+    mended_ns = max((s.hop.before_ns - s.hop.after_ns for s in traffic.clock.steps), default=0)
+    if odd.largest_back_ns > max(HOUR_NS, mended_ns):
         text = f"the time falls back by {duration(odd.largest_back_ns / NS)}: clock set, or files put together"
-        yield _jump(text, list(odd.backward.frames), is_proven=False)
+        yield _jump(text, odd.backward.frames, is_proven=False)
 
 
 def _never_set(traffic: Traffic) -> Iterator[HealthItem]:

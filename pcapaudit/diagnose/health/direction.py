@@ -194,7 +194,7 @@ def no_device(view: View) -> Iterator[HealthItem]:
             f"no host matches a signature; the busiest are {', '.join(_busiest(view.traffic)) or 'without an address'}",
             span,
             effect="no service of a product can be judged",
-            advice="Capture at the port of the device, or name it with --device and --signature.",
+            advice="Capture at the port of the device, or say which it is (--device) and which product (--signature).",
             is_proven=False,
         )
 

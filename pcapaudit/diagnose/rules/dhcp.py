@@ -14,7 +14,7 @@ from pcapaudit.flows.exchanges import DhcpCycle
 from pcapaudit.flows.flow import Flow
 from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, mac_text, network
 from pcapaudit.model.events import DhcpMessage, Packet
-from pcapaudit.model.times import duration, readable
+from pcapaudit.model.times import duration
 from pcapaudit.model.words import Outcome, Stage
 
 ROUTER, DNS = 3, 6
@@ -84,7 +84,7 @@ def _offer_causes(facts: Facts, tries: Sequence[Packet], other: DhcpMessage | No
     if other is None:
         why = "no DHCP server speaks in this capture"
         return [*late, Cause("the server is down or not reached (relay, VLAN)", 15, why, "dhcp")]
-    when = f"at {readable(other.at.time_ns)} (frame {other.at.frame})"
+    when = f"at {facts.clock.readable(other.at.time_ns)} (frame {other.at.frame})"
     why = f"{mac_text(other.chaddr)} gets its lease from the same network {when}"
     text = "this port or MAC is not served: filter, reservation, pool, VLAN"
     return [*late, Cause(text, 35, why, "dhcp", is_contrast=True)]

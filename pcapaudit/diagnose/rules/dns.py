@@ -57,6 +57,9 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
         is_repeated = any(len(q.sent) > 1 for _, q in pairs)
         if len(counted) < 2 or (not is_repeated and may_be_lost(facts, len(counted))):
             continue
+        if not facts.has_waited(counted[0].time_ns, facts.params.dns_wait):
+            # An impatient device repeats within seconds; the capture ends before the first answer was due.
+            continue
         yield _silent_resolver(facts, resolver, [lookup for lookup, _ in pairs], packets, counted)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from pcapaudit.catalog.schema import Need
-from pcapaudit.diagnose.attempts import Attempt
+from pcapaudit.diagnose.attempts import Attempt, asks_proxy
 from pcapaudit.diagnose.causes import WEB_PORTS
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
@@ -262,7 +262,7 @@ def _uses_proxy(facts: Facts) -> bool:
     """Whether the device itself asks a proxy for anything."""
     may_ask = facts.traffic.spoken.http
     own = (f for f in facts.outward_flows if may_ask[f.index] and not is_public(f.resp[0]))
-    return any(_asks_proxy(facts.traffic, f.index) for f in own)
+    return any(asks_proxy(facts.traffic.conversation(f.index)) for f in own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,19 +306,10 @@ def _read_through(traffic: Traffic, flows: Iterable[int]) -> dict[Endpoint, dict
     """Proxy -> hosts that ask it on these flows, each with the frame that shows it."""
     through: dict[Endpoint, dict[bytes, int]] = {}
     for outline in map(traffic.outline, flows):
-        frame = _asks_proxy(traffic, outline.index)
+        frame = asks_proxy(traffic.conversation(outline.index))
         if frame:
             through.setdefault(outline.resp, {}).setdefault(outline.orig[0], frame)
     return through
-
-
-def _asks_proxy(traffic: Traffic, index: int) -> int:
-    """Frame in which a connection asks a proxy for another server, 0 when it does not (RFC 9112, section 3.2)."""
-    for event in traffic.conversation(index) if traffic.spoken.http[index] else ():
-        if isinstance(event, HttpRequest):
-            is_absolute = event.target.lower().startswith(("http://", "https://", "ftp://"))
-            return event.at.frame if event.method == "CONNECT" or is_absolute else 0
-    return 0
 
 
 def _witness(facts: Facts, use: _ProxyUse) -> tuple[str, list[int], str | None] | None:

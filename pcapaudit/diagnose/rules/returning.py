@@ -285,9 +285,9 @@ def _acked_at(attempt: Attempt) -> Packet:
 def not_delivered(facts: Facts) -> Iterator[Fired]:
     """The answers are in the capture, and the device behaves as if it had none.
 
-    **Seen**: the device goes on along its server list although every request was answered in time; it repeats
-    data that was acknowledged long before; outside a router, it repeats its SYN and the server its SYN-ACK; or,
-    with both sides of a translation in the capture, the answer comes to the outside and never to the inside.
+    **Seen**: the device goes on along its server list although one request after the other was answered in time; it
+    repeats data that was acknowledged long before; outside a router, it repeats its SYN and the server its SYN-ACK;
+    or, with both sides of a translation in the capture, the answer comes to the outside and never to the inside.
 
     **Means**: the answers reach the mirror point and get lost between there and the device: return rule,
     translation time-out or asymmetric route in the box between.
@@ -399,6 +399,9 @@ def _ignored_walk(facts: Facts, attempts: Sequence[Attempt]) -> list[Attempt]:
         return []
     walk: list[Attempt] = []
     for attempt, following in zip_longest(attempts, attempts[1:]):
+        if not attempt.flow.received:
+            # It was left as well, and the capture may have lost the reply.
+            continue
         if not _is_answered_once(attempt):
             walk = []
         elif following is None or _moves_on(attempt, following):

@@ -21,7 +21,6 @@ from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_public, mac_text
 from pcapaudit.model.events import Packet
 from pcapaudit.model.records import dataclass
-from pcapaudit.model.times import readable
 from pcapaudit.model.words import Outcome, Stage
 
 MAX_FLOWS, MAX_PACKETS = 500, 2000
@@ -70,7 +69,7 @@ def path_switch(facts: Facts) -> Iterator[Fired]:
         yield facts.finding(
             "PATH-SWITCH",
             Stage.PERSIST,
-            f"{move.how} at {readable(move.after.time_ns)}{_losses(attempts)}",
+            f"{move.how} at {facts.clock.readable(move.after.time_ns)}{_losses(attempts)}",
             [move.before, move.after, *(p for a, new in lost for p in (*a.flow.sent[-1:], new.flow.packets[0]))],
             outcome=Outcome.DEGRADED if lost else Outcome.NOTE,
             attempts=attempts,

@@ -40,11 +40,19 @@ def test_a_frame_dated_before_its_predecessor_is_disorder_beyond_a_millisecond(b
     assert not is_seen or found["CAP-TIME-DISORDER"][0].frames == (2,)
 
 
-def test_an_hour_between_a_segment_and_its_acknowledgment_is_a_jump_of_the_clock() -> None:
-    (item,) = health_of(scan_frames(late(play_script(TALK), 5, 7200)))["CAP-CLOCK-JUMP"]
+def test_minutes_between_a_segment_and_its_acknowledgment_are_a_jump_of_the_clock() -> None:
+    (item,) = health_of(scan_frames(late(play_script(TALK), 5, 600)))["CAP-CLOCK-JUMP"]
 
     assert item.state is HealthState.PROVEN
     assert item.frames == (4, 5)
+    assert item.summary == "the clock jumps ahead by 10 min before frame 5, in the middle of a conversation"
+
+
+def test_a_step_back_in_the_middle_of_a_conversation_is_a_clock_that_was_set() -> None:
+    (item,) = health_of(scan_frames(late(play_script(TALK), 5, -30)))["CAP-CLOCK-JUMP"]
+
+    assert item.state is HealthState.PROVEN
+    assert item.summary == "the clock is set back by 30 s before frame 5, in the middle of a conversation"
 
 
 def test_an_idle_connection_is_no_jump() -> None:
@@ -76,9 +84,21 @@ def test_the_gap_between_two_files_of_a_ring_is_no_jump() -> None:
 
 
 def test_a_step_back_of_hours_may_be_a_merged_file() -> None:
-    (item,) = health_of(scan_frames(late(play_script(TALK), 7, -7200)))["CAP-CLOCK-JUMP"]
+    other = play_script(TALK.replace("50001", "50002"))
+    merged = [*play_script(TALK), *shifted(other, -7200 * SECOND)]
+
+    (item,) = health_of(scan_frames(merged))["CAP-CLOCK-JUMP"]
 
     assert item.state is HealthState.SUSPECTED
+    assert item.summary.endswith(f"before frame {len(other) + 1}, or files were put together there")
+
+
+def test_a_conversation_that_goes_on_where_it_ended_proves_that_the_clock_was_set_back() -> None:
+    """Frame 6 is the last that the device sent before; frame 7 goes on with the next byte, and nothing was open."""
+    found = health_of(scan_frames(late(play_script(TALK), 7, -7200)))
+
+    assert [(i.state, i.frames) for i in found["CAP-CLOCK-JUMP"]] == [(HealthState.PROVEN, (6, 7))]
+    assert "CAP-TIME-DISORDER" not in found
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def _asked(*times: float) -> str:
     ("script", "fires"),
     [
         pytest.param(_asked(10, 15) + "40 switch > * WATCH", True, id="asked twice, never answered"),
+        pytest.param(_asked(10, 12, 14), False, id="an impatient device, and no answer was due yet"),
         pytest.param(_asked(10) + "40 switch > * WATCH", False, id="asked once"),
         pytest.param(_asked(10, 15) + "15.1 gw > dev DNS! gk.sensorist.com A 54.229.203.190", False, id="answered"),
         pytest.param(

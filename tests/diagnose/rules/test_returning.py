@@ -117,3 +117,15 @@ SERVERS = {"one": "192.0.2.1", "two": "192.0.2.2"}
 )
 def test_a_walk_past_answers_ends_when_the_device_stays(rest: str, count: int) -> None:
     assert len(outcomes(returning.not_delivered, facts_of(STEPS + rest, WALKER, SERVERS))) == count
+
+
+def test_a_reply_that_the_capture_lost_does_not_end_the_walk() -> None:
+    longer = STEPS + "\n".join(
+        f"{10 * i}.0 dev:{28700 + i} > {server}:8844 UDP 64\n{10 * i}.1 {server}:8844 > dev:{28700 + i} UDP 48"
+        for i, server in ((5, "one"), (6, "two"))
+    )
+    without = "\n".join(line for line in longer.splitlines() if not line.startswith("50.1"))
+
+    (fired,) = returning.not_delivered(facts_of(without, WALKER, SERVERS))
+
+    assert [a.flow.orig[1] for a in fired.attempts] == [28701, 28702, 28703, 28704, 28706]

@@ -106,6 +106,16 @@ def shifted(by_ns: int) -> Change:
     return lambda tape: tape.each(lambda frame: Frame(frame.time_ns + by_ns, frame.data, frame.wire))
 
 
+def stepped(by_ns: int) -> Change:
+    """Give the same frames in their order under a clock that is set in the middle of the capture's length."""
+
+    def step(tape: Tape) -> Tape:
+        middle_ns = (tape.frames[0].time_ns + tape.frames[-1].time_ns) // 2
+        return tape.each(lambda f: f if f.time_ns < middle_ns else Frame(f.time_ns + by_ns, f.data, f.wire))
+
+    return step
+
+
 def syns_of(tape: Tape, macs: frozenset[Mac]) -> list[int]:
     """Give the positions of connection attempts that these boxes make (untagged IPv4)."""
     return [n for n, frame in enumerate(tape.frames) if frame.data[6:12] in macs and _flags(frame) == _SYN_ONLY]

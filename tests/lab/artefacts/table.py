@@ -22,7 +22,9 @@ the router, which never sends what it drops), so that what is broken may look we
 CLEAN = "clean"
 """The artefact that changes nothing."""
 
-_DAY_NS = 86_400 * 10**9
+_HALF_MINUTE_NS = 30 * 10**9
+_HOUR_NS = 3600 * 10**9
+_DAY_NS = 24 * _HOUR_NS
 _DECADE_NS = 3653 * _DAY_NS
 
 
@@ -161,6 +163,24 @@ _ALL = (
         "the capture's clock is ten years behind",
         "weaker",
         _inside(blindness.shifted(-_DECADE_NS)),
+    ),
+    Artefact(
+        "set back 30 s",
+        "the capture's clock is set in the middle",
+        "weaker",
+        _inside(blindness.stepped(-_HALF_MINUTE_NS)),
+    ),
+    Artefact(
+        "set back 2 h", "the capture's clock is set in the middle", "weaker", _inside(blindness.stepped(-2 * _HOUR_NS))
+    ),
+    Artefact(
+        "set ahead 10 min",
+        "the capture's clock is set in the middle",
+        "weaker",
+        _inside(blindness.stepped(20 * _HALF_MINUTE_NS)),
+    ),
+    Artefact(
+        "set ahead a day", "the capture's clock is set in the middle", "weaker", _inside(blindness.stepped(_DAY_NS))
     ),
     Artefact("snap 96", "96 bytes of each frame", "weaker", _inside(blindness.cut_to(96))),
     Artefact("sent only", "only what the judged devices send", "weaker", _judged(blindness.only_sent_by)),
