@@ -19,10 +19,11 @@ import click
 from pcapaudit.capture.live import LiveSource, Wish
 from pcapaudit.capture.reader import STDIN
 from pcapaudit.capture.ring import Ring
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.live_shows import choose_show
 from pcapaudit.cli.output import silence_stdout, write_note, write_result
 from pcapaudit.cli.status import FAIL_ON, UNUSABLE, choose_status
-from pcapaudit.cli.values import read_numbers, read_pairs, read_size, read_span
+from pcapaudit.cli.values import read_size, read_span
 from pcapaudit.engine.interrupt import Interrupt
 from pcapaudit.engine.live import Count, LiveAudit, Look
 from pcapaudit.engine.options import AuditOptions
@@ -67,19 +68,13 @@ Exit status:
 @click.option("--keep-ring", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Keep the frames there.")
 @click.option("--ring-size", metavar="SIZE", default="10G", show_default=True, callback=read_size, help="Of all files.")
 @click.option("--ring-files", metavar="N", type=click.IntRange(2, 10_000), default=20, show_default=True, help="Files.")
-@click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
+@shared.signature
 @click.option("--device", metavar="MAC|IP", help="Judge this device alone.")
 @click.option("--all-devices", is_flag=True, help="List devices without a signature as well.")
-@click.option("--param", "params", metavar="NAME=VALUE", multiple=True, callback=read_pairs, help="As for audit.")
-@click.option("--set", "thresholds", metavar="NAME=NUMBER", multiple=True, callback=read_numbers, help="As for audit.")
+@shared.params
+@shared.thresholds
 @click.option("--mirror-point", metavar="TEXT", help="Where the mirror port is; requests name it.")
-@click.option(
-    "--signatures",
-    "signatures_dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder of signatures instead of the shipped one.",
-)
+@shared.signatures_dir
 @click.option("--max-flows", metavar="N", type=click.IntRange(min=1), help="Keep at most N conversations.")
 @click.option(
     "--fail-on",
