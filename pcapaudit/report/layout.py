@@ -63,7 +63,7 @@ def hang(label: str, text: str, *, indent: int, width: int) -> list[str]:
     """
     lines = wrap(text, width - indent)
     if count_cells(label) >= indent and label:
-        return [label[:width], *(" " * indent + line for line in lines)]
+        return [next(_cut(label, width)), *(" " * indent + line for line in lines)]
     return [pad(label, indent) + lines[0], *(" " * indent + line for line in lines[1:])]
 
 

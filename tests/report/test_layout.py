@@ -55,3 +55,7 @@ def test_items_stay_whole_where_they_can() -> None:
 def test_a_cell_that_is_too_wide_goes_on_below() -> None:
     rows = lay_row(["SEN-05", "cloud connection", "9"], [6, 8, 3], indent=2, right=2)
     assert rows == ["  SEN-05  cloud       9", "          connecti", "          on"]
+
+
+def test_a_label_of_wide_characters_is_cut_by_the_cells_that_it_takes() -> None:
+    assert hang("一" * 50, "x", indent=4, width=80) == ["一" * 40, "    x"]
