@@ -17,17 +17,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pcapaudit.web import anew, api, capture, compare, frames, home, pages, requests, rules, tables
-from pcapaudit.web.access import Gate
-from pcapaudit.web.intake import Intake, IntakeError
-from pcapaudit.web.lookup import ApiError
-from pcapaudit.web.making import TableMaker
-from pcapaudit.web.render import show_error
+from pcapaudit.web.api import captures as api
+from pcapaudit.web.captures.intake import Intake, IntakeError
+from pcapaudit.web.captures.lookup import ApiError
+from pcapaudit.web.captures.store import Store
+from pcapaudit.web.captures.work import Workshop
+from pcapaudit.web.door import login as pages
+from pcapaudit.web.door.access import Gate
+from pcapaudit.web.door.throttle import SPAN_S
+from pcapaudit.web.frames import page as frames
 from pcapaudit.web.settings import Settings, prepare_folder
 from pcapaudit.web.state import Site, site_of
-from pcapaudit.web.store import Store
-from pcapaudit.web.throttle import SPAN_S
-from pcapaudit.web.work import Workshop
+from pcapaudit.web.tables import page as tables
+from pcapaudit.web.tables.making import TableMaker
+from pcapaudit.web.views import anew, capture, compare, home, requests, rules
+from pcapaudit.web.views.render import show_error
 
 _PARTS = (api, pages, home, capture, anew, rules, frames, requests, compare, tables)
 """Modules with routes; each has the page or the requests of one subject."""

@@ -16,8 +16,8 @@ import uvicorn
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
 from pcapaudit.web.app import build_app
-from pcapaudit.web.connections import PatientProtocol
-from pcapaudit.web.quiet import keep_quiet
+from pcapaudit.web.door.connections import PatientProtocol
+from pcapaudit.web.door.quiet import keep_quiet
 from pcapaudit.web.settings import Settings, prepare_folder
 from pcapaudit.web.state import Site
 

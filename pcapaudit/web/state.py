@@ -7,12 +7,12 @@ from typing import cast
 from starlette.requests import HTTPConnection
 
 from pcapaudit.model.records import dataclass
-from pcapaudit.web.access import Gate
-from pcapaudit.web.intake import Intake
-from pcapaudit.web.making import TableMaker
+from pcapaudit.web.captures.intake import Intake
+from pcapaudit.web.captures.store import Store
+from pcapaudit.web.captures.work import Workshop
+from pcapaudit.web.door.access import Gate
 from pcapaudit.web.settings import Settings
-from pcapaudit.web.store import Store
-from pcapaudit.web.work import Workshop
+from pcapaudit.web.tables.making import TableMaker
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from pcapaudit.web.app import build_app
+from pcapaudit.web.captures.store import JobState, Store, Wishes
 from pcapaudit.web.settings import Settings, prepare_folder
-from pcapaudit.web.store import JobState, Store, Wishes
 from tests.web.support import BLINKING, TOKEN, upload, wait_for
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pcapaudit.web.throttle import MOST_FAILURES
+from pcapaudit.web.door.throttle import MOST_FAILURES
 from tests.web.hostile import MARK, hostile_capture
 from tests.web.support import TOKEN
 

@@ -1,0 +1,1 @@
+"""The captures themselves: taken in, listed, analysed."""

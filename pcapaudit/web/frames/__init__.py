@@ -1,0 +1,1 @@
+"""Single frames: made once, shown with what rests on them."""

@@ -1,0 +1,1 @@
+"""The raw tables of a capture: made, asked, shown."""
