@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -27,6 +28,10 @@ PACKAGE_OF_TOOL = {
     "ping": "iputils-ping",
 }
 """Debian package of each tool whose package has another name."""
+
+# No test times: how long an example takes says what else the machine does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def _give_up(reason: str) -> NoReturn:
