@@ -38,7 +38,9 @@ def test_a_broken_extension_does_not_hide_the_names() -> None:
     assert read_certificate(broken).names == ("gk.sensorist.com", "*.sensorist.net")
 
 
-@pytest.mark.parametrize("der", [b"", b"\x30\x82\xff\xff", LEAF[:-40], LEAF[:100]])
+@pytest.mark.parametrize(
+    "der", [b"", b"\x30\x82\xff\xff", LEAF[:-40], LEAF[:100]], ids=["empty", "length", "cut", "start"]
+)
 def test_a_broken_certificate_is_malformed_behind_the_guard(der: bytes) -> None:
     assert isinstance(guard.parse(read_certificate, der, at=packet(), protocol="certificate"), Malformed)
 

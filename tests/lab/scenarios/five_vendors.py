@@ -145,3 +145,6 @@ ALL = (
     *(_site({vendor: "dropped"}) for vendor in _VENDORS),
     *(_site({one: "dropped", other: "rejected"}) for one, other in combinations(_VENDORS, 2)),
 )
+
+SAMPLE = next(scenario for scenario in ALL if scenario.name == "site-sensorist-tek-broken")
+"""The site that is shown to users: one device hears nothing, the other is refused."""

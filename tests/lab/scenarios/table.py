@@ -44,6 +44,7 @@ _SAMPLES = (
     skala.IPAD_REBINDING,
     wennsoft.HEALTHY,
     wennsoft.DROPPED,
+    five_vendors.SAMPLE,
 )
 
 _ALL = (
@@ -64,7 +65,7 @@ _ALL = (
     *middleboxes.ALL,
     *variations.ALL,
     *calm.ALL,
-    *five_vendors.ALL,
+    *(site for site in five_vendors.ALL if site is not five_vendors.SAMPLE),
 )
 
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
