@@ -38,7 +38,10 @@ def test_a_broken_extension_does_not_hide_the_names() -> None:
     assert read_certificate(broken).names == ("gk.sensorist.com", "*.sensorist.net")
 
 
-@pytest.mark.parametrize(
+BROKEN = {"empty": b"", "length": b"\x30\x82\xff\xff", "cut": LEAF[:-40], "start": LEAF[:100]}
+
+
+@pytest.mark.parametrize("der", BROKEN.values(), ids=BROKEN)
     "der", [b"", b"\x30\x82\xff\xff", LEAF[:-40], LEAF[:100]], ids=["empty", "length", "cut", "start"]
 )
 def test_a_broken_certificate_is_malformed_behind_the_guard(der: bytes) -> None:
