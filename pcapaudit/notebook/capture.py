@@ -255,31 +255,36 @@ class Capture:
         joined = pd.concat(named, ignore_index=True)
         return joined[["capture", *parts[0].columns]]
 
-    def evidence(self, finding: str | None = None, *, device: str | None = None) -> Evidence:
+    def evidence(self, finding: str | pd.Series[Any] | None = None, *, device: str | None = None) -> Evidence:
         """The frames that prove what was found.
 
         Args:
-            finding: Id of a rule: the frames of its findings alone; None gives those of all findings.
+            finding: A row of ``findings``, or the id of a rule; None gives the frames of all findings.
             device: MAC or address of the device; None takes all.
 
         Raises:
             UsageError: Nothing is proven, or the frames lie in several captures.
         """
+        rule, frames = (finding, None) if not isinstance(finding, pd.Series) else (finding["rule"], finding["frames"])
+        if isinstance(finding, pd.Series):
+            device = device or str(finding["device"])
         devices = self._report.devices if device is None else (self.device(device).judged,)
-        return find_evidence(self._opened, devices, finding)
+        return find_evidence(self._opened, devices, rule, frames)
 
-    def dissect(self, frames: Iterable[int] | int, *, capture: int = 0) -> Dissected:
+    def dissect(self, what: str | pd.Series[Any] | Iterable[int] | int, *, capture: int = 0) -> Dissected:
         """Frames as Wireshark shows them, by tshark in a process of its own.
 
         Args:
-            frames: Numbers, at most 200.
-            capture: Index of the capture they lie in.
+            what: A row of ``findings``, the id of a rule, or frame numbers; at most 200 frames.
+            capture: Index of the capture in which frame numbers count.
 
         Raises:
             DissectionError: tshark is not there; says what to install.
-            UsageError: A frame is not in the capture.
+            UsageError: A frame is not in the capture, or nothing is proven.
         """
-        numbers = [frames] if isinstance(frames, int) else list(frames)
+        if isinstance(what, str | pd.Series):
+            return self.evidence(what).dissect()
+        numbers = [what] if isinstance(what, int) else list(what)
         return Dissected(dissect(self._opened.rings[capture].files, numbers))
 
     def requests(self, to: str | None = None) -> str:

@@ -15,7 +15,7 @@ from pcapaudit.engine.evidence import cite_frames
 from pcapaudit.engine.opened import Opened
 from pcapaudit.engine.packets import read_packets
 from pcapaudit.model.errors import UsageError
-from pcapaudit.model.report import DeviceReport
+from pcapaudit.model.report import DeviceReport, FindingReport
 from pcapaudit.notebook.dissected import Dissected
 from pcapaudit.notebook.packets import packet_frame
 
@@ -58,21 +58,28 @@ class Evidence:
         return f"<Evidence: frames {', '.join(map(str, self.frames[:10]))}{', ...' if len(self.frames) > 10 else ''}>"
 
 
-def find_evidence(opened: Opened, devices: Sequence[DeviceReport], rule: str | None) -> Evidence:
+def find_evidence(
+    opened: Opened, devices: Sequence[DeviceReport], rule: str | None, frames: Sequence[int] | None = None
+) -> Evidence:
     """The frames that findings cite.
 
     Args:
         opened: The captures.
         devices: Whose findings.
         rule: Of this rule alone; None takes all.
+        frames: Of the finding alone that cites just these; None takes all.
 
     Raises:
         UsageError: No finding cites a frame, or the frames lie in several captures.
     """
-    chosen = [replace(d, findings=tuple(f for f in d.findings if rule in (None, f.rule))) for d in devices]
+    chosen = [replace(d, findings=tuple(f for f in d.findings if _is_meant(f, rule, frames))) for d in devices]
     captures = {d.capture for d in chosen for f in d.findings if f.evidence.frames}
     if not captures:
         raise UsageError(f"no finding{f' of {rule}' if rule else ''} cites a frame: there is nothing to prove")
     if len(captures) > 1:
         raise UsageError("the frames lie in several captures: name a device")
     return Evidence(opened.rings[captures.pop()].files, cite_frames(chosen))
+
+
+def _is_meant(finding: FindingReport, rule: str | None, frames: Sequence[int] | None) -> bool:
+    return rule in (None, finding.rule) and (frames is None or tuple(frames) == finding.evidence.frames)

@@ -27,6 +27,13 @@ def test_the_frames_are_those_that_the_findings_cite(cap: pa.Capture) -> None:
     assert repr(one).startswith("<Evidence: frames 48, ")
 
 
+def test_a_row_of_the_findings_gives_its_own_frames(cap: pa.Capture) -> None:
+    timeouts = cap.findings[cap.findings["rule"] == "TCP-SYN-TIMEOUT"]
+    assert len(timeouts) > 1
+    for _, row in timeouts.iterrows():
+        assert cap.evidence(row).frames == tuple(sorted(row["frames"]))
+
+
 @pytest.mark.needs_tshark
 def test_what_is_saved_says_of_each_frame_what_it_proves(cap: pa.Capture, tmp_path: Path) -> None:
     evidence = cap.evidence("TCP-ALL-PORTS-FAIL")
@@ -41,7 +48,9 @@ def test_what_is_saved_says_of_each_frame_what_it_proves(cap: pa.Capture, tmp_pa
 @pytest.mark.needs_tshark
 def test_what_is_saved_can_be_dissected(cap: pa.Capture) -> None:
     dissected = cap.evidence("TCP-ALL-PORTS-FAIL").dissect()
-    assert {frame.number for frame in dissected.frames} == set(cap.evidence("TCP-ALL-PORTS-FAIL").frames)
+    cited = set(cap.evidence("TCP-ALL-PORTS-FAIL").frames)
+    assert {frame.number for frame in dissected.frames} == cited
+    assert {frame.number for frame in cap.dissect("TCP-ALL-PORTS-FAIL").frames} == cited
 
 
 def test_nothing_to_prove_is_told(cap: pa.Capture) -> None:
