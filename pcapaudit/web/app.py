@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pcapaudit.web.api import captures as api
 from pcapaudit.web.captures.intake import Intake, IntakeError
-from pcapaudit.web.captures.lookup import ApiError
+from pcapaudit.web.captures.lookup import ApiError, NotDoneError
 from pcapaudit.web.captures.store import Store
 from pcapaudit.web.captures.work import Workshop
 from pcapaudit.web.door import login as pages
@@ -85,6 +85,8 @@ def build_app(settings: Settings) -> Starlette:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     """What went wrong: JSON for a script, a page for a person; of a fault of ours no detail."""
+    if isinstance(error, NotDoneError) and not request.url.path.startswith("/api/"):
+        return RedirectResponse(f"/captures/{error.entry_id}", 303)
     if isinstance(error, ApiError | IntakeError):
         return _say(request, error.status, error.reason)
     if isinstance(error, sqlite3.OperationalError):

@@ -25,6 +25,14 @@ class ApiError(Exception):
         super().__init__(reason)
 
 
+class NotDoneError(ApiError):
+    """A capture whose analysis is not done, so that only its own page can say something of it."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry_id = entry.id
+        super().__init__(409, f"there is no report: the analysis is {entry.state}")
+
+
 def find_entry(request: Request) -> Entry:
     """The capture that ``{id}`` of the path names. Raises ApiError (404) when there is none."""
     entry = site_of(request).store.get(request.path_params["id"])
@@ -34,10 +42,10 @@ def find_entry(request: Request) -> Entry:
 
 
 def find_done(request: Request) -> Entry:
-    """The same when its analysis is done. Raises ApiError (404, 409)."""
+    """The same when its analysis is done. Raises ApiError (404), NotDoneError (409)."""
     entry = find_entry(request)
     if entry.state is not JobState.DONE:
-        raise ApiError(409, f"there is no report: the analysis is {entry.state}")
+        raise NotDoneError(entry)
     return entry
 
 

@@ -29,3 +29,11 @@ def test_a_device_that_is_not_in_the_report_is_not_found(client: TestClient) -> 
         answer = client.get(f"/captures/{capture}", params={"device": device})
         assert answer.status_code == 404
         assert "there is no device of this number in the report" in answer.text
+
+
+def test_every_page_of_a_capture_that_is_still_read_leads_to_how_far_it_is(client: TestClient) -> None:
+    client.app.state.site.workshop.submit = lambda _: None  # type: ignore[attr-defined]
+    capture = upload(client, BLINKING.read_bytes()).json()["id"]
+    for view in ("requests", "tables", "frames/1"):
+        answer = client.get(f"/captures/{capture}/{view}")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/captures/{capture}"), view

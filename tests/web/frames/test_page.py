@@ -85,7 +85,8 @@ def test_a_frame_that_is_not_there_is_said_on_a_page_and_in_json(client: TestCli
 
 def test_there_is_no_frame_before_the_analysis_is_done(client: TestClient) -> None:
     capture = upload(client, b"", "odd.pcap").json()["id"]
-    assert client.get(f"/captures/{capture}/frames/1").status_code == 409
+    assert client.get(f"/captures/{capture}/frames/1").status_code == 303
+    assert client.get(f"/api/captures/{capture}/frames/1").status_code == 409
     assert client.get("/captures/nothing/frames/1").status_code == 404
 
 
