@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -18,6 +19,8 @@ from pathlib import Path
 
 _EVERY_S = 0.05
 _PROC = Path("/proc")
+_ENDS = {signal.SIGINT, signal.SIGTERM}
+_HEARD = _ENDS | {signal.SIGCHLD}
 
 
 class Watch:
@@ -89,12 +92,28 @@ def _become(words: list[str]) -> None:
     for handle in (0, 1, 2):
         os.dup2(nothing, handle)
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
     os.execvp(words[0], words)
+
+
+def _wait(child: int) -> tuple[int, resource.struct_rusage]:
+    """What became of the child; it and all it started are ended if this process is told to end."""
+    # The signals are blocked and asked for: one that comes just before a plain wait would be slept over.
+    while True:
+        heard = signal.sigwait(_HEARD)
+        if heard in _ENDS:
+            end_group(child)
+            os.kill(child, signal.SIGKILL)
+            sys.exit(128 + heard)
+        ended, status, usage = os.wait4(child, os.WNOHANG)
+        if ended:
+            return status, usage
 
 
 def main() -> None:
     """``launch.py LIMIT_S LIMIT_BYTES WORD …``."""
     limit_s, limit_bytes, words = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     begin = time.perf_counter()
     child = os.fork()
     if not child:
@@ -103,11 +122,7 @@ def main() -> None:
         finally:
             os._exit(127)
     watch = Watch(child, limit_s, limit_bytes)
-    try:
-        _, status, usage = os.wait4(child, 0)
-    except KeyboardInterrupt:
-        end_group(child)
-        raise
+    status, usage = _wait(child)
     seconds = time.perf_counter() - begin
     watch.stop()
     answer = {

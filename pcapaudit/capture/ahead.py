@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
+
+_NAP_S = 0.5
 
 Work = Callable[[memoryview], int]
 
@@ -39,7 +42,10 @@ class Ahead:
 
     def wait(self) -> int:
         """Give the number of bytes that came into the memory ordered last."""
-        return self._sizes.get()
+        # In short naps: a signal that comes just before a wait would be slept over until the next bytes.
+        while True:
+            with suppress(Empty):
+                return self._sizes.get(timeout=_NAP_S)
 
     def close(self, last: Callable[[], object]) -> None:
         """Let the thread end when it has filled what was ordered; then it calls ``last``."""

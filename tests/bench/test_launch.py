@@ -52,7 +52,8 @@ def test_ending_a_group_that_has_ended_is_no_fault() -> None:
     end_group(gone.pid)
 
 
-def test_interrupted_it_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, end: signal.Signals) -> None:
     # The command holds the other end of a pipe, so the pipe says when it is there and when it is gone.
     os.mkfifo(tmp_path / "pipe")
     words = ["sh", "-c", f"exec 3>{tmp_path}/pipe; echo here >&3; sleep 60"]
@@ -62,7 +63,7 @@ def test_interrupted_it_leaves_nothing_behind(tmp_path: Path) -> None:
         (tmp_path / "pipe").open("rb", buffering=0) as pipe,
     ):
         assert pipe.read(5) == b"here\n"
-        os.kill(running.pid, signal.SIGINT)
+        os.kill(running.pid, end)
         assert select.select([pipe], [], [], 30.0)[0]
         assert pipe.read() == b""
-    assert running.returncode != 0
+    assert running.returncode == 128 + end
