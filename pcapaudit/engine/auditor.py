@@ -89,21 +89,8 @@ class Auditor:
         is_inside = np.concatenate(([False], (times >= low) & (times <= high), [False]))
         edges = np.flatnonzero(is_inside[1:] != is_inside[:-1]).tolist()
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            yield _cut(batch, start, stop)
+            yield batch.part(start, stop)
 
 
 def _times(batch: FrameBatch) -> npt.NDArray[np.int64]:
     return np.frombuffer(batch.time_ns, np.int64) if len(batch) else np.zeros(0, np.int64)
-
-
-def _cut(batch: FrameBatch, start: int, stop: int) -> FrameBatch:
-    """Frames ``start`` to ``stop`` of a batch, numbers kept."""
-    return FrameBatch(
-        data=batch.data,
-        first_frame=batch.first_frame + start,
-        offset=batch.offset[start:stop],
-        captured=batch.captured[start:stop],
-        wire=batch.wire[start:stop],
-        time_ns=batch.time_ns[start:stop],
-        link=batch.link[start:stop],
-    )

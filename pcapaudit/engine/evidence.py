@@ -10,11 +10,10 @@ import numpy as np
 from pcapaudit.capture import read_ring
 from pcapaudit.capture.writer import Frame, Target, write_pcapng
 from pcapaudit.diagnose.analysis import analyse
-from pcapaudit.engine.auditor import Auditor
 from pcapaudit.engine.cut import find_ring
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.progress import ByteCount, Counting, ignore
-from pcapaudit.engine.run import make_request
+from pcapaudit.engine.run import make_auditor, make_request
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes, FrameBatch
@@ -53,7 +52,7 @@ def write_evidence(
     ring = find_ring(sources, separate=options.separate)
     _spare_sources(ring, target)
     request = make_request(options)
-    auditor = Auditor(request, CaptureNotes(), since_ns=options.since_ns, until_ns=options.until_ns)
+    auditor = make_auditor(request, CaptureNotes(), options)
     count = ByteCount(progress, ring * 3)
     for batch in _read(ring, count):
         auditor.feed(batch)

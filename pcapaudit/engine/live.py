@@ -13,16 +13,14 @@ import numpy as np
 
 from pcapaudit.diagnose.analysis import analyse
 from pcapaudit.engine.aside import Aside
-from pcapaudit.engine.auditor import Auditor
 from pcapaudit.engine.options import AuditOptions
-from pcapaudit.engine.run import assemble, collector_paused, make_request
+from pcapaudit.engine.run import assemble, collector_paused, make_auditor, make_request
 from pcapaudit.flows.packets import packed_mac
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import mac_text
 from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import CaptureInfo, DeviceReport, Report
-from pcapaudit.scan import Bounds
 
 LOOK_S = 3.0
 """Seconds between two looks at least."""
@@ -84,8 +82,7 @@ class LiveAudit:
         look_s: float = LOOK_S,
     ) -> None:
         self._request = make_request(options)
-        bounds = Bounds() if options.max_flows is None else Bounds(max_flows=options.max_flows)
-        self._auditor = Auditor(self._request, notes, bounds=bounds)
+        self._auditor = make_auditor(self._request, notes, options)
         self._items = items
         self._notes = notes
         self._clock = clock

@@ -128,14 +128,9 @@ def _read(files: Sequence[str], until: int | None) -> Iterator[Packets]:
     for batch in read_ring(list(files), CaptureNotes()):
         length = len(batch) if until is None else min(len(batch), until - batch.first_frame + 1)
         for start in range(0, length, _SLICE):
-            yield scan_packets(_cut(batch, start, min(start + _SLICE, length)))
+            yield scan_packets(batch.part(start, min(start + _SLICE, length)))
         if length < len(batch):
             break
-
-
-def _cut(batch: FrameBatch, start: int, stop: int) -> FrameBatch:
-    columns = (batch.offset, batch.captured, batch.wire, batch.time_ns, batch.link)
-    return FrameBatch(batch.data, batch.first_frame + start, *(column[start:stop] for column in columns))
 
 
 def _packets(result: ScanResult) -> Packets:

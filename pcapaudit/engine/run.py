@@ -72,7 +72,7 @@ def _audit_rings(rings: Sequence[Sequence[str]], request: Request, options: Audi
     with Interrupt() as interrupt:
         for ring in rings:
             notes = CaptureNotes()
-            auditor = _make_auditor(request, notes, options)
+            auditor = make_auditor(request, notes, options)
             try:
                 feed(auditor, ring, notes, interrupt, count)
             except CaptureError as error:
@@ -86,7 +86,8 @@ def _audit_rings(rings: Sequence[Sequence[str]], request: Request, options: Audi
     return done
 
 
-def _make_auditor(request: Request, notes: CaptureNotes, options: AuditOptions) -> Auditor:
+def make_auditor(request: Request, notes: CaptureNotes, options: AuditOptions) -> Auditor:
+    """An auditor for one capture, with the time window and the bounds that the options set."""
     bounds = Bounds() if options.max_flows is None else Bounds(max_flows=options.max_flows)
     return Auditor(request, notes, since_ns=options.since_ns, until_ns=options.until_ns, bounds=bounds)
 
@@ -122,7 +123,7 @@ def audit_frames(frames: Iterable[tuple[int, bytes, int]], options: AuditOptions
     """Audit frames that are at hand: (time ns, bytes, length on the wire)."""
     request = make_request(options)
     notes = CaptureNotes(files=[FileNote("frames", "memory", 1)], link_types=[link])
-    auditor = _make_auditor(request, notes, options)
+    auditor = make_auditor(request, notes, options)
     batch = batch_of(frames, link)
     notes.files[0].frames = len(batch)
     auditor.feed(batch)

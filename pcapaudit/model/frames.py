@@ -38,6 +38,11 @@ class FrameBatch:
     def __len__(self) -> int:
         return len(self.offset)
 
+    def part(self, start: int, stop: int) -> FrameBatch:
+        """Frames ``start`` to ``stop`` (positions, the last one excluded) as a batch that keeps their numbers."""
+        columns = (self.offset, self.captured, self.wire, self.time_ns, self.link)
+        return FrameBatch(self.data, self.first_frame + start, *(column[start:stop] for column in columns))
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:

@@ -18,7 +18,7 @@ from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.packets import Keep, read_packets
 from pcapaudit.engine.progress import Progress, ignore
 from pcapaudit.engine.tables.catalogue import TABLES
-from pcapaudit.engine.tables.declare import Column, Kind, Row, Table
+from pcapaudit.engine.tables.declare import Row, Table
 from pcapaudit.engine.tables.judged import REPORT_TABLES, name_device, read_report
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.report import DeviceReport, Report
@@ -28,7 +28,7 @@ from pcapaudit.notebook.bar import bar_of_session, clear_bar
 from pcapaudit.notebook.card import draw_card, draw_cards
 from pcapaudit.notebook.dissected import Dissected
 from pcapaudit.notebook.evidence import Evidence, find_evidence
-from pcapaudit.notebook.frames import frame_of
+from pcapaudit.notebook.frames import CAPTURE, frame_of
 from pcapaudit.notebook.packets import MAX_PACKETS, all_of, of_device, of_flow, packet_frame
 from pcapaudit.notebook.plots.kinds import draw
 from pcapaudit.notebook.sources import Source, Sources
@@ -36,9 +36,6 @@ from pcapaudit.notebook.where import read_condition
 from pcapaudit.report.document import to_json
 from pcapaudit.report.registry import Look, render
 from pcapaudit.report.requests import find_requests, say_nothing, write_mails
-
-CAPTURE = Column("capture", Kind.CATEGORY, "source of the capture; only where several were read")
-"""First column of every table when there are several captures."""
 
 
 def read(  # noqa: PLR0913 - options of an audit, each by its name

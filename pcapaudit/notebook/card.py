@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from pcapaudit.model.report import DeviceReport, Report
-from pcapaudit.model.words import Verdict
+from pcapaudit.model.words import VERDICTS, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
 
@@ -17,7 +17,6 @@ COLOURS = {
     Verdict.DEGRADED: "#8a5a00",
     Verdict.FAILED: "#b3261e",
 }
-_WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, Verdict.HEALTHY)
 _CARD = (
     '<div style="border-left:4px solid {colour};padding:.3em .8em;margin:.4em 0;max-width:60em;text-align:left">'
     '<b style="color:{colour}">{verdict}</b> <b>{title}</b> <span style="opacity:.7">{names}</span>'
@@ -29,7 +28,7 @@ def draw_cards(report: Report, devices: Sequence[DeviceReport]) -> str:
     """Cards of devices, the worst first; beyond ``MAX_CARDS`` their number. Every string is escaped."""
     if not devices:
         return f"<div>{escape(make_visible(phrases.say_absence(report)))}</div>"
-    worst = sorted(devices, key=lambda d: _WORST_FIRST.index(d.verdict))
+    worst = sorted(devices, key=lambda d: -VERDICTS.index(d.verdict))
     more = len(worst) - MAX_CARDS
     rest = f"<div>and {phrases.say_count(more, 'more device')}: see <code>.devices</code></div>" if more > 0 else ""
     return "".join(map(draw_card, worst[:MAX_CARDS])) + rest

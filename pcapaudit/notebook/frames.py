@@ -28,6 +28,10 @@ DTYPES: Mapping[Kind, str] = {
 """Kind of a column -> pandas dtype; an ``object`` cell is a tuple."""
 
 
+CAPTURE = Column("capture", Kind.CATEGORY, "file of the capture, or the files of its ring")
+"""First column of every table of several captures."""
+
+
 def frame_of(table: Table, rows: Iterable[Row]) -> pd.DataFrame:
     """A table as pandas has it.
 

@@ -19,18 +19,16 @@ from pcapaudit.engine.many import Done, audit_all, find_captures, hash_files
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.places import find_anywhere
 from pcapaudit.engine.progress import Phase, Progress, Step, ignore
-from pcapaudit.engine.tables.declare import Column, Kind
-from pcapaudit.engine.tables.judged import VERDICTS
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.words import VERDICTS
 from pcapaudit.notebook.attempts import find_attempts
 from pcapaudit.notebook.bar import bar_of_session, clear_bar
 from pcapaudit.notebook.dataset import ALL_TABLES, Dataset
 from pcapaudit.notebook.fleet import FleetTables, count_devices
+from pcapaudit.notebook.frames import CAPTURE
 from pcapaudit.notebook.plots.verdicts import draw_verdicts
 from pcapaudit.notebook.sources import Source, Sources, name_sources
 from pcapaudit.report.fleet import site_of
-
-CAPTURE = Column("capture", Kind.CATEGORY, "file of the capture, or the files of its ring")
 
 
 def read_many(  # noqa: PLR0913 - each by its name

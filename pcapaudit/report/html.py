@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import CaptureInfo, DeviceReport, FindingReport, Report
-from pcapaudit.model.words import MarkKind, Role, RuleState, Verdict
+from pcapaudit.model.words import VERDICTS, MarkKind, Role, RuleState, Verdict
 from pcapaudit.report import phrases
 from pcapaudit.report.escape import clean, make_visible
 from pcapaudit.report.glossary import explain_words
@@ -30,7 +30,7 @@ from pcapaudit.report.registry import Look
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, Verdict.HEALTHY)
+WORST_FIRST = tuple(reversed(VERDICTS))
 FULL = 25
 """Devices that the page which stands alone shows in full, the worst ones."""
 LISTED = 500

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pcapaudit.engine.run import batch_of
 from pcapaudit.model.frames import CaptureNotes
 
@@ -17,3 +19,12 @@ def test_notes_of_two_captures_share_nothing() -> None:
     first.link_types.append(1)
 
     assert second.link_types == []
+
+
+def test_a_part_of_a_batch_keeps_the_numbers_of_its_frames() -> None:
+    batch = replace(batch_of([(1, b"ab", 2), (2, b"c", 60), (3, b"def", 3)]), first_frame=11)
+
+    part = batch.part(1, 3)
+
+    assert (part.first_frame, part.time_ns.tolist(), part.wire.tolist()) == (12, [2, 3], [60, 3])
+    assert bytes(part.data[part.offset[1] : part.offset[1] + part.captured[1]]) == b"def"

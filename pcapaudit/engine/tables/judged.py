@@ -23,6 +23,7 @@ from pcapaudit.model.words import (
     STAGES as LADDER,
 )
 from pcapaudit.model.words import (
+    VERDICTS,
     Direction,
     Group,
     HealthState,
@@ -33,7 +34,6 @@ from pcapaudit.model.words import (
     Stage,
     State,
     Vantage,
-    Verdict,
     When,
 )
 
@@ -57,8 +57,6 @@ _SPAN = (
     Column("first", Kind.TIME, "its first attempt", "UTC"),
     Column("last", Kind.TIME, "its last attempt", "UTC"),
 )
-VERDICTS = (Verdict.HEALTHY, Verdict.UNDECIDED, Verdict.DEGRADED, Verdict.FAILED)
-"""From the best to the worst."""
 _OF_NEEDS = (Stage.CONNECT, Stage.TLS, Stage.APP, Stage.RETURN, Stage.PERSIST)
 
 DEVICES = Table(

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pcapaudit.capture import STDIN, expand, group, read_ring
-from pcapaudit.engine.auditor import Auditor
+from pcapaudit.engine.cut import find_ring
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.progress import ByteCount, Progress, ignore
-from pcapaudit.engine.run import make_request
+from pcapaudit.engine.run import make_auditor, make_request
 from pcapaudit.engine.tables.catalogue import read_rows
 from pcapaudit.engine.tables.declare import Row, Table
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.errors import CaptureError, UsageError
+from pcapaudit.model.errors import CaptureError
 from pcapaudit.model.frames import CaptureNotes
-from pcapaudit.scan import Bounds
 
 Batch = tuple[Table, list[Row]]
 
@@ -49,16 +48,14 @@ def rows_of_all(
 
 def check_single(sources: Sequence[str], options: AuditOptions) -> None:
     """Raise UsageError unless the sources are one capture: frame numbers of several would stand for one another."""
-    rings = group(expand(sources), separate=options.separate) if STDIN not in sources else [sources]
-    if len(rings) != 1:
-        raise UsageError(f"these are {len(rings)} captures; give one of them at a time")
+    if STDIN not in sources:
+        find_ring(sources, separate=options.separate)
 
 
 def read_traffic(ring: Sequence[str], options: AuditOptions, count: ByteCount) -> Traffic:
     """What was on the wire of one capture. Raises CaptureError when it cannot be read."""
     notes = CaptureNotes()
-    bounds = Bounds() if options.max_flows is None else Bounds(max_flows=options.max_flows)
-    auditor = Auditor(make_request(options), notes, since_ns=options.since_ns, until_ns=options.until_ns, bounds=bounds)
+    auditor = make_auditor(make_request(options), notes, options)
     for batch in read_ring(ring, notes, progress=count.note):
         auditor.feed(batch)
         count.tell()

@@ -12,7 +12,7 @@ from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import NS
-from pcapaudit.model.words import Verdict
+from pcapaudit.model.words import VERDICTS
 from pcapaudit.notebook.plots.dns import draw_dns
 from pcapaudit.notebook.plots.hops import draw_hops
 from pcapaudit.notebook.plots.matrix import draw_matrix
@@ -25,7 +25,6 @@ from pcapaudit.notebook.plots.verdicts import draw_verdicts
 if TYPE_CHECKING:
     from pcapaudit.notebook.capture import Capture, Device
 
-_WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, Verdict.HEALTHY)
 _FAILED = ("S0", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR")
 """Outcomes of a connection that did not work, in Zeek's letters."""
 
@@ -52,8 +51,8 @@ class Choice:
         return self.capture.device(name)
 
     def _worst_row(self) -> int:
-        verdicts = [_WORST_FIRST.index(d.verdict) for d in self.capture.judged.devices]
-        return verdicts.index(min(verdicts))
+        verdicts = [VERDICTS.index(d.verdict) for d in self.capture.judged.devices]
+        return verdicts.index(max(verdicts))
 
     def rows(self) -> Iterator[int]:
         """Rows of the table ``flows`` that belong to the attempts of the device, the failed ones first."""
