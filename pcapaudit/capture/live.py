@@ -7,6 +7,8 @@ may be on its way.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
 import select
@@ -14,28 +16,35 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, cast
 
 import numpy as np
 
 from pcapaudit.capture.capturer import HOW_TO_INSTALL, Capturer, find_capturer
+from pcapaudit.capture.columns import Columns
 from pcapaudit.capture.interfaces import read_state
 from pcapaudit.capture.reader import BATCH_BYTES, STDIN, Keep, open_capture
 from pcapaudit.capture.stream import QuietError, widen_pipe
 from pcapaudit.model.errors import CaptureError, UsageError
-from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
+from pcapaudit.model.frames import Blind, CaptureNotes, FrameBatch, Item, Tick
 from pcapaudit.model.records import dataclass
+from pcapaudit.model.times import NS, go_on
 
-NS = 1_000_000_000
 ALLOWANCE_NS = NS
 """How long a frame may be on its way from the wire to here before silence would be claimed wrongly."""
 TICK_NS = NS
 _DOWN = frozenset({"down", "lowerlayerdown", "notpresent"})
 _PULSE_MS = 250
 _PATIENCE_S = 10.0
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 5.0
+"""Between two tries to capture again."""
 _GRACE_S = 5.0
 """Seconds that the capturing program has to end by itself."""
+_LAG_TURN_NS = 300 * NS
+"""How long the shortest way of a frame is remembered, at least."""
 _SAID_BYTES = 1 << 14
 _SAYS_DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
 
@@ -87,11 +96,13 @@ def capture_words(program: Capturer, wish: Wish) -> list[str]:
 class LiveSource:
     """Frames of one interface, or of standard input, and ticks while nothing comes.
 
+    A capture that has begun is begun again when it ends by itself, however long that takes.
+
     Args:
         wish: What to capture.
-        notes: Filled while reading, as by ``open_capture``.
+        notes: Filled while reading, as by ``open_capture``; each capture that was begun is a file.
         is_over: Asked some times a second; True ends the capture in an orderly way.
-        tell: Told when the interface goes down and comes up.
+        tell: Told when the wire goes out of sight and comes back.
         keep: Given all records as they came.
 
     Raises:
@@ -111,43 +122,76 @@ class LiveSource:
         self._notes = notes
         self._keep = keep
         self._is_over = is_over
-        self._tell = tell
-        self._is_down = False
+        self._sight = _Sight(self.name, tell)
         self._program = None if wish.interface is None else _choose_program()
         self._child: _Child | None = None
         self._end_s: float | None = None
         self.fault: str | None = None
-        """Why the capture ended by itself; None if it was ended, or a pipe was closed at its other end."""
+        """Why the capture ended by itself; None while it goes on, if it was ended, or a pipe was closed behind it."""
 
     @property
     def name(self) -> str:
         """What the report calls the source."""
         return self._wish.interface or STDIN
 
-    def items(self) -> Generator[FrameBatch | Tick, None, None]:
+    @property
+    def blind_why(self) -> str | None:
+        """Why nothing can be seen now: the interface is down or away, or what captures has ended; None if it can."""
+        return self._sight.lost_why
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Time of the newest frame; None before the first."""
+        return self._sight.clock.newest_ns
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds from the moment a frame was on the wire until it is read, beyond the shortest such time of late."""
+        return self._sight.clock.lag_s
+
+    def items(self) -> Generator[Item, None, None]:
         """Begin the capture and give what comes.
 
         Yields:
-            Batches as they come, some times a second one without frames in silence, a tick a second then, and one
-            tick at the newest frame's time at the end.
+            Batches as they come, some times a second one without frames in silence, a tick a second then, what was
+            not watched before the first that comes after it, and one tick at the newest frame's time at the end.
 
         Raises:
             CaptureError: The capture did not begin, or the pipe holds none; says why.
             UsageError: The program that captures does not start.
         """
-        clock = _WireClock()
         self._end_s = None if self._wish.duration_s is None else time.monotonic() + self._wish.duration_s
+        yield from self._capture()
+        pause_s = _FIRST_PAUSE_S
+        while self.fault is not None:
+            self._sight.lose(self.fault)
+            yield from self._rest(pause_s)
+            if self._wants_end():
+                break
+            begun = self._notes.files[-1]
+            with contextlib.suppress(CaptureError, UsageError):
+                yield from self._capture()
+            has_begun = self._notes.files[-1] is not begun
+            pause_s = _FIRST_PAUSE_S if has_begun else min(2 * pause_s, _LONGEST_PAUSE_S)
+        if self.newest_ns is not None:
+            yield Tick(self.newest_ns)
+
+    def _capture(self) -> Iterator[Item]:
+        """One capture, from its begin to its end."""
         self._child = None if self._program is None else _Child(self._program, self._wish)
-        source = _Inflow(self._child.out if self._child else _open_pipe(), self._wants_end)
-        frames = open_capture(cast("BinaryIO", source), name=self.name, notes=self._notes, keep=self._keep, pauses=True)
+        source = cast("BinaryIO", _Inflow(self._child.out if self._child else _open_pipe(), self._wants_end))
+        first = self._notes.files[-1].next_frame if self._notes.files else 1
+        frames = open_capture(
+            source, name=self.name, notes=self._notes, first_frame=first, keep=self._keep, pauses=True
+        )
         try:
             for batch in frames:
-                source.is_begun = True
+                self.fault = None
+                cast("_Inflow", source).is_begun = True
+                yield from self._sight.look(self._wish.interface, batch)
                 yield batch
-                if len(batch):
-                    clock.note(batch)
-                elif self._can_see():
-                    yield from clock.tick()
+                if not len(batch):
+                    yield from self._sight.tick()
                 # A child ends its stream when it is told to; whoever writes into a pipe need not.
                 if self._child is None and self._wants_end():
                     break
@@ -158,8 +202,13 @@ class LiveSource:
             raise CaptureError(self.fault, path=self.name) from error
         finally:
             self._finish()
-        if clock.newest_ns is not None:
-            yield Tick(clock.newest_ns)
+
+    def _rest(self, pause_s: float) -> Iterator[FrameBatch]:
+        """Wait before the next try."""
+        again_s = time.monotonic() + pause_s
+        while time.monotonic() < again_s and not self._wants_end():
+            time.sleep(_PULSE_MS / 1000)
+            yield Columns(first_frame=self._notes.files[-1].next_frame).give_batch(b"")
 
     def _wants_end(self) -> bool:
         is_late = self._end_s is not None and time.monotonic() >= self._end_s
@@ -169,24 +218,16 @@ class LiveSource:
             self._child.stop()
         return True
 
-    def _can_see(self) -> bool:
-        """Whether something could come: the silence of an interface that is down says nothing of the wire."""
-        is_down = self._wish.interface is not None and read_state(self._wish.interface) in _DOWN
-        if is_down is not self._is_down:
-            self._is_down = is_down
-            self._tell(f"{self.name} is down: nothing can be seen" if is_down else f"{self.name} is up again")
-        return not is_down
-
     def _finish(self) -> None:
         """End the child, and note what it says of itself; safe to be called twice."""
         child, self._child = self._child, None
         if child is None:
             return
         self.fault = child.finish()
-        if child.dropped is not None and not self._notes.dropped:
+        if child.dropped and self._notes.files and self._notes.files[-1].format == "pcap":
             # tcpdump's stream has no place for the number.
-            self._notes.dropped = child.dropped
-            self._notes.drop_frames.append(sum(file.frames for file in self._notes.files))
+            self._notes.dropped += child.dropped
+            self._notes.drop_frames.append(self._notes.files[-1].next_frame - 1)
 
 
 def _choose_program() -> Capturer:
@@ -210,21 +251,76 @@ class _WireClock:
 
     def __init__(self) -> None:
         self.newest_ns: int | None = None
+        self.lag_s = 0.0
         self._came_ns = 0
         self._next_ns = 0
+        self._shortest = deque((math.inf, math.inf), maxlen=2)
+        self._turn_ns = 0
 
     def note(self, batch: FrameBatch) -> None:
-        latest = int(np.frombuffer(batch.time_ns, np.int64).max())
-        self.newest_ns = latest if self.newest_ns is None else max(self.newest_ns, latest)
+        """Some frames came."""
+        latest_ns = int(np.frombuffer(batch.time_ns, np.int64).max())
+        self.newest_ns = latest_ns if self.newest_ns is None else go_on(self.newest_ns, latest_ns)
         self._came_ns = time.monotonic_ns()
         self._next_ns = self._came_ns + ALLOWANCE_NS + TICK_NS
+        self._note_lag((time.time_ns() - latest_ns) / NS)
 
     def tick(self) -> Iterator[Tick]:
         """The time, once a second of silence; nothing in between, and before the first frame."""
         now_ns = time.monotonic_ns()
         if self.newest_ns is not None and now_ns >= self._next_ns:
+            self.lag_s = 0.0
             self._next_ns = now_ns + TICK_NS
             yield Tick(self.newest_ns + now_ns - self._came_ns - ALLOWANCE_NS)
+
+    def now_ns(self) -> int:
+        """The time."""
+        return (self.newest_ns or 0) + time.monotonic_ns() - self._came_ns
+
+    def _note_lag(self, way_s: float) -> None:
+        # The clock of a pipe's frames is another one than ours: what counts is how much longer than at best it takes.
+        if self._came_ns >= self._turn_ns:
+            self._turn_ns = self._came_ns + _LAG_TURN_NS
+            self._shortest.append(way_s)
+        self._shortest[-1] = min(self._shortest[-1], way_s)
+        self.lag_s = way_s - min(self._shortest)
+
+
+class _Sight:
+    """Whether the wire can be seen, and since when it could not."""
+
+    def __init__(self, name: str, tell: Callable[[str], None]) -> None:
+        self.clock = _WireClock()
+        self.lost_why: str | None = None
+        self._name = name
+        self._tell = tell
+        self._lost_ns: int | None = None
+        self._is_down = False
+
+    def lose(self, why: str) -> None:
+        """From the newest frame on nothing was seen; told once until it comes back."""
+        if self.lost_why is None:
+            self.lost_why, self._lost_ns = why, self.clock.newest_ns
+            self._tell(f"{self._name}: {why}; nothing can be seen")
+
+    def look(self, interface: str | None, batch: FrameBatch) -> Iterator[Blind]:
+        """Take what came and, in silence and after it, how the interface is; what was not seen, when that is over."""
+        if interface is not None and (self._is_down or not len(batch)):
+            self._is_down = read_state(interface) in _DOWN
+        if self._is_down:
+            self.lose("the interface is down")
+        elif self.lost_why is not None:
+            why, self.lost_why = self.lost_why, None
+            self._tell(f"{self._name} is seen again")
+            if self._lost_ns is not None:
+                yield Blind(self._lost_ns, max(self._lost_ns, self.clock.now_ns()), why)
+        if len(batch):
+            self.clock.note(batch)
+
+    def tick(self) -> Iterator[Tick]:
+        """Let the time pass, but not over what nobody saw."""
+        if self.lost_why is None:
+            yield from self.clock.tick()
 
 
 class _Inflow:

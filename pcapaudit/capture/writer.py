@@ -77,7 +77,7 @@ def write_pcapng(
     interfaces = {link: 0}
     count = 0
     with _open_target(target) as out:
-        out.write(_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
+        out.write(_section_block())
         out.write(_interface_block(link))
         for count, frame in enumerate(frames, start=1):
             kind = links.get(count, link)
@@ -86,6 +86,28 @@ def write_pcapng(
                 out.write(_interface_block(kind))
             out.write(_packet_block(frame, interfaces[kind], comments.get(count)))
     return count
+
+
+def statistics_section(link: int, watched_until_ns: int | None, lost: int) -> bytes:
+    """A pcapng section without frames, to follow those that have some: what the capturing side knows besides.
+
+    Args:
+        link: Link type number of its interface.
+        watched_until_ns: When the wire was watched last, ns since the epoch; None if nobody knows.
+        lost: Frames that were lost while capturing.
+
+    Source: draft-ietf-opsawg-pcapng, sections 4.1, 4.2 and 4.6.
+    """
+    end_ns = watched_until_ns or 0
+    stamp = struct.pack("<II", *divmod(min(max(end_ns, 0), (1 << 64) - 1), 1 << 32))
+    end = b"" if watched_until_ns is None else _option(3, stamp)
+    dropped = _option(5, struct.pack("<Q", lost)) if lost else b""
+    statistics = _block(5, struct.pack("<I", 0) + stamp + end + dropped + _option(0, b""))
+    return _section_block() + _interface_block(link) + statistics
+
+
+def _section_block() -> bytes:
+    return _block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
 
 
 def _interface_block(link: int) -> bytes:

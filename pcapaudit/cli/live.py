@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,19 +19,23 @@ from pcapaudit.capture.live import LiveSource, Wish
 from pcapaudit.capture.reader import STDIN
 from pcapaudit.capture.ring import Ring
 from pcapaudit.cli import options as shared
-from pcapaudit.cli.live_shows import choose_show
-from pcapaudit.cli.output import silence_stdout, write_note, write_result
+from pcapaudit.cli.live_desk import Desk
+from pcapaudit.cli.live_shows import Silence, choose_show
+from pcapaudit.cli.live_station import announce, station_options, take_wish
+from pcapaudit.cli.output import write_note, write_result
 from pcapaudit.cli.status import FAIL_ON, UNUSABLE, choose_status
 from pcapaudit.cli.values import read_size, read_span
 from pcapaudit.engine.interrupt import Interrupt
-from pcapaudit.engine.live import Count, LiveAudit, Look
+from pcapaudit.engine.live import Count, LiveAudit
 from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.sliding import WINDOW_S
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.model.report import Report
 from pcapaudit.model.words import Verdict
 from pcapaudit.report.registry import render
-from pcapaudit.watch.events import Event
+from pcapaudit.station.alerts import Alerts
+from pcapaudit.station.memory import Memory
 from pcapaudit.watch.state import Watch
 
 _SMALLEST_FILE = 1 << 20
@@ -65,9 +68,13 @@ Exit status:
     show_default=True,
     help="A view or lines; one report at the end; an event a line.",
 )
+@click.option("--status", "has_status", is_flag=True, help="With jsonl: each second a line on how all stands.")
+@click.option("--window", "window_s", metavar="SPAN", callback=read_span, help="Judge the newest 6h, or so much.")
 @click.option("--keep-ring", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Keep the frames there.")
 @click.option("--ring-size", metavar="SIZE", default="10G", show_default=True, callback=read_size, help="Of all files.")
 @click.option("--ring-files", metavar="N", type=click.IntRange(2, 10_000), default=20, show_default=True, help="Files.")
+@click.option("--state", metavar="FILE", type=click.Path(path_type=Path), help="Remember it there over a restart.")
+@station_options
 @shared.signature
 @click.option("--device", metavar="MAC|IP", help="Judge this device alone.")
 @click.option("--all-devices", is_flag=True, help="List devices without a signature as well.")
@@ -89,6 +96,24 @@ def command(interface: str | None, pipe: str | None, form: str, fail_on: str, **
     The frames are captured by dumpcap or tcpdump; pcapaudit itself needs no privilege.
     Ctrl-C, SIGTERM, or the end of --duration ends it in an orderly way.
     """
+    wish = _read_wish(interface, pipe, given)
+    has_status = given.pop("has_status")
+    if has_status and form != "jsonl":
+        raise click.UsageError("--status belongs to --format jsonl")
+    with ExitStack() as stack:
+        desk, interrupt = _prepare(wish, given, stack)
+        desk.show = stack.enter_context(choose_show(desk.source.name, form, has_status=has_status))
+        report = desk.run(interrupt)
+    _write_end(form, desk.audit.count(), report)
+    if form == "json":
+        write_result([render(report, "json")], None)
+    if desk.source.fault is not None:
+        write_note(f"pcapaudit: {desk.source.name}: {desk.source.fault}")
+    return UNUSABLE if desk.source.fault else choose_status(report, fail_on)
+
+
+def _read_wish(interface: str | None, pipe: str | None, given: dict[str, Any]) -> Wish:
+    """What to capture, out of the options."""
     if (interface is None) == (pipe is None):
         raise click.UsageError("give either -i NAME or -r - (pcapaudit interfaces lists the names)")
     wish = Wish(interface, given.pop("capture_filter"), given.pop("snaplen"), given.pop("duration_s"))
@@ -96,18 +121,24 @@ def command(interface: str | None, pipe: str | None, form: str, fail_on: str, **
         raise click.UsageError("--filter and --snaplen belong to -i; a pipe brings what its writer captures")
     if interface is None and sys.stdin.isatty():
         raise click.UsageError("standard input is the keyboard; put a program in front: dumpcap -i eth1 -w - | ...")
+    return wish
+
+
+def _prepare(wish: Wish, given: dict[str, Any], stack: ExitStack) -> tuple[Desk, Interrupt]:
+    """All that a watch needs but for what shows it; the stack closes it, the capture first."""
+    told, state, window_s = take_wish(given), given.pop("state"), given.pop("window_s") or WINDOW_S
     ring = _open_ring(given.pop("folder"), given.pop("ring_size"), given.pop("ring_files"))
+    keep = stack.enter_context(closing(ring)).keep if ring else None
+    memory = stack.enter_context(closing(Memory(state, tell=write_note))) if state else None
+    watch = Watch(record=memory.read() if memory else None)
+    interrupt = stack.enter_context(Interrupt())
+    stack.enter_context(_ended_by_sigterm(interrupt))
     notes = CaptureNotes()
-    with Interrupt() as interrupt, _ended_by_sigterm(interrupt), closing(ring) if ring else nullcontext():
-        keep = ring.keep if ring else None
-        source = LiveSource(wish, notes, is_over=lambda: interrupt.is_noted, tell=write_note, keep=keep)
-        audit = LiveAudit(source.items(), AuditOptions(**given), notes)
-        report = _watch(audit, source.name, form, interrupt)
-    if form == "json":
-        write_result([render(report, "json")], None)
-    if source.fault is not None:
-        write_note(f"pcapaudit: {source.name}: {source.fault}")
-    return UNUSABLE if source.fault else choose_status(report, fail_on)
+    source = LiveSource(wish, notes, is_over=lambda: interrupt.is_noted, tell=write_note, keep=keep)
+    audit = LiveAudit(source.items(), AuditOptions(**given), notes, window_s=window_s)
+    alerts = stack.enter_context(Alerts(told, source=source.name, say=write_note))
+    announce(told, alerts)
+    return Desk(source, audit, watch, Silence(), alerts, memory, ring), interrupt
 
 
 @contextmanager
@@ -133,33 +164,6 @@ def _open_ring(folder: Path | None, size: int, files: int) -> Ring | None:
     if size // files < _SMALLEST_FILE:
         raise UsageError(f"--ring-size must leave 1M for each of {files} files")
     return Ring(folder, file_bytes=size // files, files=files, tell=write_note)
-
-
-def _watch(audit: LiveAudit, name: str, form: str, interrupt: Interrupt) -> Report:
-    """Show what comes until it ends; the report of all of it."""
-    # A watch runs for long: what Python leaves lying in circles is looked for, unlike in an audit.
-    gc.enable()
-    watch = Watch()
-    with choose_show(name, form) as show:
-        for news in audit.news():
-            try:
-                if isinstance(news, Count):
-                    show.count(news)
-                else:
-                    show.look(news, _note(watch.note, news), watch.rows())
-            except BrokenPipeError:
-                # Nobody reads any more: the capture is ended in an orderly way.
-                silence_stdout()
-                interrupt.is_noted = True
-        look, report = audit.conclude()
-        with suppress(BrokenPipeError):
-            show.look(look, _note(watch.conclude, look), watch.rows())
-    _write_end(form, audit.count(), report)
-    return report
-
-
-def _note(note: Callable[..., list[Event]], look: Look) -> list[Event]:
-    return note(look.now_ns, look.devices, heard=look.heard, dropped=look.dropped)
 
 
 def _write_end(form: str, count: Count, report: Report) -> None:

@@ -10,11 +10,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from pcapaudit.cli.output import choose_look
-from pcapaudit.engine.live import Count, Look
 from pcapaudit.model.times import rfc3339
 from pcapaudit.report.escape import make_ascii, make_visible
 from pcapaudit.watch.events import Event, say, say_frames
-from pcapaudit.watch.state import Row
+from pcapaudit.watch.status import Status
 
 
 class Show(Protocol):
@@ -26,19 +25,19 @@ class Show(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def count(self, count: Count) -> None:
-        """Take what came."""
+    def tell(self, events: Sequence[Event]) -> None:
+        """Take what happened."""
 
-    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:
-        """Take what is known."""
+    def stand(self, status: Status) -> None:
+        """Take how the watch stands: once a second, and after each look."""
 
 
-def choose_show(name: str, form: str) -> Show:
+def choose_show(name: str, form: str, *, has_status: bool) -> Show:
     """What shows a watch of ``name`` in one of the forms text, json, jsonl; for text, by where standard output goes."""
     if form == "json":
         return Silence()
     if form == "jsonl":
-        return JsonLines()
+        return JsonLines(has_status=has_status)
     look = choose_look(None, "auto")
     spell = make_visible if look.is_unicode else make_ascii
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
@@ -62,11 +61,11 @@ class Silence:
     ) -> None:
         pass
 
-    def count(self, count: Count) -> None:
-        """Take what came."""
+    def tell(self, events: Sequence[Event]) -> None:
+        """Take what happened."""
 
-    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:
-        """Take what is known."""
+    def stand(self, status: Status) -> None:
+        """Take how the watch stands."""
 
 
 class Lines(Silence):
@@ -75,7 +74,7 @@ class Lines(Silence):
     def __init__(self, spell: Callable[[str], str]) -> None:
         self._spell = spell
 
-    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:  # noqa: ARG002 - the form of all
+    def tell(self, events: Sequence[Event]) -> None:
         """Write what is new."""
         for event in events:
             parts = (say(event), say_frames(event))
@@ -84,12 +83,20 @@ class Lines(Silence):
 
 
 class JsonLines(Silence):
-    """An event a line, for programs."""
+    """An event a line, for programs; with ``has_status`` also a line each second on how the watch stands."""
 
-    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:  # noqa: ARG002 - the form of all
+    def __init__(self, *, has_status: bool) -> None:
+        self._has_status = has_status
+
+    def tell(self, events: Sequence[Event]) -> None:
         """Write what is new."""
         for event in events:
             _put(json.dumps(event.as_dict()))
+
+    def stand(self, status: Status) -> None:
+        """Write it."""
+        if self._has_status:
+            _put(json.dumps(status.as_dict()))
 
 
 def _put(line: str) -> None:

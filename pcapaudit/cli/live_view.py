@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -13,13 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pcapaudit.engine.live import Count, Look
-from pcapaudit.model.report import DeviceReport
+from pcapaudit.engine.live import Look
 from pcapaudit.model.times import rfc3339
-from pcapaudit.model.words import MarkKind, Verdict
+from pcapaudit.model.words import Verdict
 from pcapaudit.report.phrases import DIRECTIONS, say_count, say_title
 from pcapaudit.watch.events import Event, Kind, say, say_frames
 from pcapaudit.watch.state import Row
+from pcapaudit.watch.status import Status
 
 EVENTS = 8
 """Events that are shown."""
@@ -31,6 +30,8 @@ _STYLES = {
     Verdict.UNDECIDED: "cyan",
     Verdict.HEALTHY: "green",
 }
+_WORTH_SAYING_S = 2.0
+"""A lag that is shown."""
 _UNITS = ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"))
 
 
@@ -41,23 +42,13 @@ class Screen:
         name: What is watched.
         spell: Makes a string of the capture harmless, and fit for the terminal.
         console: The terminal.
-        clock: Seconds, for the rate.
     """
 
-    def __init__(
-        self,
-        name: str,
-        spell: Callable[[str], str],
-        console: Console,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, name: str, spell: Callable[[str], str], console: Console) -> None:
         self._name = name
         self._spell = spell
         self._console = console
-        self._clock = clock
-        self._counts: deque[tuple[float, Count]] = deque(maxlen=6)
-        self._look: Look | None = None
-        self._rows: Sequence[Row] = ()
+        self._status: Status | None = None
         self._events: deque[Event] = deque(maxlen=EVENTS)
         # Drawn when something is new, never by a thread of its own.
         self._live = Live(console=console, auto_refresh=False, transient=False)
@@ -72,15 +63,14 @@ class Screen:
     ) -> None:
         self._live.stop()
 
-    def count(self, count: Count) -> None:
-        """Show what came."""
-        self._counts.append((self._clock(), count))
+    def tell(self, events: Sequence[Event]) -> None:
+        """Show what happened."""
+        self._events.extend(events)
         self._draw()
 
-    def look(self, look: Look, events: Sequence[Event], rows: Sequence[Row]) -> None:
-        """Show what is known."""
-        self._look, self._rows = look, rows
-        self._events.extend(events)
+    def stand(self, status: Status) -> None:
+        """Show how the watch stands."""
+        self._status = status
         self._draw()
 
     def _draw(self) -> None:
@@ -90,51 +80,38 @@ class Screen:
     def _head(self) -> Text:
         """What came, what was lost, which directions are seen."""
         items = [self._name]
-        if self._counts:
-            items += [*self._say_rate(), say_count(self._counts[-1][1].frames, "frame"), self._say_lost()]
-        if self._look is not None and self._look.info is not None:
-            info = self._look.info
-            items.append(f"wire's clock {_clock_time(self._look.now_ns)}")
-            items += [DIRECTIONS[info.directions]] if info.directions else []
-            items += [say_count(len(info.health), "remark")] if info.health else []
+        if self._status is not None:
+            items += [*_say_rate(self._status), _say_lost(self._status)]
+            items += ["NOTHING CAN BE SEEN"] if self._status.is_blind else []
+            items += _say_look(self._status.look)
+            ring = self._status.ring
+            items += [f"nothing is kept: {ring.fault}"] if ring is not None and ring.fault else []
         return Text(self._spell(" · ".join(items)), style="bold")
 
-    def _say_rate(self) -> list[str]:
-        (first_s, first), (last_s, last) = self._counts[0], self._counts[-1]
-        if last_s <= first_s:
-            return []
-        frames = (last.frames - first.frames) / (last_s - first_s)
-        bits = 8 * (last.octets - first.octets) / (last_s - first_s)
-        return [f"{frames:,.0f} frames/s", _say_bits(bits)]
-
-    def _say_lost(self) -> str:
-        dropped = self._counts[-1][1].dropped
-        return f"{dropped:,} LOST" if dropped else "none known to be lost"
-
     def _table(self) -> Table | Text:
-        if not self._rows:
+        rows = self._status.rows if self._status else ()
+        if not rows:
             return Text("no device recognised yet", style="dim")
         table = Table(box=None, pad_edge=False, header_style="dim", expand=False)
         for title in ("device", "address", "verdict", "stage", "shows", "answered", "offline"):
             # Both times have the offset of the head's clock. In too little room the device's name and its lamp are cut.
             table.add_column(title, no_wrap=title not in {"device", "shows"})
         room = max(3, self._console.height - _AROUND)
-        for row in self._rows[:room]:
+        for row in rows[:room]:
             table.add_row(*self._cells(row))
-        if len(self._rows) > room:
-            table.add_row(Text(f"and {len(self._rows) - room} more", style="dim"))
+        if len(rows) > room:
+            table.add_row(Text(f"and {len(rows) - room} more", style="dim"))
         return table
 
     def _cells(self, row: Row) -> list[Text]:
         report, standing = row.report, row.standing
         style = _STYLES[standing.verdict] if standing else "dim"
-        is_down = standing is not None and standing.is_down
         name = report.addresses[0] if report.addresses else report.mac or "-"
         plain = (
             standing.stage or "-" if standing else "-",
             report.indicator.state if report.indicator else "-",
-            _of_day(find_last_answer(report)),
-            _of_day(report.since if is_down else None),
+            _of_day(row.answered),
+            _of_day(row.since),
         )
         return [
             Text(self._spell(say_title(report)), no_wrap=True, overflow="ellipsis"),
@@ -163,17 +140,31 @@ def write_line(event: Event) -> str:
     return f"{_clock_time(event.at_ns)} {', '.join(part for part in (say(event), say_frames(event)) if part)}"
 
 
-def find_last_answer(report: DeviceReport) -> str | None:
-    """When the device was last answered by anybody, RFC 3339; None if it never was."""
-    return max((m.at for lane in report.timeline for m in lane.marks if m.kind is MarkKind.ANSWERED), default=None)
-
-
 def _clock_time(time_ns: int) -> str:
     return f"{_of_day(rfc3339(time_ns))} +00:00"
 
 
 def _of_day(time: str | None) -> str:
     return time[11:19] if time else "-"
+
+
+def _say_rate(status: Status) -> list[str]:
+    count = status.count
+    lag = [f"{status.lag_s:.0f} s BEHIND"] if status.lag_s >= _WORTH_SAYING_S else []
+    frames = say_count(count.frames, "frame")
+    return [f"{count.frames_per_s:,.0f} frames/s", _say_bits(count.bits_per_s), *lag, frames]
+
+
+def _say_lost(status: Status) -> str:
+    return f"{status.count.dropped:,} LOST" if status.count.dropped else "none known to be lost"
+
+
+def _say_look(look: Look | None) -> list[str]:
+    if look is None or look.info is None:
+        return []
+    directions = [DIRECTIONS[look.info.directions]] if look.info.directions else []
+    remarks = [say_count(len(look.info.health), "remark")] if look.info.health else []
+    return [f"wire's clock {_clock_time(look.now_ns)}", *directions, *remarks]
 
 
 def _say_bits(rate: float) -> str:

@@ -6,7 +6,8 @@ The report at the end is the one that a file with the same frames gives.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 
 import numpy as np
@@ -15,12 +16,14 @@ from pcapaudit.diagnose.analysis import analyse
 from pcapaudit.engine.aside import Aside
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.run import assemble, collector_paused, make_auditor, make_request
-from pcapaudit.flows.packets import packed_mac
+from pcapaudit.engine.sliding import WINDOW_S, SlidingWindow
+from pcapaudit.flows.packets import packed_address, packed_mac
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.addresses import mac_text
-from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
+from pcapaudit.model.addresses import ip_text, mac_text
+from pcapaudit.model.frames import Blind, CaptureNotes, FrameBatch, Item, Tick
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import CaptureInfo, DeviceReport, Report
+from pcapaudit.model.times import go_on
 
 LOOK_S = 3.0
 """Seconds between two looks at least."""
@@ -28,6 +31,8 @@ SHARE = 4.0
 """After a look there is none for so many times what it took: a fifth of one processor at most goes into looking."""
 BEAT_S = 1.0
 """Seconds between two counts of what came."""
+_BEATS = 6
+"""Counts that a rate is taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,12 @@ class Count:
     """Frames that the capturing side says it lost, as far as it said so."""
     look_s: float
     """Seconds that the newest look took."""
+    now_ns: int
+    """The wire's clock."""
+    frames_per_s: float
+    """Of the last seconds."""
+    bits_per_s: float
+    """Of the last seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +59,16 @@ class Look:
 
     now_ns: int
     """The wire's clock."""
+    begun_ns: int
+    """The first frame that is judged."""
     devices: tuple[DeviceReport, ...]
     info: CaptureInfo | None
     """The capture itself; None where nothing came."""
     heard: Mapping[str, int]
-    """MAC -> time of its newest IP packet, ns."""
+    """MAC, or the address of a device without one -> time of its newest IP packet, ns."""
     dropped: int
+    tables: Mapping[str, int]
+    """Table -> how many rows it has."""
     took_s: float
     """Seconds that it took."""
 
@@ -65,6 +80,7 @@ class LiveAudit:
         items: What a source yields.
         options: As for an audit; ``since_ns`` and ``until_ns`` mean nothing here.
         notes: What the source learns while it reads.
+        window_s: How far back is judged at least, once so much came; at most twice.
         clock: Seconds; the time between two looks.
         look_s: Seconds between two looks at least.
 
@@ -74,15 +90,16 @@ class LiveAudit:
 
     def __init__(
         self,
-        items: Generator[FrameBatch | Tick, None, None],
+        items: Generator[Item, None, None],
         options: AuditOptions,
         notes: CaptureNotes,
         *,
+        window_s: float = WINDOW_S,
         clock: Callable[[], float] = time.monotonic,
         look_s: float = LOOK_S,
     ) -> None:
-        self._request = make_request(options)
-        self._auditor = make_auditor(self._request, notes, options)
+        self._request = request = make_request(options)
+        self._window = SlidingWindow(lambda part: make_auditor(request, part, options), notes, window_s)
         self._items = items
         self._notes = notes
         self._clock = clock
@@ -92,12 +109,13 @@ class LiveAudit:
         self._frames = self._octets = 0
         self._now_ns = 0
         self._took_s = 0.0
+        self._beats = deque([(clock(), 0, 0)], maxlen=_BEATS)
 
-    def news(self) -> Iterator[Count | Look]:
+    def news(self) -> Iterator[Count | Look | Blind]:
         """Feed until the source ends; give a count each second that something came or ticked, and looks when due.
 
-        A look that is under way when the source ends is given up; ``conclude`` tells all. As long as no frame has come
-        there is none.
+        What was not watched is given on. A look that is under way when the source ends is given up; ``conclude``
+        tells all. As long as no frame has come there is none.
 
         Raises:
             CaptureError: As the source does.
@@ -106,27 +124,42 @@ class LiveAudit:
         with closing(self._items), self._aside:
             for item in self._items:
                 self._feed(item)
+                if isinstance(item, Blind):
+                    yield item
                 now = self._clock()
                 if now >= beat_at:
                     beat_at = now + BEAT_S
+                    self._beats.append((now, self._frames, self._octets))
                     yield self.count()
                 yield from self._look_when_due(now)
 
     def count(self) -> Count:
         """What came so far."""
-        return Count(self._frames, self._octets, self._notes.dropped, self._took_s)
+        (first_s, frames, octets), (last_s, *_) = self._beats[0], self._beats[-1]
+        span_s = max(last_s - first_s, BEAT_S)
+        return Count(
+            frames=self._frames,
+            octets=self._octets,
+            dropped=self._notes.dropped,
+            look_s=self._took_s,
+            now_ns=self._now_ns,
+            frames_per_s=(self._frames - frames) / span_s,
+            bits_per_s=8 * (self._octets - octets) / span_s,
+        )
 
     def conclude(self) -> tuple[Look, Report]:
         """The last look and the report of the whole capture; nothing can be fed any more.
 
         A capture of which nothing came is not in the report, and there is no device in the look.
         """
+        begun_ns = self._window.begun_ns or 0
         with collector_paused():
-            analyses = [self._auditor.conclude()] if self._notes.files else []
+            analyses = [self._window.conclude()] if self._notes.files else []
         devices = tuple(device for analysis in analyses for device in analysis.devices)
         report = assemble(analyses, self._request, [], is_partial=False)
         info = analyses[0].info if analyses else None
-        return Look(self._now_ns, devices, info, {}, self._notes.dropped, self._took_s), report
+        look = Look(self._now_ns, begun_ns, devices, info, {}, self._notes.dropped, {}, self._took_s)
+        return look, report
 
     def _look_when_due(self, now: float) -> Iterator[Look]:
         """Begin a look when it is time, give it when it is ready."""
@@ -145,29 +178,39 @@ class LiveAudit:
     def _look(self) -> Look:
         begun = self._clock()
         with collector_paused():
-            traffic = self._auditor.traffic()
+            traffic = self._window.traffic()
             analysis = analyse(traffic, self._request, 0)
-        took_s = self._clock() - begun
-        heard = _find_heard(traffic)
-        return Look(traffic.end_ns, analysis.devices, analysis.info, heard, self._notes.dropped, took_s)
+        return Look(
+            now_ns=self._now_ns,
+            begun_ns=traffic.start_ns,
+            devices=analysis.devices,
+            info=analysis.info,
+            heard=_find_heard(traffic, analysis.devices),
+            dropped=self._notes.dropped,
+            tables=traffic.result.sizes(),
+            took_s=self._clock() - begun,
+        )
 
-    def _feed(self, item: FrameBatch | Tick) -> None:
-        self._auditor.feed(item)
+    def _feed(self, item: Item) -> None:
+        self._window.feed(item)
         if isinstance(item, Tick):
-            self._now_ns = max(self._now_ns, item.now_ns)
-        elif len(item):
-            self._now_ns = max(self._now_ns, int(np.frombuffer(item.time_ns, np.int64).max()))
+            self._now_ns = go_on(self._now_ns, item.now_ns)
+        elif isinstance(item, FrameBatch) and len(item):
+            self._now_ns = go_on(self._now_ns, int(np.frombuffer(item.time_ns, np.int64).max()))
             self._frames += len(item)
             self._octets += int(np.frombuffer(item.wire, np.uint32).sum(dtype=np.int64))
 
 
-def _find_heard(traffic: Traffic) -> dict[str, int]:
-    """When each MAC sent its newest IP packet."""
+def _find_heard(traffic: Traffic, devices: Sequence[DeviceReport]) -> dict[str, int]:
+    """When each MAC, and each of the addresses that stand for a device, sent its newest IP packet."""
     table = traffic.result.bindings
+    bare = {address for device in devices if device.mac is None for address in device.addresses[:1]}
     heard: dict[str, int] = {}
-    for mac, last_ns in zip(table["smac"].tolist(), table["last_ns"].tolist(), strict=True):
+    for mac, family, high, low, last_ns in table[["smac", "family", "hi", "lo", "last_ns"]].tolist():
         packed = packed_mac(mac)
-        if packed is not None:
-            text = mac_text(packed)
-            heard[text] = max(last_ns, heard.get(text, 0))
+        names = [mac_text(packed)] if packed is not None else []
+        if bare:
+            names.append(ip_text(packed_address(family, high, low)))
+        for name in names:
+            heard[name] = max(last_ns, heard.get(name, 0))
     return heard

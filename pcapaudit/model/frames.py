@@ -51,6 +51,20 @@ class Tick:
     now_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """Nothing was watched between two moments: the interface was down or away, or what captures had ended."""
+
+    from_ns: int
+    """When something was seen last."""
+    to_ns: int
+    why: str
+
+
+Item = FrameBatch | Tick | Blind
+"""What a live source gives."""
+
+
 @dataclass(slots=True)
 class FileNote:
     """One file of a capture: how many frames it gave, and how it ended."""
@@ -63,6 +77,11 @@ class FileNote:
     truncated_at: int | None = None
     """Byte offset of the fault where the file breaks off; None if it ended well."""
     truncated_why: str | None = None
+
+    @property
+    def next_frame(self) -> int:
+        """Number of the first frame behind this file."""
+        return self.first_frame + self.frames
 
 
 @dataclass(slots=True)

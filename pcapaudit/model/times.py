@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 NS = 1_000_000_000
+SET_BACK_NS = 10 * NS
+"""A frame that lies so far behind those before it shows that a clock was set."""
 _DAY = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR_NS = -62_135_596_800 * NS
@@ -48,3 +50,8 @@ def duration(seconds: float) -> str:
     if whole < 2 * _DAY:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // _DAY:,} days"
+
+
+def go_on(now_ns: int, latest_ns: int) -> int:
+    """The wire's clock at the newest frame: one a bit out of order does not set it back, a clock that was set does."""
+    return latest_ns if latest_ns < now_ns - SET_BACK_NS else max(now_ns, latest_ns)

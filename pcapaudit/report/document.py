@@ -8,13 +8,14 @@ order of the fields, mappings are sorted by key: the same report gives the same 
 from __future__ import annotations
 
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pcapaudit.model.errors import ReportError
 from pcapaudit.model.report import SCHEMA, Report
@@ -22,6 +23,7 @@ from pcapaudit.report.serialize import serialize
 
 Json = dict[str, Any]
 _Reader = Callable[[object], object]
+_Kind = TypeVar("_Kind")
 
 
 class _MisfitError(Exception):
@@ -61,12 +63,25 @@ def from_json(text: str | bytes) -> Report:
     found = value.get("schema") if isinstance(value, dict) else None
     if found != SCHEMA:
         raise ReportError(f"expected {SCHEMA!r}, found {found!r}", where="$.schema")
-    try:
-        report = cast(Report, _reader(Report)(value))
-    except _MisfitError as misfit:
-        raise ReportError(misfit.reason, where=f"${misfit.where}") from None
+    report = read_as(Report, value)
     _check_indexes(report)
     return report
+
+
+def read_as(kind: type[_Kind], value: object) -> _Kind:
+    """What a part of a document holds, or another document whose form a data class gives.
+
+    Args:
+        kind: The data class.
+        value: As ``json.loads`` gave it. Unknown keys are passed over: the form may grow.
+
+    Raises:
+        ReportError: A value has the wrong type, or a number is infinite or none; the error names the place.
+    """
+    try:
+        return cast(_Kind, _reader(cast(Any, kind))(value))
+    except _MisfitError as misfit:
+        raise ReportError(misfit.reason, where=f"${misfit.where}") from None
 
 
 def json_schema(kind: type = Report, name: str = SCHEMA) -> Json:
@@ -172,16 +187,25 @@ def _read_object(kind: Any, entries: tuple[tuple[str, str, _Reader, bool], ...],
 def _read_word(words: Mapping[str, StrEnum], value: object) -> StrEnum:
     word = words.get(value) if isinstance(value, str) else None
     if word is None:
-        raise _MisfitError(f"{value!r} is none of {', '.join(words)}")
+        raise _MisfitError(f"{value!r:.60} is none of {', '.join(words)}")
     return word
 
 
 def _read_scalar(kind: type, value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _MisfitError(f"expected a number, found {value}")
     if type(value) is kind:
         return value
     if kind is float and type(value) is int:
-        return float(value)
+        return _widen(value)
     raise _MisfitError(f"expected {kind.__name__}, found {_name(value)}")
+
+
+def _widen(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise _MisfitError("the number is too large") from None
 
 
 def _check_indexes(report: Report) -> None:

@@ -127,6 +127,10 @@ class ScanResult:
     left_out: dict[str, int]
     """Table name -> entries that no longer fitted because of the table's bound."""
 
+    def sizes(self) -> dict[str, int]:
+        """Table name -> its rows."""
+        return {name: len(getattr(self, name)) for name in self.tables_full}
+
     def payload(self, index: int) -> bytes:
         """Give the bytes of one entry of ``handed``."""
         entry = self.handed[index]

@@ -29,8 +29,14 @@ class Kind(StrEnum):
     """Nothing was heard of the device for a long time, while the wire was watched."""
     BACK = "back"
     """Closes ``silent``."""
+    FORGOTTEN = "forgotten"
+    """A device that was offline was not heard for so long that it is watched no more; closes ``lost``, ``flapping``."""
     DROPPED = "dropped"
     """The capturing side lost frames: nothing is claimed over this gap."""
+    BLIND = "blind"
+    """Nothing can be seen: the interface is down or away, or what captures has ended. Nothing is claimed meanwhile."""
+    SIGHTED = "sighted"
+    """Closes ``blind``; after a restart of the watch also what passed in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,9 @@ class Event:
     """Where the ladder breaks."""
     rule: str | None = None
     since: str | None = None
-    """When the failure began, as the report says it; RFC 3339."""
+    """When the failure, or the blindness, began; RFC 3339."""
     summary: str | None = None
-    """The verdict in one sentence."""
+    """The verdict in one sentence; why nothing could be seen."""
     frames: tuple[int, ...] = ()
     """The frames that prove it."""
     count: int | None = None
@@ -93,8 +99,11 @@ def _say_seen(event: Event) -> str:
 
 
 def _say_lost(event: Event) -> str:
-    since = f" since {event.since[11:19]}" if event.since else ""
-    return f"is offline{since}, at {event.stage or 'an unknown stage'}: {_say_why(event)}"
+    return f"is offline{_say_since(event)}, at {event.stage or 'an unknown stage'}: {_say_why(event)}"
+
+
+def _say_since(event: Event) -> str:
+    return f" since {event.since[11:19]}" if event.since else ""
 
 
 def _say_why(event: Event) -> str:
@@ -129,8 +138,20 @@ def _say_back(event: Event) -> str:
     return f"is heard again, after {_span(event.lasted_s)}"
 
 
+def _say_forgotten(event: Event) -> str:
+    return f"was offline and has not been heard for {_span(event.lasted_s)}; it is watched no more"
+
+
 def _say_dropped(event: Event) -> str:
     return f"{event.count:,} frames were lost while capturing; nothing is claimed over this gap"
+
+
+def _say_blind(event: Event) -> str:
+    return f"nothing can be seen{_say_since(event)}: {_say_why(event)}; nothing is claimed until it can"
+
+
+def _say_sighted(event: Event) -> str:
+    return f"nothing could be seen for {_span(event.lasted_s)}: {_say_why(event)}; nothing is claimed over this gap"
 
 
 def _span(seconds: float | None) -> str:
@@ -146,5 +167,8 @@ _SAY: dict[Kind, Callable[[Event], str]] = {
     Kind.SETTLED: _say_settled,
     Kind.SILENT: _say_silent,
     Kind.BACK: _say_back,
+    Kind.FORGOTTEN: _say_forgotten,
     Kind.DROPPED: _say_dropped,
+    Kind.BLIND: _say_blind,
+    Kind.SIGHTED: _say_sighted,
 }

@@ -1,25 +1,41 @@
 """The memory of a watch: which devices are there, what was said of each, and what is new.
 
 Fed with looks (a time and the devices as a report lists them) it gives events. A verdict is believed when the rules'
-waiting times are over, which is their own work, and when it stood for some looks, which is done here.
+waiting times are over, which is their own work, and when it stood for some looks, which is done here. What it remembers
+can be taken as a record, and another watch goes on from there.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import DeviceReport
-from pcapaudit.model.times import NS
-from pcapaudit.model.words import Role, Stage, Verdict
+from pcapaudit.model.times import NS, rfc3339
+from pcapaudit.model.words import Role, Verdict
 from pcapaudit.watch.events import Event, Kind
+from pcapaudit.watch.record import (
+    MOST_DEVICES,
+    MOST_LOSSES,
+    VERSION,
+    Device,
+    Record,
+    Standing,
+    find_last_answer,
+    keep_device,
+    key_of,
+    move_if,
+)
 
-MOST_LOSSES = 10_000
-"""Losses of one device that are remembered while it flaps; further ones are counted as these."""
+NOT_RUNNING = "pcapaudit was not running"
+_LEAP_STRIDES = 20
+"""A stride from look to look that is longer than so many of the one before was none: the clock was set."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_WORST_FIRST = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, None, Verdict.HEALTHY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +53,14 @@ class Patience:
     settle_s: float = 300.0
     """... until nothing has changed for so long."""
     silent_s: float = 600.0
-    """A device that was not heard for so long is called silent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What is said of a device: its verdict, and where and why its ladder breaks."""
-
-    verdict: Verdict
-    stage: Stage | None = None
-    rule: str | None = None
-
-    @property
-    def is_down(self) -> bool:
-        """The device is offline."""
-        return self.verdict is Verdict.FAILED
+    """A device that was not heard for so long, while the wire was watched, is called silent."""
+    known_s: float = 60.0
+    """A device that stood in looks for less and then in none was a mistake: a MAC that had no address yet, say. What
+    judges sees the same frames for much longer, so a device that was there and says nothing any more stays listed."""
+    forget_s: float = 7 * 86_400.0
+    """A device that was not heard for so long is forgotten: what comes every weekend is known, what was sold is not."""
+    leap_s: float = 300.0
+    """A clock that goes on by less from look to look was not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Row:
     """A device as a watch shows it now."""
 
     report: DeviceReport
-    """As the newest look has it."""
+    """As the newest look that listed it has it."""
     standing: Standing | None
     """What is said of it; None while nothing was believed yet."""
     is_provisional: bool
@@ -68,25 +77,10 @@ class Row:
     heard_ns: int | None
     """Its newest packet; None where its MAC is not seen."""
     is_silent: bool
-
-
-@dataclass(slots=True)
-class _Device:
-    """What is remembered of one device."""
-
-    report: DeviceReport
-    shown: Standing | None = None
-    down_ns: int | None = None
-    """Since when it is offline."""
-    pending: Standing | None = None
-    pending_ns: int = 0
-    losses: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_LOSSES))
-    is_flapping: bool = False
-    changed_ns: int = 0
-    heard_ns: int | None = None
-    is_silent: bool = False
-    missed_ns: int | None = None
-    """Since when it stands in no look any more."""
+    since: str | None = None
+    """Since when it is offline, RFC 3339; the report may know less, which does not look back for ever."""
+    answered: str | None = None
+    """The newest answer to it that any look showed, RFC 3339."""
 
 
 class Watch:
@@ -94,15 +88,33 @@ class Watch:
 
     Args:
         patience: How long it waits.
+        record: What an earlier watch remembered. The time in between was not watched.
+        most: Devices that are remembered.
     """
 
-    def __init__(self, patience: Patience | None = None) -> None:
+    def __init__(
+        self, patience: Patience | None = None, record: Record | None = None, *, most: int = MOST_DEVICES
+    ) -> None:
         self._patience = patience or Patience()
-        self._devices: dict[str, _Device] = {}
-        self._dropped = 0
-        self._untold_drops = 0
-        self._gap_ns: int | None = None
-        self._told_gap_ns: int | None = None
+        self._most = most
+        self._devices = {device.key: replace(device) for device in record.devices} if record else {}
+        self._now_ns = record.now_ns if record else None
+        self._stride_ns = 0
+        self._counted = 0
+        self._dropped = record.dropped if record else 0
+        self._untold_drops = record.untold_drops if record else 0
+        self._told_drops_ns = record.told_drops_ns if record else None
+        self._gap_ns = record.gap_ns if record else None
+        self._watched_ns = record.watched_ns if record else None
+        self._blind_ns: int | None = None
+        self._blind_why: str | None = None
+        if record is not None:
+            self._blind_ns = record.now_ns if record.blind_ns is None else record.blind_ns
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were lost while capturing, those of earlier watches included."""
+        return self._dropped
 
     def note(
         self, now_ns: int, devices: Sequence[DeviceReport], *, heard: Mapping[str, int] | None = None, dropped: int = 0
@@ -110,20 +122,24 @@ class Watch:
         """Take one look and give what is new.
 
         Args:
-            now_ns: The wire's clock; not before that of the last look.
+            now_ns: The wire's clock. One that was set, back or far ahead, takes along all that is remembered.
             devices: All devices of the capture.
-            heard: MAC -> time of its newest packet, ns.
-            dropped: Frames lost while capturing, from the start.
+            heard: MAC -> time of its newest packet, ns; of a device without one, its first address.
+            dropped: Frames lost while capturing, from the start; a lower number than before has begun anew.
         """
-        events = [*self._note_drops(now_ns, dropped)]
-        for report in devices:
-            device = self._devices.setdefault(key_of(report), _Device(report))
-            device.report, device.missed_ns = report, None
-            events += self._note_standing(device, now_ns)
+        was_away = self._blind_ns is not None and self._blind_why is None
+        events = self.note_sight(now_ns) if was_away else []
+        self._go_on(now_ns)
+        events += self._note_drops(now_ns, dropped)
+        present = {key_of(report): report for report in devices}
+        events += self._make_room(now_ns, present)
+        self._list(now_ns, present)
+        for key, device in self._devices.items():
+            events += self._note_heard(device, now_ns, (heard or {}).get(key))
+            events += self._note_standing(device, now_ns) if key in present else self._note_missing(device, now_ns)
             events += self._note_flapping(device, now_ns)
-            events += self._note_silence(device, now_ns, (heard or {}).get(report.mac or ""))
-        events += self._forget_missing(now_ns, {key_of(report) for report in devices})
-        return events
+            events += self._note_silence(device, now_ns)
+        return [*events, *self._forget(now_ns, [d for d in self._devices.values() if self._is_over(d, now_ns)])]
 
     def conclude(
         self, now_ns: int, devices: Sequence[DeviceReport], *, heard: Mapping[str, int] | None = None, dropped: int = 0
@@ -132,24 +148,109 @@ class Watch:
         self._patience = replace(self._patience, confirm_s=0.0)
         return self.note(now_ns, devices, heard=heard, dropped=dropped)
 
+    def note_blind(self, from_ns: int, why: str) -> list[Event]:
+        """Nothing can be seen since then, and nothing is claimed until ``note_sight``. Told once.
+
+        Args:
+            from_ns: The wire's clock.
+            why: In a few words: ``the interface is down``.
+        """
+        if self._blind_why is not None:
+            return []
+        self._now_ns = from_ns if self._now_ns is None else max(from_ns, self._now_ns)
+        self._blind_ns = from_ns if self._blind_ns is None else self._blind_ns
+        self._blind_why = why
+        return [Event(Kind.BLIND, self._now_ns, since=rfc3339(self._blind_ns), summary=why)]
+
+    def note_sight(self, now_ns: int) -> list[Event]:
+        """The wire is seen again; empty if it was before. What happened meanwhile nobody knows."""
+        if self._blind_ns is None:
+            return []
+        self._go_on(now_ns)
+        lasted_s = _seconds(self._blind_ns, now_ns)
+        why = self._blind_why or NOT_RUNNING
+        event = Event(Kind.SIGHTED, now_ns, since=rfc3339(self._blind_ns), summary=why, lasted_s=lasted_s)
+        self._blind_ns = self._blind_why = None
+        self._gap_ns = self._watched_ns = now_ns
+        self._stride_ns = 0
+        for device in self._devices.values():
+            # What judges may have begun anew, too: that it lists a device no more is no sign of a mistake now.
+            device.first_ns = None
+        return [event]
+
     def rows(self) -> list[Row]:
         """All devices as they stand, the worst first, then in the order in which they were met."""
-        rows = [
-            Row(d.report, d.shown, d.pending is not None, d.is_flapping, d.heard_ns, d.is_silent)
-            for d in self._devices.values()
-        ]
-        worst_first = (Verdict.FAILED, Verdict.DEGRADED, Verdict.UNDECIDED, None, Verdict.HEALTHY)
-        return sorted(rows, key=lambda row: worst_first.index(row.standing.verdict if row.standing else None))
+        rows = [_show(device) for device in self._devices.values() if not _works_unlisted(device)]
+        return sorted(rows, key=lambda row: _WORST_FIRST.index(row.standing.verdict if row.standing else None))
+
+    def record(self) -> Record:
+        """All that it remembers."""
+        return Record(
+            version=VERSION,
+            now_ns=self._now_ns,
+            dropped=self._dropped,
+            untold_drops=self._untold_drops,
+            told_drops_ns=self._told_drops_ns,
+            gap_ns=self._gap_ns,
+            watched_ns=self._watched_ns,
+            blind_ns=self._blind_ns,
+            devices=tuple(keep_device(device) for device in self._devices.values()),
+        )
+
+    def _go_on(self, now_ns: int) -> None:
+        """Take the time. A clock that was set takes along all that is remembered: each thing stays as old as it was."""
+        before_ns, self._now_ns = self._now_ns, now_ns
+        stride_ns = 0 if before_ns is None else now_ns - before_ns
+        is_steady = self._stride_ns > 0 and self._blind_ns is None
+        is_leap = is_steady and stride_ns > max(self._patience.leap_s * NS, _LEAP_STRIDES * self._stride_ns)
+        if stride_ns < 0 or is_leap:
+            self._move(stride_ns)
+        elif stride_ns:
+            self._stride_ns = stride_ns
+        if is_leap:
+            # The machine may have slept instead, and seen nothing.
+            self._gap_ns = now_ns
+
+    def _move(self, by_ns: int) -> None:
+        self._gap_ns, self._told_drops_ns = move_if(self._gap_ns, by_ns), move_if(self._told_drops_ns, by_ns)
+        self._watched_ns, self._blind_ns = move_if(self._watched_ns, by_ns), move_if(self._blind_ns, by_ns)
+        for device in self._devices.values():
+            device.move(by_ns)
+
+    def _is_in_gap(self, now_ns: int) -> bool:
+        """Something is missed, or was a moment ago: what did not come proves nothing."""
+        return self._blind_ns is not None or not _is_past(self._gap_ns, now_ns, self._patience.gap_s)
 
     def _note_drops(self, now_ns: int, dropped: int) -> Iterator[Event]:
-        if dropped > self._dropped:
-            self._untold_drops += dropped - self._dropped
-            self._dropped, self._gap_ns = dropped, now_ns
-        if self._untold_drops and _is_past(self._told_gap_ns, now_ns, self._patience.gap_s):
+        fresh = dropped - self._counted if dropped >= self._counted else dropped
+        self._counted = dropped
+        if fresh:
+            self._dropped += fresh
+            self._untold_drops += fresh
+            self._gap_ns = now_ns
+        if self._untold_drops and _is_past(self._told_drops_ns, now_ns, self._patience.gap_s):
             yield Event(Kind.DROPPED, now_ns, count=self._untold_drops)
-            self._told_gap_ns, self._untold_drops = now_ns, 0
+            self._told_drops_ns, self._untold_drops = now_ns, 0
 
-    def _note_standing(self, device: _Device, now_ns: int) -> Iterator[Event]:
+    def _make_room(self, now_ns: int, present: Mapping[str, DeviceReport]) -> Iterator[Event]:
+        """Forget those that were not heard for longest, as many as there are too many."""
+        excess = len(self._devices.keys() | present.keys()) - self._most
+        if excess > 0:
+            missing = sorted((d for key, d in self._devices.items() if key not in present), key=lambda d: d.quiet_ns)
+            yield from self._forget(now_ns, missing[:excess])
+
+    def _list(self, now_ns: int, present: Mapping[str, DeviceReport]) -> None:
+        for key, report in present.items():
+            device = self._devices.get(key)
+            if device is None:
+                if len(self._devices) >= self._most:
+                    # All others stand in this look, too.
+                    continue
+                device = self._devices[key] = Device(report, now_ns, now_ns, now_ns, first_ns=now_ns)
+            device.report, device.listed_ns, device.missed_ns = report, now_ns, None
+            device.answered = find_last_answer(report) or device.answered
+
+    def _note_standing(self, device: Device, now_ns: int) -> Iterator[Event]:
         found = _standing_of(device.report)
         if found.verdict is Verdict.UNDECIDED and device.shown is not None:
             # That the newest look cannot tell takes nothing back.
@@ -163,20 +264,21 @@ class Watch:
             device.pending = None
             yield from self._change(device, found, now_ns)
 
-    def _is_believed(self, found: Standing, device: _Device, now_ns: int) -> bool:
+    def _is_believed(self, found: Standing, device: Device, now_ns: int) -> bool:
         if found.verdict is Verdict.HEALTHY:
             # An answer is an answer.
             return True
-        if found.is_down and not _is_past(self._gap_ns, now_ns, self._patience.gap_s):
+        if found.is_down and self._is_in_gap(now_ns):
             return False
         return _is_past(device.pending_ns, now_ns, self._patience.confirm_s)
 
-    def _change(self, device: _Device, found: Standing, now_ns: int) -> Iterator[Event]:
+    def _change(self, device: Device, found: Standing, now_ns: int) -> Iterator[Event]:
         before, device.shown, device.changed_ns = device.shown, found, now_ns
         was_down = before is not None and before.is_down
         if found.is_down and not was_down:
-            device.down_ns = _read_ns(device.report.since) or now_ns
-            device.losses.append(now_ns)
+            since_ns = _read_ns(device.report.since)
+            device.down_ns = now_ns if since_ns is None else min(since_ns, now_ns)
+            device.losses = (*device.losses, now_ns)[-MOST_LOSSES:]
             event = _tell(Kind.LOST, device, now_ns)
         elif was_down and not found.is_down:
             event = _tell(Kind.RECOVERED, device, now_ns, lasted_s=_seconds(device.down_ns, now_ns))
@@ -186,54 +288,104 @@ class Watch:
         if not device.is_flapping and not self._begins_to_flap(device, now_ns):
             yield event
 
-    def _begins_to_flap(self, device: _Device, now_ns: int) -> bool:
+    def _begins_to_flap(self, device: Device, now_ns: int) -> bool:
         """Whether this loss is one too many; ``_note_flapping`` tells."""
-        if device.shown is None or not device.shown.is_down:
+        if not device.is_down:
             return False
-        while device.losses and _is_past(device.losses[0], now_ns, self._patience.flap_s):
-            device.losses.popleft()
+        device.losses = tuple(at_ns for at_ns in device.losses if not _is_past(at_ns, now_ns, self._patience.flap_s))
         return len(device.losses) >= self._patience.flaps
 
-    def _note_flapping(self, device: _Device, now_ns: int) -> Iterator[Event]:
+    def _note_flapping(self, device: Device, now_ns: int) -> Iterator[Event]:
         if device.is_flapping:
-            if _is_past(device.changed_ns, now_ns, self._patience.settle_s):
+            if _is_past(self._watched_since(device.changed_ns), now_ns, self._patience.settle_s):
                 lasted_s = _seconds(device.losses[0], device.changed_ns)
                 yield _tell(Kind.SETTLED, device, now_ns, count=len(device.losses), lasted_s=lasted_s)
-                device.is_flapping = False
-                device.losses.clear()
+                device.is_flapping, device.losses = False, ()
         elif device.changed_ns == now_ns and self._begins_to_flap(device, now_ns):
             device.is_flapping = True
-            gaps = [_seconds(a, b) for a, b in zip(device.losses, list(device.losses)[1:], strict=False)]
+            gaps = [_seconds(a, b) for a, b in zip(device.losses, device.losses[1:], strict=False)]
             yield _tell(Kind.FLAPPING, device, now_ns, count=len(device.losses), period_s=median(gaps))
 
-    def _note_silence(self, device: _Device, now_ns: int, heard_ns: int | None) -> Iterator[Event]:
-        before, device.heard_ns = device.heard_ns, heard_ns
-        if heard_ns is None:
+    def _note_heard(self, device: Device, now_ns: int, told_ns: int | None) -> Iterator[Event]:
+        """Take its newest packet. One that the look told before says nothing new, however the clock was set since."""
+        if told_ns is None or told_ns == device.told_ns:
             return
-        if device.is_silent and before is not None and heard_ns > before:
+        device.told_ns, before_ns = told_ns, device.heard_ns
+        if before_ns is not None and told_ns <= before_ns:
+            return
+        device.heard_ns = min(told_ns, now_ns)
+        if device.is_silent:
             device.is_silent = False
-            yield _tell(Kind.BACK, device, now_ns, lasted_s=_seconds(before, heard_ns))
-        is_quiet = _is_past(heard_ns, now_ns, self._patience.silent_s)
-        if is_quiet and not device.is_silent and _is_past(self._gap_ns, now_ns, self._patience.gap_s):
+            yield _tell(Kind.BACK, device, now_ns, lasted_s=_seconds(before_ns, device.heard_ns))
+
+    def _note_silence(self, device: Device, now_ns: int) -> Iterator[Event]:
+        if device.heard_ns is None or device.is_silent or self._is_in_gap(now_ns) or _works_unlisted(device):
+            return
+        if _is_past(self._watched_since(device.heard_ns), now_ns, self._patience.silent_s):
             device.is_silent = True
-            yield _tell(Kind.SILENT, device, now_ns, lasted_s=_seconds(heard_ns, now_ns))
+            yield _tell(Kind.SILENT, device, now_ns, lasted_s=_seconds(device.heard_ns, now_ns))
 
-    def _forget_missing(self, now_ns: int, present: set[str]) -> Iterator[Event]:
-        """A device without a signature is listed as long as it has no network; one that has it again is not."""
-        for key in [key for key in self._devices if key not in present]:
-            device = self._devices[key]
-            if device.missed_ns is None:
-                device.missed_ns = now_ns
-            if _is_past(device.missed_ns, now_ns, self._patience.confirm_s):
-                del self._devices[key]
-                if device.shown is not None and device.shown.is_down and not device.is_flapping:
-                    device.shown = None
-                    yield _tell(Kind.RECOVERED, device, now_ns, lasted_s=_seconds(device.down_ns, now_ns))
+    def _watched_since(self, at_ns: int) -> int:
+        """From when on the wire was watched without a break, but not before that."""
+        return at_ns if self._watched_ns is None else max(at_ns, self._watched_ns)
+
+    def _note_missing(self, device: Device, now_ns: int) -> Iterator[Event]:
+        """What stands in no look any more stays as it is: looks do not reach back for ever.
+
+        But one without a signature is listed only as long as it has no network. If it is heard and not listed, it has.
+        """
+        if device.missed_ns is None:
+            device.missed_ns, device.pending = now_ns, None
+        is_heard = device.heard_ns is not None and device.heard_ns >= device.missed_ns
+        if device.report.signature is None and device.is_down and is_heard and self._is_judged_again(device, now_ns):
+            yield from self._change(device, Standing(Verdict.HEALTHY), now_ns)
+
+    def _is_judged_again(self, device: Device, now_ns: int) -> bool:
+        """What judges has seen enough since something was missed to list a device that fails."""
+        is_watched = self._blind_ns is None and _is_past(self._watched_ns, now_ns, self._patience.settle_s)
+        return is_watched and _is_past(device.missed_ns, now_ns, self._patience.confirm_s)
+
+    def _is_over(self, device: Device, now_ns: int) -> bool:
+        """A device that stands in no look any more need not be remembered."""
+        if device.missed_ns is None:
+            return False
+        if _works_unlisted(device):
+            return not device.is_flapping and _is_past(device.changed_ns, now_ns, self._patience.flap_s)
+        if device.shown is None or self._was_mistake(device):
+            return _is_past(device.missed_ns, now_ns, self._patience.confirm_s)
+        return _is_past(self._watched_since(device.quiet_ns), now_ns, self._patience.forget_s)
+
+    def _was_mistake(self, device: Device) -> bool:
+        return device.first_ns is not None and not _is_past(device.first_ns, device.listed_ns, self._patience.known_s)
+
+    def _forget(self, now_ns: int, devices: Sequence[Device]) -> Iterator[Event]:
+        """What was told of them is closed."""
+        for device in devices:
+            del self._devices[device.key]
+            if self._was_mistake(device) and device.is_down and not device.is_flapping:
+                device.shown = None
+                yield _tell(Kind.RECOVERED, device, now_ns, lasted_s=_seconds(device.down_ns, now_ns))
+            elif device.is_down or device.is_flapping:
+                yield _tell(Kind.FORGOTTEN, device, now_ns, lasted_s=_seconds(device.quiet_ns, now_ns))
 
 
-def key_of(report: DeviceReport) -> str:
-    """What a device is known by from look to look: its MAC, else its first address."""
-    return report.mac or (report.addresses[0] if report.addresses else report.title or "?")
+def _show(device: Device) -> Row:
+    return Row(
+        report=device.report,
+        standing=device.shown,
+        is_provisional=device.pending is not None,
+        is_flapping=device.is_flapping,
+        heard_ns=device.heard_ns,
+        is_silent=device.is_silent,
+        since=rfc3339(device.down_ns) if device.is_down and device.down_ns is not None else None,
+        answered=device.answered,
+    )
+
+
+def _works_unlisted(device: Device) -> bool:
+    """It was listed while it had no network, and has it now. It is remembered in case that this comes and goes."""
+    is_listed_while_down = device.report.signature is None and device.report.verdict is Verdict.FAILED
+    return device.missed_ns is not None and is_listed_while_down and device.shown is not None and not device.is_down
 
 
 def _standing_of(report: DeviceReport) -> Standing:
@@ -243,7 +395,7 @@ def _standing_of(report: DeviceReport) -> Standing:
 
 def _tell(
     kind: Kind,
-    device: _Device,
+    device: Device,
     now_ns: int,
     *,
     count: int | None = None,
@@ -262,13 +414,19 @@ def _tell(
         verdict=shown.verdict if shown else None,
         stage=shown.stage if shown and has_reason else None,
         rule=shown.rule if shown and has_reason else None,
-        since=report.since if has_reason else None,
+        since=_since_of(kind, device) if has_reason else None,
         summary=report.summary if has_reason else None,
         frames=_proof(report) if has_reason else (),
         count=count,
         period_s=period_s,
         lasted_s=lasted_s,
     )
+
+
+def _since_of(kind: Kind, device: Device) -> str | None:
+    """When the failure began; of one that goes on, when it was first known to."""
+    goes_on = kind is not Kind.LOST and device.is_down
+    return rfc3339(device.down_ns) if goes_on and device.down_ns is not None else device.report.since
 
 
 def _proof(report: DeviceReport) -> tuple[int, ...]:
@@ -289,4 +447,4 @@ def _seconds(from_ns: int | None, to_ns: int) -> float:
 
 def _read_ns(text: str | None) -> int | None:
     """A time of the document; None for none."""
-    return None if text is None else round(datetime.fromisoformat(text).timestamp() * NS)
+    return None if text is None else (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND * 1000

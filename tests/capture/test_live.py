@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,7 +14,7 @@ from pcapaudit.capture import live
 from pcapaudit.capture.capturer import Capturer
 from pcapaudit.capture.live import LiveSource, Wish, ask_interfaces, ask_version, capture_words, explain_end
 from pcapaudit.model.errors import CaptureError, UsageError
-from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
+from pcapaudit.model.frames import Blind, CaptureNotes, FrameBatch, Item, Tick
 from tests.capture.material import pcap_header, record
 from tests.support.mirror_port import INSIDE, MirrorPort, mirror_port
 
@@ -99,11 +101,27 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
     os.close(made.reading)
 
 
-def next_frames(items: Iterator[FrameBatch | Tick]) -> FrameBatch:
+def next_frames(items: Iterator[Item]) -> FrameBatch:
     return next(item for item in items if isinstance(item, FrameBatch) and len(item))
 
 
-def next_tick(items: Iterator[FrameBatch | Tick]) -> Tick:
+def test_what_comes_later_than_at_best_lags_behind(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    here_ns = itertools.count(1_000 * 10**9, 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: next(here_ns))
+    items = pipe.source.items()
+    # The pipe's clock is years behind ours. Each frame is read a second after the one before; the third took longer.
+    lags = []
+    for second in (100, 101, 101.75):
+        pipe.write((pcap_header() if second == 100 else b"") + record("<", int(second), int(second % 1 * 1e6), FRAME))
+        next_frames(items)
+        lags.append(pipe.source.lag_s)
+    assert lags == [0, 0, 0.25]
+    assert next_tick(items).now_ns > 101 * 10**9
+    assert pipe.source.lag_s == 0
+    os.close(pipe.writing)
+
+
+def next_tick(items: Iterator[Item]) -> Tick:
     return next(item for item in items if isinstance(item, Tick))
 
 
@@ -150,6 +168,7 @@ class Listening:
 
     def __init__(self, port: MirrorPort, wish: Wish) -> None:
         self.is_over = False
+        self._port = port
         self.notes = CaptureNotes()
         self.told: list[str] = []
         self.source = LiveSource(wish, self.notes, is_over=lambda: self.is_over, tell=self.told.append)
@@ -164,6 +183,11 @@ class Listening:
         while found < wanted:
             found += len(next_frames(self.items))
         return found
+
+    def read_until(self, is_it: Callable[[Item], bool]) -> Item:
+        """Read on to the item for which this is so."""
+        with self._port.namespace.entered():
+            return next(item for item in self.items if is_it(item))
 
     def end(self) -> int:
         """End it; the frames that came from now on."""
@@ -204,12 +228,59 @@ def test_what_nobody_reads_in_time_is_counted_to_the_frame(port: MirrorPort) -> 
 
 @pytest.mark.needs_root
 @pytest.mark.needs_tshark
-def test_an_interface_that_goes_away_ends_the_capture_with_its_frames(port: MirrorPort) -> None:
+def test_an_interface_that_goes_away_is_watched_again_when_it_is_back(port: MirrorPort) -> None:
     listening = Listening(port, Wish(INSIDE))
     listening.read(port.send([FRAME] * 10))
-    port.namespace.configure("link", "del", INSIDE)
+    newest_ns = listening.source.newest_ns
+    port.unplug()
+    listening.read_until(lambda _item: listening.source.blind_why is not None)
+    port.plug()
+    blind = listening.read_until(lambda item: isinstance(item, Blind))
 
-    assert not [item for item in listening.items if isinstance(item, FrameBatch) and len(item)]
+    assert listening.source.blind_why is None
+    sent = port.send([FRAME] * 10)
+    frames = listening.read_until(lambda item: isinstance(item, FrameBatch) and len(item) > 0)
+    assert isinstance(blind, Blind)
+    assert isinstance(frames, FrameBatch)
+    assert blind.from_ns == newest_ns
+    assert blind.from_ns < blind.to_ns < frames.time_ns[0]
+    # Numbers of frames go on, as in the files of a ring.
+    assert frames.first_frame == 11
+    assert len(frames) + listening.read(sent - len(frames)) == sent
+    assert listening.end() == 0
+    assert [file.first_frame for file in listening.notes.files] == [1, 11]
+    assert listening.source.fault is None
+    assert listening.told == [
+        f"{INSIDE}: the interface {INSIDE} went down or away; nothing can be seen",
+        f"{INSIDE} is seen again",
+    ]
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tshark
+def test_a_program_that_is_killed_is_started_again(port: MirrorPort) -> None:
+    listening = Listening(port, Wish(INSIDE))
+    listening.read(port.send([FRAME]))
+    child = listening.source._child
+    assert child is not None
+    child._process.kill()
+    listening.read_until(lambda item: isinstance(item, Blind))
+
+    assert listening.read(port.send([FRAME])) == 1
+    listening.end()
+    assert listening.source.fault is None
+    assert listening.told[0].startswith(f"{INSIDE}: dumpcap ended by itself (signal 9)")
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_tshark
+def test_who_ends_it_while_nothing_can_be_seen_is_told_why(port: MirrorPort) -> None:
+    listening = Listening(port, Wish(INSIDE))
+    listening.read(port.send([FRAME]))
+    port.unplug()
+    listening.read_until(lambda _item: listening.source.blind_why is not None)
+
+    assert listening.end() == 0
     assert listening.source.fault == f"the interface {INSIDE} went down or away"
 
 
@@ -223,9 +294,11 @@ def test_the_silence_of_an_interface_that_is_down_is_not_counted(
     monkeypatch.setattr(live, "read_state", lambda _name: "lowerlayerdown")
     # Some twelve times a quarter of a second.
     assert not [item for item in islice(listening.items, 12) if isinstance(item, Tick)]
+    assert listening.source.blind_why == "the interface is down"
     monkeypatch.setattr(live, "read_state", lambda _name: "up")
+    assert isinstance(listening.read_until(lambda item: not isinstance(item, FrameBatch)), Blind)
     next_tick(listening.items)
-    assert listening.told == [f"{INSIDE} is down: nothing can be seen", f"{INSIDE} is up again"]
+    assert listening.told == [f"{INSIDE}: the interface is down; nothing can be seen", f"{INSIDE} is seen again"]
     listening.end()
 
 

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import io
+import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pcapaudit.capture import open_capture, read_ring
-from pcapaudit.capture.ring import Ring
+from pcapaudit.capture.ring import Ring, RingState
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes, FrameBatch
 from tests.capture.material import interface, option, packet, pcap_header, record, section
+from tests.support.disk import small_disk
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PCAP = pcap_header() + b"".join(record("<", second, 0, bytes([second]) * 60) for second in range(20))
@@ -84,14 +86,70 @@ def test_a_file_of_the_ring_is_nobody_elses_business(tmp_path: Path) -> None:
     assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600]
 
 
-def test_a_disk_that_takes_no_more_ends_the_ring_and_not_the_capture(tmp_path: Path) -> None:
+def test_what_hinders_the_ring_is_told_once_and_it_goes_on_when_that_is_over(tmp_path: Path) -> None:
     folder = tmp_path / "ring"
     told: list[str] = []
-    ring = Ring(folder, file_bytes=1, files=3, tell=told.append)
+    now = itertools.count(0, 40).__next__
+    ring = Ring(folder, file_bytes=1 << 20, files=3, tell=told.append, clock=now)
     folder.rmdir()
 
     assert len(read(PCAP, ring)) == 20
-    assert told == [f"nothing is kept in {folder} any more: No such file or directory"]
+    assert told == [f"nothing is kept in {folder}: No such file or directory; tried again every 60 s"]
+    assert ring.fault == "No such file or directory"
+    folder.mkdir()
+    assert read(PCAP, ring)
+    ring.close()
+    assert told[1:] == [f"frames are kept in {folder} again"]
+    # What it holds is a capture by itself, though the ring began in the middle of one.
+    assert read(PCAP)[-1] == read(files_of(folder))[-1]
+
+
+@pytest.mark.needs_root
+def test_a_disk_that_is_full_leaves_whole_records_and_no_file_without_any(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 2) as disk:
+        _fill_and_go_on(disk)
+
+
+def _fill_and_go_on(disk: Path) -> None:
+    told: list[str] = []
+    now = itertools.count(0, 40).__next__
+    ring = Ring(disk, file_bytes=1 << 20, files=50, tell=told.append, clock=now)
+    # 3 MB for a disk of 2 MB; then there is room again.
+    large = pcap_header() + b"".join(record("<", second, 0, bytes(1400)) for second in range(2_100))
+    assert sum(map(len, open_capture(io.BytesIO(large), notes=CaptureNotes(), batch_bytes=9_999, keep=ring.keep)))
+    assert told == [f"nothing is kept in {disk}: No space left on device; tried again every 60 s"]
+    notes = CaptureNotes()
+    held = sum(len(batch) for batch in read_ring(files_of(disk), notes))
+    assert 1_000 < held < 2_100
+    assert [file.truncated_at for file in notes.files] == [None] * len(notes.files)
+    for name in files_of(disk):
+        Path(name).unlink()
+    expected = read(PCAP, ring)
+    ring.close()
+    assert read(files_of(disk)) == expected
+
+
+def test_a_new_capture_begins_a_file(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, file_bytes=1 << 20, files=9, tell=print)
+    expected = read(PCAPNG, ring) + read(PCAP, ring)
+    ring.close()
+    assert read(files_of(tmp_path)) == expected
+    assert [Path(name).suffix for name in files_of(tmp_path)] == [".pcapng", ".pcap"]
+
+
+def test_a_ring_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "ring-000041-20250102T030405Z.pcap").write_bytes(PCAP)
+    (tmp_path / "other.pcap").write_bytes(PCAP)
+    ring = Ring(tmp_path, file_bytes=1 << 20, files=3, tell=print)
+    read(PCAP, ring)
+    ring.close()
+    assert ring.state() == RingState(2, 2 * len(PCAP), datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("name", ["ring-000041-20259999T999999Z.pcap"])
+def test_a_time_that_is_none_is_not_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert Ring(tmp_path, file_bytes=1, files=3, tell=print).state() == RingState(1, 0, None)
 
 
 def test_a_folder_that_cannot_be_made_is_said_at_once(tmp_path: Path) -> None:

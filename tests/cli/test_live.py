@@ -58,6 +58,31 @@ def test_without_a_terminal_events_are_lines() -> None:
     assert "242 frames, 0 lost while capturing; devices: 1 healthy" in done.stderr
 
 
+def test_each_second_a_line_tells_how_all_stands_if_it_is_wished() -> None:
+    done = watch_file(BROKEN, "--format", "jsonl", "--status")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    last = [line for line in lines if line["event"] == "status"][-1]
+    assert last["verdicts"] == {"healthy": 0, "undecided": 0, "degraded": 0, "failed": 1}
+    assert (last["frames"], last["source"], last["ring"]) == (326, "-", None)
+    assert [device["verdict"] for device in last["devices"]] == ["failed"]
+
+
+def test_a_watch_that_begins_anew_knows_what_was_said_before(tmp_path: Path) -> None:
+    words = ["--format", "jsonl", "--state", str(tmp_path / "watch.sqlite")]
+    first, again = ([json.loads(line) for line in watch_file(BROKEN, *words).stdout.splitlines()] for _ in range(2))
+    assert [line["event"] for line in first] == ["lost", "end"]
+    # It was offline when the first watch ended, and is so still: that is no news.
+    assert [line["event"] for line in again] == ["sighted", "end"]
+
+
+def test_a_memory_that_is_another_programs_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("letters of thirty years")
+    done = watch_file(BROKEN, "--state", str(tmp_path / "mine.txt"))
+    assert done.returncode == 2
+    assert "mine.txt" in done.stderr
+    assert (tmp_path / "mine.txt").read_text() == "letters of thirty years"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -65,6 +90,8 @@ def test_without_a_terminal_events_are_lines() -> None:
         (["-i", "eth0", "-r", "-"], "give either -i NAME or -r -"),
         (["-r", "-", "--filter", "tcp"], "belong to -i"),
         (["-r", "-", "--duration", "soon"], "is no span of time"),
+        (["-r", "-", "--window", "long"], "is no span of time"),
+        (["-r", "-", "--status"], "--status belongs to --format jsonl"),
         (["-r", "-", "--keep-ring", "ring", "--ring-size", "much"], "is no size"),
         (["-r", "-", "--keep-ring", "ring", "--ring-size", "1M"], "must leave 1M for each of 20 files"),
     ],
@@ -150,3 +177,28 @@ def _wait_for_file(ring: Path) -> None:
 def _wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         Event().wait(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.needs_root
+@pytest.mark.needs_tshark
+def test_a_cable_that_is_pulled_out_is_told_and_no_device_is_accused(port: MirrorPort) -> None:
+    words = [*LIVE, "-i", INSIDE, "--format", "jsonl", "--status"]
+    with subprocess.Popen(port.words(*words), stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        lines = map(json.loads, process.stdout)
+        # Nothing is lost at its begin: the first line comes when the interface is watched.
+        next(lines)
+        port.play(frames_of(HEALTHY), 1000)
+        next(line for line in lines if line["event"] == "seen")
+        port.unplug()
+        blind = next(line for line in lines if line["event"] == "blind")
+        port.plug()
+        sighted = next(line for line in lines if line["event"] == "sighted")
+        process.send_signal(signal.SIGTERM)
+        *more, end = lines
+
+    assert blind["summary"] == f"the interface {INSIDE} went down or away"
+    assert sighted["lasted_s"] > 0
+    assert {line["event"] for line in more} <= {"status"}
+    assert (end["frames"], end["devices"], process.returncode) == (242, {"healthy": 1}, 0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapaudit.model.times import NS, duration, readable, rfc3339
+from pcapaudit.model.times import NS, duration, go_on, readable, rfc3339
 
 START = 1_767_600_000 * NS
 """2026-01-05T08:00:00Z (``date -u -d @1767600000``)."""
@@ -64,3 +64,12 @@ def test_times_outside_the_calendar_are_clipped(time_ns: int, expected: str) -> 
 )
 def test_spans_are_told_in_words(seconds: float, expected: str) -> None:
     assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("latest_s", "expected_s"),
+    # Ahead by any leap; a frame out of order; a clock that was set back.
+    [(101, 101), (10**6, 10**6), (100, 100), (91, 100), (89, 89), (-5, -5)],
+)
+def test_the_wires_clock_follows_one_that_was_set_and_no_frame_out_of_order(latest_s: int, expected_s: int) -> None:
+    assert go_on(100 * NS, latest_s * NS) == expected_s * NS

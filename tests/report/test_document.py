@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from pcapaudit.model.errors import ReportError
-from pcapaudit.model.report import Report
-from pcapaudit.report.document import from_json, json_schema, to_json
+from pcapaudit.model.report import DeviceReport, Report
+from pcapaudit.report.document import from_json, json_schema, read_as, to_json
 from tests.support.reports import NAMES, any_report, load_report, load_text
 
 WRITE_SCHEMA = (
@@ -82,6 +82,14 @@ def change(path: str, value: Any) -> str:
         (change("devices.0.stages.1.frames", [1, "2"]), "$.devices[0].stages[1].frames[1]: expected int, found str"),
         (change("partial", 0), "$.partial: expected bool, found int"),
         (change("devices", {}), "$.devices: expected a list, found dict"),
+        (
+            change("settings.thresholds", {"syn_wait": 1e400}),
+            "$.settings.thresholds.syn_wait: expected a number, found inf",
+        ),
+        (
+            change("settings.thresholds", {"syn_wait": 10**400}),
+            "$.settings.thresholds.syn_wait: the number is too large",
+        ),
         (change("generator", None), "$.generator: expected an object, found null"),
         (change("settings.thresholds", []), "$.settings.thresholds: expected an object, found list"),
         (change("devices.0.root_cause", {"stage": "dns"}), "$.devices[0].root_cause: the key 'rule' is missing"),
@@ -92,6 +100,13 @@ def test_a_broken_document_is_refused_with_the_place(text: str, where: str) -> N
     with pytest.raises(ReportError) as caught:
         from_json(text)
     assert where in str(caught.value)
+
+
+def test_a_part_of_a_document_is_read_by_its_data_class() -> None:
+    device = load_report("e1_blinking_red").devices[0]
+    assert read_as(DeviceReport, json.loads(load_text("e1_blinking_red"))["devices"][0]) == device
+    with pytest.raises(ReportError, match=r"\$: the key 'capture' is missing"):
+        read_as(DeviceReport, {})
 
 
 def test_what_json_cannot_hold_is_refused() -> None:

@@ -21,3 +21,8 @@ def test_a_capture_without_frames_gives_empty_tables_and_no_times() -> None:
     assert set(result.counters.values()) == {0}
     assert (result.first_ns, result.last_ns) == (None, None)
     assert not any(len(table) for table in (result.flows, result.rows, result.handed, result.arps, result.pairs))
+
+
+def test_tables_tell_their_sizes() -> None:
+    result = scan([eth(ip4(udp(b"query", dport=53))), eth(ip4(udp(b"answer", sport=53, dport=40000), ident=2))])
+    assert result.sizes() == {"flows": 2, "rows": 2, "handed": 2, "arps": 0, "pairs": 1, "bindings": 1}

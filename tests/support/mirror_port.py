@@ -13,7 +13,8 @@ from tests.lab.network import Namespace, Network, disable_offload, run_command
 
 INSIDE = "mirror0"
 """Where a capture listens."""
-_OUTSIDE = "switch0"
+OUTSIDE = "switch0"
+"""Where frames are sent into the cable."""
 _QUIET = {
     f"net.ipv6.conf.{name}.{key}": value
     for name in ("all", "default")
@@ -26,9 +27,26 @@ class MirrorPort:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
-        with namespace.entered():
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-            self._socket.bind((_OUTSIDE, 0))
+        self._socket = self._plug()
+
+    def _plug(self) -> socket.socket:
+        self.namespace.configure("link", "add", OUTSIDE, "type", "veth", "peer", "name", INSIDE)
+        for name in (OUTSIDE, INSIDE):
+            disable_offload(self.namespace, name)
+            self.namespace.configure("link", "set", name, "arp", "off", "up")
+        with self.namespace.entered():
+            made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            made.bind((OUTSIDE, 0))
+        return made
+
+    def unplug(self) -> None:
+        """Take the cable away."""
+        self.close()
+        self.namespace.configure("link", "del", INSIDE)
+
+    def plug(self) -> None:
+        """Lay another cable."""
+        self._socket = self._plug()
 
     def words(self, *words: str) -> list[str]:
         """The command that runs these words where the port is."""
@@ -64,10 +82,6 @@ def mirror_port(folder: Path) -> Iterator[MirrorPort]:
     """Lay the cable; nothing but what is sent goes through it."""
     with Network(f"pa-mirror{os.getpid()}", folder) as network:
         namespace = network.add_namespace("port", _QUIET)
-        namespace.configure("link", "add", _OUTSIDE, "type", "veth", "peer", "name", INSIDE)
-        for name in (_OUTSIDE, INSIDE):
-            disable_offload(namespace, name)
-            namespace.configure("link", "set", name, "arp", "off", "up")
         port = MirrorPort(namespace)
         try:
             yield port

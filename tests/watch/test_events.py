@@ -56,6 +56,18 @@ def test_a_json_line_holds_what_belongs_to_its_kind() -> None:
         (Event(Kind.SILENT, 0, lasted_s=600.0), "has not been heard for 10 min"),
         (Event(Kind.BACK, 0, lasted_s=7200.0), "is heard again, after 2 h 0 min"),
         (
+            Event(Kind.FORGOTTEN, 0, address="10.0.0.5", lasted_s=7 * 86_400),
+            "10.0.0.5 was offline and has not been heard for 7 days; it is watched no more",
+        ),
+        (
+            Event(Kind.BLIND, 0, since="2026-01-01T11:59:35.000000Z", summary="the interface is down"),
+            "nothing can be seen since 11:59:35: the interface is down; nothing is claimed until it can",
+        ),
+        (
+            Event(Kind.SIGHTED, 0, lasted_s=180, summary="the interface was down"),
+            "nothing could be seen for 3 min: the interface was down; nothing is claimed over this gap",
+        ),
+        (
             Event(Kind.DROPPED, 0, count=12_000),
             "12,000 frames were lost while capturing; nothing is claimed over this gap",
         ),
@@ -64,3 +76,7 @@ def test_a_json_line_holds_what_belongs_to_its_kind() -> None:
 )
 def test_every_kind_has_its_sentence(event: Event, said: str) -> None:
     assert say(event) == said
+
+
+def test_no_kind_is_without_a_sentence() -> None:
+    assert all(say(Event(kind, NOON_NS, count=1)) for kind in Kind)

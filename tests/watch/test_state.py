@@ -1,56 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcapaudit.model.report import DeviceReport, RootCause
-from pcapaudit.model.times import NS, rfc3339
-from pcapaudit.model.words import Stage, Verdict
-from pcapaudit.watch.events import Event, Kind
-from pcapaudit.watch.state import Patience, Watch
-from tests.support.reports import load_report
-
-START_S = 1_767_268_800
-"""2026-01-01 12:00:00 UTC."""
-DOWN = load_report("e1_blinking_red").devices[0]
-"""Offline at connect, by TCP-ALL-PORTS-FAIL."""
-MAC = DOWN.mac or ""
-PATIENCE = Patience(confirm_s=4, gap_s=30, flaps=3, flap_s=600, settle_s=300, silent_s=600)
-
-
-def down(since_s: float = 0, stage: Stage = Stage.CONNECT) -> DeviceReport:
-    root = RootCause(stage, "TCP-ALL-PORTS-FAIL", 95)
-    return replace(DOWN, since=rfc3339(round((START_S + since_s) * NS)), root_cause=root)
-
-
-UP = replace(DOWN, verdict=Verdict.HEALTHY, root_cause=None, since=None, findings=())
-UNDECIDED = replace(UP, verdict=Verdict.UNDECIDED)
-
-
-class Play:
-    """A watch that is shown a device every two seconds."""
-
-    def __init__(self) -> None:
-        self.watch = Watch(PATIENCE)
-        self.now_s = 0.0
-        self.dropped = 0
-        self.heard: dict[str, int] = {}
-
-    def show(self, devices: DeviceReport | Sequence[DeviceReport], for_s: float = 20.0) -> list[Event]:
-        shown = [devices] if isinstance(devices, DeviceReport) else list(devices)
-        events = []
-        for _ in range(round(for_s / 2)):
-            self.now_s += 2
-            now_ns = round((START_S + self.now_s) * NS)
-            events += self.watch.note(now_ns, shown, heard=self.heard, dropped=self.dropped)
-        return events
-
-
-def kinds(events: Sequence[Event]) -> list[str]:
-    return [event.kind.value for event in events]
+from pcapaudit.model.report import DeviceReport, TimelineLane, TimelineMark
+from pcapaudit.model.times import NS
+from pcapaudit.model.words import MarkKind, Stage, Verdict
+from pcapaudit.watch.events import Kind
+from pcapaudit.watch.state import Watch
+from tests.support.watches import DOWN, OTHER, PATIENCE, START_S, UNDECIDED, UP, Play, at, down, kinds
 
 
 def test_a_device_is_seen_once_and_a_watch_without_change_says_no_more() -> None:
@@ -154,27 +114,38 @@ def test_a_device_that_flaps_gives_one_event_with_count_and_period_and_one_at_it
 
 def test_a_silent_device_is_told_once_and_so_is_its_return() -> None:
     play = Play()
-    play.heard[MAC] = START_S * NS
+    play.hear()
     assert kinds(play.show(UP, 598)) == ["seen"]
     (silent,) = play.show(UP, 1000)
     assert (silent.kind, silent.lasted_s) == (Kind.SILENT, 600)
-    play.heard[MAC] = (START_S + 1598) * NS
+    play.hear(1598)
     (back,) = play.show(UP, 10)
     assert (back.kind, back.lasted_s) == (Kind.BACK, 1598)
 
 
-def test_a_device_without_a_signature_that_is_listed_no_more_has_recovered() -> None:
-    play = Play()
-    play.show(down())
-    assert kinds(play.show([])) == ["recovered"]
-    assert play.watch.rows() == []
-
-
 def test_the_worst_stands_first() -> None:
     play = Play()
-    other = replace(UP, mac="02:00:00:00:00:99")
-    play.show([other, down()])
-    assert [row.report.mac for row in play.watch.rows()] == [DOWN.mac, other.mac]
+    play.show([OTHER, down()])
+    assert [row.report.mac for row in play.watch.rows()] == [DOWN.mac, OTHER.mac]
+
+
+def test_a_row_says_since_when_also_when_the_report_looks_back_less_far() -> None:
+    play = Play()
+    play.show(down(since_s=1))
+    assert play.show(down(since_s=3000), 6000, every_s=30) == []
+    (row,) = play.watch.rows()
+    assert row.since == at(1)
+    (changed,) = play.show(down(since_s=6000, stage=Stage.DNS))
+    assert changed.since == at(1)
+
+
+def test_a_row_keeps_the_last_answer_when_the_report_looks_back_less_far() -> None:
+    play = Play()
+    mark = TimelineMark(at(3), 7, MarkKind.ANSWERED)
+    play.show(replace(UP, timeline=(TimelineLane(Stage.CONNECT, "gk.sensorist.com", (mark,), 0),)))
+    play.show(UP)
+    (row,) = play.watch.rows()
+    assert row.answered == at(3)
 
 
 LOOKS = st.lists(

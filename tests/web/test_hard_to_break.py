@@ -8,15 +8,14 @@ import os
 import resource
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 
+from tests.support.disk import small_disk
 from tests.web.process import HEADERS, Server, frozen_analysis, is_alive, long_capture, running, wait_until
 from tests.web.support import BLINKING, SAMPLES
 
@@ -189,17 +188,6 @@ def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
         assert server.end_of(server.upload(SMALL).json()["id"])["state"] == "done"
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 24 MiB."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def fill(folder: Path) -> Path:
     """Take all the room that is left."""
     filler = folder / "filler"
@@ -213,7 +201,7 @@ def fill(folder: Path) -> Path:
 
 @pytest.mark.needs_root
 def test_a_disk_that_becomes_full_while_a_capture_comes_takes_the_next_one(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk") as disk, running(disk) as server:
+    with small_disk(tmp_path / "disk", 24) as disk, running(disk) as server:
         refused = server.upload(bytes(23 << 20), "announced.pcap")
         assert refused.status_code == 507
         assert "the capture has 24.1 MB, and the data folder has room for 1" in refused.json()["error"]
@@ -226,7 +214,7 @@ def test_a_disk_that_becomes_full_while_a_capture_comes_takes_the_next_one(tmp_p
 
 @pytest.mark.needs_root
 def test_a_disk_that_is_full_when_the_report_is_written_is_named_and_deleting_makes_room(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk") as disk, running(disk) as server:
+    with small_disk(tmp_path / "disk", 24) as disk, running(disk) as server:
         old = server.upload(SMALL, "old.pcapng").json()["id"]
         assert server.end_of(old)["state"] == "done"
         capture = server.upload(long_capture(150_000), "new.pcap").json()["id"]

@@ -1,0 +1,83 @@
+"""A device in a few states, and a watch that is shown it as time goes by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pcapaudit.model.report import DeviceReport, RootCause
+from pcapaudit.model.times import NS, rfc3339
+from pcapaudit.model.words import Stage, Verdict
+from pcapaudit.report.serialize import serialize
+from pcapaudit.watch.events import Event
+from pcapaudit.watch.record import Record, read_record
+from pcapaudit.watch.state import Patience, Watch
+from tests.support.reports import load_report
+
+START_S = 1_767_268_800
+"""2026-01-01 12:00:00 UTC."""
+DOWN = load_report("e1_blinking_red").devices[0]
+"""Offline at connect, by TCP-ALL-PORTS-FAIL."""
+MAC = DOWN.mac or ""
+UP = replace(DOWN, verdict=Verdict.HEALTHY, root_cause=None, since=None, findings=())
+UNDECIDED = replace(UP, verdict=Verdict.UNDECIDED)
+OTHER = replace(UP, mac="02:00:00:00:00:99")
+PATIENCE = Patience(confirm_s=4, gap_s=30, flaps=3, flap_s=600, settle_s=300, silent_s=600)
+
+
+def at_ns(second: float) -> int:
+    """So many seconds after the start, ns."""
+    return round((START_S + second) * NS)
+
+
+def at(second: float) -> str:
+    """The same as the document writes it."""
+    return rfc3339(at_ns(second))
+
+
+def down(since_s: float = 0, stage: Stage = Stage.CONNECT) -> DeviceReport:
+    """The device, offline since so many seconds after the start."""
+    return replace(DOWN, since=at(since_s), root_cause=RootCause(stage, "TCP-ALL-PORTS-FAIL", 95))
+
+
+def kinds(events: Sequence[Event]) -> list[str]:
+    """The words of some events."""
+    return [event.kind.value for event in events]
+
+
+def store_and_read(watch: Watch) -> Record:
+    """What a watch remembers after it went through JSON."""
+    return read_record(json.loads(serialize(watch.record())))
+
+
+class Play:
+    """A watch that is shown a device every two seconds."""
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self.watch = watch or Watch(PATIENCE)
+        self.now_s = 0.0
+        self.dropped = 0
+        self.heard: dict[str, int] = {}
+
+    def show(
+        self, devices: DeviceReport | Sequence[DeviceReport], for_s: float = 20.0, every_s: float = 2.0
+    ) -> list[Event]:
+        """What is told when it is shown them for so long."""
+        shown = [devices] if isinstance(devices, DeviceReport) else list(devices)
+        events = []
+        for _ in range(round(for_s / every_s)):
+            self.now_s += every_s
+            events += self.watch.note(at_ns(self.now_s), shown, heard=self.heard, dropped=self.dropped)
+        return events
+
+    def hear(self, second: float | None = None) -> None:
+        """The device sends a packet, now or when it is said."""
+        self.heard[MAC] = at_ns(self.now_s if second is None else second)
+
+    def restart(self, after_s: float) -> None:
+        """End the watch, and begin another one so much later that remembers."""
+        self.watch = Watch(PATIENCE, store_and_read(self.watch))
+        self.now_s += after_s
+        self.dropped = 0
+        self.heard = {}
