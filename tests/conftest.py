@@ -26,6 +26,8 @@ PACKAGE_OF_TOOL = {
     "mergecap": "wireshark-common",
     "nft": "nftables",
     "ping": "iputils-ping",
+    "setcap": "libcap2-bin",
+    "setpriv": "util-linux",
 }
 """Debian package of each tool whose package has another name."""
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -73,6 +75,18 @@ def test_a_watch_that_begins_anew_knows_what_was_said_before(tmp_path: Path) -> 
     assert [line["event"] for line in first] == ["lost", "end"]
     # It was offline when the first watch ended, and is so still: that is no news.
     assert [line["event"] for line in again] == ["sighted", "end"]
+
+
+def test_a_watch_that_saw_no_frame_leaves_what_is_remembered_as_it_is(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pcap"
+    # A file header of pcap (draft-ietf-opsawg-pcap, section 4) for Ethernet, and no frame.
+    empty.write_bytes(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+    words = ["--format", "jsonl", "--state", str(tmp_path / "watch.sqlite")]
+    watch_file(BROKEN, *words)
+    watch_file(empty, *words)
+    again = [json.loads(line) for line in watch_file(BROKEN, *words).stdout.splitlines()]
+    assert [line["event"] for line in again] == ["sighted", "end"]
+    assert again[0]["lasted_s"] == 0
 
 
 def test_a_memory_that_is_another_programs_is_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -202,3 +216,28 @@ def test_a_cable_that_is_pulled_out_is_told_and_no_device_is_accused(port: Mirro
     assert sighted["lasted_s"] > 0
     assert {line["event"] for line in more} <= {"status"}
     assert (end["frames"], end["devices"], process.returncode) == (242, {"healthy": 1}, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.needs_root
+@pytest.mark.needs_tshark
+def test_only_the_program_that_captures_has_the_privilege(
+    port: MirrorPort, tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    """A user without any capability (capabilities(7)), and a dumpcap whose file has those that its package gives it."""
+    dumpcap = shutil.copy(require_tool("dumpcap"), tmp_path / "dumpcap")
+    subprocess.run([require_tool("setcap"), "cap_net_raw,cap_net_admin+ep", dumpcap], check=True)
+    bare = [require_tool("setpriv"), "--securebits", "+noroot", "--inh-caps=-all"]
+    words = port.words(
+        require_tool("env"), f"PATH={tmp_path}", *bare, *LIVE, "-i", INSIDE, "--format", "jsonl", "--status"
+    )
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        assert process.stdout is not None
+        lines = map(json.loads, process.stdout)
+        next(lines)
+        assert "CapEff:\t0000000000000000\n" in Path(f"/proc/{process.pid}/status").read_text("ascii")
+        port.play(frames_of(HEALTHY), 1000)
+        seen = next(line for line in lines if line["event"] == "seen")
+        process.send_signal(signal.SIGTERM)
+        assert [line["event"] for line in lines][-1] == "end"
+    assert (seen["verdict"], process.returncode) == ("healthy", 0)
