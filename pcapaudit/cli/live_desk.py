@@ -59,10 +59,14 @@ class Desk:
                 silence_stdout()
                 interrupt.is_noted = True
         self.look, report = self.audit.conclude()
-        look = self.look
-        events = self.watch.conclude(look.now_ns, look.devices, heard=look.heard, dropped=look.dropped)
+        look, count = self.look, self.audit.count()
+        events: list[Event] = []
+        if count.frames:
+            # Without a frame there is no clock, either: what is remembered stays as it is.
+            events = self.watch.conclude(look.now_ns, look.devices, dropped=look.dropped)
         with suppress(BrokenPipeError):
-            self._pass_on(events, self._status(self.audit.count()))
+            self._pass_on(events)
+            self._pass_on([], self._status(count))
         return report
 
     def _take(self, news: Count | Look | Blind) -> None:

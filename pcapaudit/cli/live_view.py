@@ -122,7 +122,8 @@ class Screen:
 
     def _list_events(self) -> list[Text]:
         """The newest event first: a terminal that is too low cuts the last ones off."""
-        styles = {Kind.LOST: "red", Kind.FLAPPING: "red", Kind.DROPPED: "yellow", Kind.RECOVERED: "green"}
+        styles = {Kind.RECOVERED: "green", Kind.DROPPED: "yellow", Kind.SIGHTED: "yellow"}
+        styles |= dict.fromkeys((Kind.LOST, Kind.FLAPPING, Kind.BLIND), "red")
         return [
             Text(self._spell(write_line(event)), style=styles.get(event.kind, "")) for event in reversed(self._events)
         ]

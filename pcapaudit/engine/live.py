@@ -206,11 +206,13 @@ def _find_heard(traffic: Traffic, devices: Sequence[DeviceReport]) -> dict[str, 
     table = traffic.result.bindings
     bare = {address for device in devices if device.mac is None for address in device.addresses[:1]}
     heard: dict[str, int] = {}
-    for mac, family, high, low, last_ns in table[["smac", "family", "hi", "lo", "last_ns"]].tolist():
+    # The newest is that of the last frame: the clock may have been set back since another.
+    newest_last = table[np.argsort(table["last_frame"])]
+    for mac, family, high, low, last_ns in newest_last[["smac", "family", "hi", "lo", "last_ns"]].tolist():
         packed = packed_mac(mac)
         names = [mac_text(packed)] if packed is not None else []
         if bare:
             names.append(ip_text(packed_address(family, high, low)))
         for name in names:
-            heard[name] = max(last_ns, heard.get(name, 0))
+            heard[name] = last_ns
     return heard

@@ -21,6 +21,9 @@ from pcapaudit.model.times import NS
 
 WINDOW_S = 6 * 3600.0
 """Long enough for the third attempt of a device that reports once an hour."""
+MOST_FRAMES = 1 << 30
+"""A window is over after so many frames, too, and one that begins beyond that number has its frames numbered from 1 on:
+the scan's tables have 32 bits for a number, which a thousand frames a second use up in seven weeks."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,11 @@ class _Part:
     begun_ns: int
     dropped_before: int
     age_ns: int = 0
+
+    @property
+    def unnumbered(self) -> int:
+        """Frames that came before the one that is number 1 here."""
+        return self.first_frame - 1 if self.first_frame > MOST_FRAMES else 0
 
 
 class SlidingWindow:
@@ -88,7 +96,10 @@ class SlidingWindow:
 
     def _feed_all(self, item: FrameBatch | Tick) -> None:
         for part in self._parts:
-            part.auditor.feed(item)
+            if isinstance(item, FrameBatch) and part.unnumbered:
+                part.auditor.feed(replace(item, first_frame=item.first_frame - part.unnumbered))
+            else:
+                part.auditor.feed(item)
 
     def _slide(self, batch: FrameBatch) -> None:
         """Begin and end parts, as it is time, before this batch."""
@@ -100,8 +111,11 @@ class SlidingWindow:
             self._parts.clear()
         for part in self._parts:
             part.age_ns += passed_ns
-        if not self._parts or self._parts[-1].age_ns >= self._window_ns:
+        if not self._parts or self._is_over(self._parts[-1], batch.first_frame):
             self._begin(batch)
+
+    def _is_over(self, part: _Part, next_frame: int) -> bool:
+        return part.age_ns >= self._window_ns or next_frame - part.first_frame >= MOST_FRAMES
 
     def _begin(self, batch: FrameBatch) -> None:
         del self._parts[:-1]
@@ -121,10 +135,12 @@ class SlidingWindow:
         for field in fields(CaptureNotes):
             setattr(part.notes, field.name, getattr(self._notes, field.name))
         part.notes.dropped = self._notes.dropped - part.dropped_before
-        part.notes.drop_frames = [frame for frame in self._notes.drop_frames if frame >= part.first_frame]
+        part.notes.drop_frames = [
+            frame - part.unnumbered for frame in self._notes.drop_frames if frame >= part.first_frame
+        ]
         part.notes.files = []
         for file in self._notes.files:
             skipped = max(0, part.first_frame - file.first_frame)
             if not skipped or skipped < file.frames:
-                shown = replace(file, first_frame=file.first_frame + skipped, frames=file.frames - skipped)
-                part.notes.files.append(shown)
+                first = file.first_frame + skipped - part.unnumbered
+                part.notes.files.append(replace(file, first_frame=first, frames=file.frames - skipped))

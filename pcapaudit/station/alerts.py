@@ -20,6 +20,7 @@ from typing import Any, Self
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
 from pcapaudit.station.outlet import MOST_WAITING
+from pcapaudit.station.supervisor import Supervisor
 from pcapaudit.station.teller import Start
 from pcapaudit.station.telling import TellerProcess
 from pcapaudit.station.wish import Wish, join_address
@@ -42,7 +43,7 @@ class _Alert:
 
 
 class Alerts:
-    """Tells others what a watch sees. Where nothing is wished nothing is started.
+    """Tells others what a watch sees, and systemd, where it runs the watch. Where nothing is wished nothing is started.
 
     Call ``tell`` about once a second, also without news: it restarts what ended, and passes on what people should know.
 
@@ -64,6 +65,7 @@ class Alerts:
         self._say = say
         self._clock = clock
         self._run = secrets.token_hex(6)
+        self._supervisor = Supervisor(os.environ)
         self._listening = _listen(*wish.metrics) if wish.metrics else None
         self._next = 1
         self._kept: dict[int, _Alert] = {}
@@ -110,7 +112,7 @@ class Alerts:
             self._listening.close()
         lost = len(self._kept) + self._missed
         if lost:
-            self._say(f"{lost:,} events could not be told to others any more")
+            self._say(f"events that could not be told to others any more: {lost:,}")
         self._kept.clear()
         self._missed = 0
         return lost
@@ -125,6 +127,7 @@ class Alerts:
 
     def _keep(self, line: Mapping[str, Any]) -> None:
         if line["event"] == "status":
+            self._supervisor.tell(line)
             self._status, self._is_status_new = line, self._listening is not None
         elif self._wish.has_alerts and line["event"] in self._wish.alert_on:
             if len(self._kept) >= MOST_KEPT:

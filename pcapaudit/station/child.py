@@ -77,29 +77,26 @@ class Child:
         self._said: deque[str] = deque(maxlen=_KEPT_LINES)
         self.fault: str | None = None
         """Why it does not run, in its own words; None while it tells something."""
-        self.runs = 0
-        """How often it was begun."""
 
     async def keep_running(self) -> None:
         """Run the program, and again when it ends. Cancelled, this ends the program and returns when it has gone."""
         pause_s = self._first_pause_s
         while True:
             begun_s = time.monotonic()
-            await self._run()
+            await self.run_once()
             if time.monotonic() - begun_s >= LONGEST_PAUSE_S:
                 pause_s = self._first_pause_s
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _run(self) -> None:
-        """Run it once, until it ends; ``fault`` says how it did."""
+    async def run_once(self) -> None:
+        """Run the program until it ends; ``fault`` says how it did."""
         try:
             process = await self._start()
         except OSError as error:
             self.fault = f"the watch does not start: {error.strerror or error}"
             return
         self._said.clear()
-        self.runs += 1
         try:
             # Both are read to their ends: a program that is not read from waits.
             await asyncio.gather(self._listen(process), self._note_words(process))

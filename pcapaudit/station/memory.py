@@ -169,7 +169,8 @@ class Memory:
 
 def _stand(device: Device) -> tuple[object, ...]:
     """What of a device is worth a write at once."""
-    return device.shown, device.down_ns, device.losses, device.is_flapping, device.is_silent, device.changed_ns
+    flapping = (device.losses, device.flapping_ns, device.flaps)
+    return device.shown, device.down_ns, flapping, device.is_silent, device.changed_ns
 
 
 def _key(key: str) -> str:
@@ -181,7 +182,8 @@ def _open(path: Path) -> sqlite3.Connection:
     """The file in this form, and locked. Raises UsageError."""
     try:
         _make_or_check(path)
-        base = sqlite3.connect(path, timeout=0)
+        # SQLite takes some relative names for something else than a file.
+        base = sqlite3.connect(path.absolute(), timeout=0)
     except (OSError, sqlite3.Error) as error:
         raise UsageError(f"{path}: the watch's memory cannot be opened ({error})") from error
     try:

@@ -102,7 +102,7 @@ _COUNTERS = (
 )
 _GAUGES: tuple[tuple[str, str, str, Callable[[Any], float | None]], ...] = (
     ("frames_per_s", "frames_per_second", "Frames a second.", float),
-    ("bits_per_s", "bits_per_second", "Bits a second.", float),
+    ("bits_per_s", "bytes_per_second", "Bytes a second.", lambda bits: bits / 8),
     ("lag_s", "lag_seconds", "How far reading is behind the wire.", float),
     ("look_s", "look_seconds", "Time that the newest look took.", float),
     ("is_blind", "blind", "1: the interface is down or gone, nothing can be seen.", float),

@@ -9,6 +9,7 @@ from threading import Condition
 from typing import Any, Protocol
 
 from pcapaudit.model.records import dataclass
+from pcapaudit.report.escape import make_visible
 
 MOST_WAITING = 1_000
 """Events that wait for a receiver at most; then the oldest makes room."""
@@ -20,6 +21,7 @@ LONGEST_WISH_S = 300.0
 """The longest wait that a receiver may ask for."""
 SAID_S = 60.0
 """Seconds between two lines about events that were given up."""
+_PIPE = "-"
 MISSED = "missed"
 """The kind of the event that stands where others could not be kept."""
 
@@ -44,6 +46,12 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Close what is open."""
+
+
+def say_event(event: Mapping[str, Any], source: str) -> str:
+    """An event in one sentence, harmless on any screen; begins with what is watched, if that has a name."""
+    text = event.get("text") or event["event"]
+    return make_visible(text if source == _PIPE else f"{source}: {text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,9 @@ class Outlet:
             self._missed += count
             self._failed += count
             self._changed.notify()
-        self._note(f"{self._name}: {count:,} events could not be kept until now, {self._failed:,} so far")
+        self._note(
+            f"{self._name}: events that could not be kept until now: {count:,}; {self._failed:,} not delivered so far"
+        )
 
     def finish(self) -> None:
         """Nothing more comes: what waits gets one try each, without waits in between, as long as they succeed."""
@@ -145,7 +155,7 @@ class Outlet:
                 self._changed.wait()
             if self._missed:
                 count, self._missed = self._missed, 0
-                text = f"{count} events before this one could not be delivered"
+                text = f"events before this one that could not be delivered: {count:,}"
                 self._on_its_way = 1
                 return _Job({"event": MISSED, "count": count, "text": text}, None, self._clock())
             self._on_its_way = 1 if self._queue else 0

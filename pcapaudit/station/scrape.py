@@ -73,8 +73,6 @@ class ScrapeServer(ThreadingHTTPServer):
 
 class _Answer(BaseHTTPRequestHandler):
     server: ScrapeServer
-    server_version = f"pcapaudit/{__version__}"
-    sys_version = ""
     timeout = CONNECTION_S
 
     def do_GET(self) -> None:
@@ -90,6 +88,10 @@ class _Answer(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, b"here are /metrics and /healthz\n", _PLAIN)
 
     do_HEAD = do_GET  # noqa: N815 - the library's name
+
+    def version_string(self) -> str:
+        """What the answers call the server."""
+        return f"pcapaudit/{__version__}"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Nothing: a fetch every few seconds for months."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pcapaudit.report.escape import make_visible
-from pcapaudit.station.outlet import UnreachedError
+from pcapaudit.station.outlet import UnreachedError, say_event
 from pcapaudit.station.wish import Receiver
 
 TIMEOUT_S = 10.0
@@ -31,6 +31,7 @@ _SEVERITY = {
     "changed": _WARNING,
     "dropped": _WARNING,
     "silent": _WARNING,
+    "forgotten": _WARNING,
     "seen": _INFO,
 }
 """By kind of event (RFC 5424, section 6.2.1); what is not listed closes one that is, a notice."""
@@ -108,7 +109,7 @@ def write_line(event: Mapping[str, Any], *, source: str, host: str, pid: int) ->
     head = (
         f"<{_priority(event)}>1 {time} {name} {_APP} {pid} {_header(str(event['event']), 32)} {_data(event, source)} "
     )
-    text = _cut(_text(event, source), _TEXT_BYTES)
+    text = _cut(say_event(event, source), _TEXT_BYTES)
     # Beyond ASCII the text says that it is UTF-8 (section 6.4).
     return (head + ("" if text.isascii() else _BOM) + text).encode()[:MOST_BYTES]
 
@@ -119,16 +120,12 @@ def write_local(event: Mapping[str, Any], *, source: str, pid: int, now: datetim
     The time is theirs to give: the event's own stands in its sentence where it differs.
     """
     stamp = f"{_MONTHS[now.month - 1]} {now.day:2d} {now:%H:%M:%S}"
-    text = _cut(_text(event, source), _TEXT_BYTES)
+    text = _cut(say_event(event, source), _TEXT_BYTES)
     return f"<{_priority(event)}>{stamp} {_APP}[{pid}]: {text}".encode()
 
 
 def _priority(event: Mapping[str, Any]) -> int:
     return 8 * _DAEMON + _SEVERITY.get(event["event"], _NOTICE)
-
-
-def _text(event: Mapping[str, Any], source: str) -> str:
-    return make_visible(f"{source}: {event.get('text') or event['event']}")
 
 
 def _data(event: Mapping[str, Any], source: str) -> str:

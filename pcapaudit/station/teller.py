@@ -196,7 +196,10 @@ def main() -> int:
     out = os.fdopen(sys.stdout.fileno(), "wb", buffering=0, closefd=False)
     # What a library prints must not come between our lines.
     sys.stdout = sys.stderr
-    teller = Teller(Start.read(sys.stdin.buffer.readline()), out)
+    start = sys.stdin.buffer.readline()
+    if not start:
+        return 0
+    teller = Teller(Start.read(start), out)
     sys.excepthook = lambda _kind, error, _trace: teller.fail(error)
     threading.excepthook = lambda fault: _leave(teller, fault.exc_value)
     for line in sys.stdin.buffer:

@@ -42,9 +42,9 @@ class TellerProcess:
         self._from = cast("IO[bytes]", self._process.stdout)
         for stream in (self._into, self._from):
             os.set_blocking(stream.fileno(), False)
-        self._unwritten = memoryview(start.write())
         self._heard = bytearray()
         self._reads_no_more = False
+        self.give(start.write())
 
     @property
     def ended(self) -> str | None:

@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from pcapaudit import __version__
-from pcapaudit.report.escape import make_visible
-from pcapaudit.station.outlet import RefusedError, UnreachedError
+from pcapaudit.station.outlet import RefusedError, UnreachedError, say_event
 from pcapaudit.station.wish import Webhook
 
 VERSION = 1
@@ -70,7 +69,7 @@ class WebhookSender:
         """Nothing stays open from event to event."""
 
     def _write(self, number: int | None, event: Mapping[str, Any]) -> bytes:
-        text = make_visible(f"{self._source}: {event.get('text') or event['event']}").translate(_CHAT)
+        text = say_event(event, self._source).translate(_CHAT)
         told: dict[str, Any] = {"version": VERSION, "source": self._source, "host": self._host, "text": text}
         if number is not None:
             told["id"] = f"{self._run}-{number}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -13,11 +13,11 @@ from pcapaudit.watch.events import Kind
 
 WEBHOOK = "PCAPAUDIT_WEBHOOK"
 SECRET = "PCAPAUDIT_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
-ALERTS = ("lost", "recovered", "flapping", "settled", "changed", "dropped", "blind", "sighted", "silent", "back")
+KINDS = tuple(kind.value for kind in Kind)
+ALERTS = tuple(kind for kind in KINDS if kind != Kind.SEEN)
 """The kinds of events that are told when nothing else is wished."""
 LOCAL_LOG = "/dev/log"
 SYSLOG_PORT = 514
-_KNOWN = frozenset(ALERTS) | {kind.value for kind in Kind}
 _ALL = "all"
 _URL = re.compile(r"[\x21-\x7e]{8,4096}")
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%\w]{2,64})\]|(?P<host>[A-Za-z0-9._-]{1,253}))?:?(?P<port>\d{1,5})?")
@@ -125,10 +125,10 @@ def read_kinds(text: str) -> tuple[str, ...]:
     """
     kinds = tuple(part.strip() for part in text.split(",") if part.strip())
     if kinds == (_ALL,):
-        return tuple(sorted(_KNOWN))
-    wrong = [kind for kind in kinds if kind not in _KNOWN]
+        return KINDS
+    wrong = [kind for kind in kinds if kind not in KINDS]
     if wrong or not kinds:
-        raise UsageError(f"--alert-on {text}: expected {_ALL}, or some of {', '.join(_in_order(_KNOWN))}")
+        raise UsageError(f"--alert-on {text}: expected {_ALL}, or some of {', '.join(KINDS)}")
     return kinds
 
 
@@ -181,7 +181,3 @@ def split_address(text: str) -> tuple[str | None, int | None]:
 def join_address(host: str, port: int) -> str:
     """``host:port``; IPv6 gets its brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _in_order(kinds: Iterable[str]) -> list[str]:
-    return sorted(kinds, key=lambda kind: (ALERTS.index(kind) if kind in ALERTS else len(ALERTS), kind))

@@ -16,8 +16,8 @@ VERSION = 1
 """Of the record; another one is refused."""
 MOST_DEVICES = 10_000
 """Devices that are remembered; then those go that were not heard for longest."""
-MOST_LOSSES = 10_000
-"""Losses of one device that are remembered while it flaps; further ones are counted as these."""
+_MOST_LOSSES = 10_000
+"""More losses of one device than that wait for no watch to call them flapping."""
 _MOST_NS = 1 << 63
 """Times lie between this and its negative, as those of frames do."""
 
@@ -58,7 +58,11 @@ class Device:
     pending: Standing | None = None
     """What the newest looks say instead."""
     losses: tuple[int, ...] = ()
-    is_flapping: bool = False
+    """Those of late, as long as it does not flap."""
+    flapping_ns: int | None = None
+    """The first of the losses that were called flapping; None if it does not flap."""
+    flaps: int = 0
+    """How many they are."""
     heard_ns: int | None = None
     """Its newest packet."""
     told_ns: int | None = None
@@ -78,6 +82,11 @@ class Device:
         return self.shown is not None and self.shown.is_down
 
     @property
+    def is_flapping(self) -> bool:
+        """It comes and goes."""
+        return self.flapping_ns is not None
+
+    @property
     def quiet_ns(self) -> int:
         """Since when nothing is known of it."""
         return max(self.listed_ns, self.heard_ns or self.listed_ns)
@@ -89,10 +98,11 @@ class Device:
         self.losses = tuple(move(at_ns, by_ns) for at_ns in self.losses)
         self.first_ns, self.missed_ns = move_if(self.first_ns, by_ns), move_if(self.missed_ns, by_ns)
         self.down_ns, self.heard_ns = move_if(self.down_ns, by_ns), move_if(self.heard_ns, by_ns)
+        self.flapping_ns = move_if(self.flapping_ns, by_ns)
 
     def times(self) -> Iterator[int]:
         """All times by the watch's clock."""
-        perhaps = (self.first_ns, self.missed_ns, self.down_ns, self.heard_ns)
+        perhaps = (self.first_ns, self.missed_ns, self.down_ns, self.heard_ns, self.flapping_ns)
         yield from (self.listed_ns, self.pending_ns, self.changed_ns, *self.losses)
         yield from (at_ns for at_ns in perhaps if at_ns is not None)
 
@@ -178,10 +188,9 @@ def _check(record: Record) -> None:
     for number, device in enumerate(record.devices):
         where = f"$.devices[{number}]"
         _check_times(where, record.now_ns, device.times())
-        if abs(device.told_ns or 0) > _MOST_NS or len(device.losses) > MOST_LOSSES:
+        is_counted = 0 <= device.flaps <= _MOST_NS and len(device.losses) <= _MOST_LOSSES
+        if not is_counted or abs(device.told_ns or 0) > _MOST_NS:
             raise UsageError(f"{where}: numbers that cannot be")
-        if device.is_flapping and not device.losses:
-            raise UsageError(f"{where}: it flaps without a loss")
         if device.key in keys:
             raise UsageError(f"{where}: this device was there before")
         keys.add(device.key)

@@ -7,6 +7,7 @@ can be taken as a record, and another watch goes on from there.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,6 @@ from pcapaudit.model.words import Role, Verdict
 from pcapaudit.watch.events import Event, Kind
 from pcapaudit.watch.record import (
     MOST_DEVICES,
-    MOST_LOSSES,
     VERSION,
     Device,
     Record,
@@ -124,7 +124,8 @@ class Watch:
         Args:
             now_ns: The wire's clock. One that was set, back or far ahead, takes along all that is remembered.
             devices: All devices of the capture.
-            heard: MAC -> time of its newest packet, ns; of a device without one, its first address.
+            heard: MAC -> time of its newest packet, ns; of a device without one, its first address. None where that is
+                not known: then nobody is called silent.
             dropped: Frames lost while capturing, from the start; a lower number than before has begun anew.
         """
         was_away = self._blind_ns is not None and self._blind_why is None
@@ -138,7 +139,7 @@ class Watch:
             events += self._note_heard(device, now_ns, (heard or {}).get(key))
             events += self._note_standing(device, now_ns) if key in present else self._note_missing(device, now_ns)
             events += self._note_flapping(device, now_ns)
-            events += self._note_silence(device, now_ns)
+            events += [] if heard is None else self._note_silence(device, now_ns)
         return [*events, *self._forget(now_ns, [d for d in self._devices.values() if self._is_over(d, now_ns)])]
 
     def conclude(
@@ -278,7 +279,7 @@ class Watch:
         if found.is_down and not was_down:
             since_ns = _read_ns(device.report.since)
             device.down_ns = now_ns if since_ns is None else min(since_ns, now_ns)
-            device.losses = (*device.losses, now_ns)[-MOST_LOSSES:]
+            self._count_loss(device, now_ns)
             event = _tell(Kind.LOST, device, now_ns)
         elif was_down and not found.is_down:
             event = _tell(Kind.RECOVERED, device, now_ns, lasted_s=_seconds(device.down_ns, now_ns))
@@ -287,6 +288,12 @@ class Watch:
             event = _tell(Kind.SEEN if before is None else Kind.CHANGED, device, now_ns)
         if not device.is_flapping and not self._begins_to_flap(device, now_ns):
             yield event
+
+    def _count_loss(self, device: Device, now_ns: int) -> None:
+        if device.is_flapping:
+            device.flaps += 1
+        else:
+            device.losses = (*device.losses, now_ns)
 
     def _begins_to_flap(self, device: Device, now_ns: int) -> bool:
         """Whether this loss is one too many; ``_note_flapping`` tells."""
@@ -298,13 +305,13 @@ class Watch:
     def _note_flapping(self, device: Device, now_ns: int) -> Iterator[Event]:
         if device.is_flapping:
             if _is_past(self._watched_since(device.changed_ns), now_ns, self._patience.settle_s):
-                lasted_s = _seconds(device.losses[0], device.changed_ns)
-                yield _tell(Kind.SETTLED, device, now_ns, count=len(device.losses), lasted_s=lasted_s)
-                device.is_flapping, device.losses = False, ()
+                lasted_s = _seconds(device.flapping_ns, device.changed_ns)
+                yield _tell(Kind.SETTLED, device, now_ns, count=device.flaps, lasted_s=lasted_s)
+                device.flapping_ns, device.flaps = None, 0
         elif device.changed_ns == now_ns and self._begins_to_flap(device, now_ns):
-            device.is_flapping = True
-            gaps = [_seconds(a, b) for a, b in zip(device.losses, device.losses[1:], strict=False)]
-            yield _tell(Kind.FLAPPING, device, now_ns, count=len(device.losses), period_s=median(gaps))
+            gaps = [_seconds(a, b) for a, b in itertools.pairwise(device.losses)]
+            device.flapping_ns, device.flaps, device.losses = device.losses[0], len(device.losses), ()
+            yield _tell(Kind.FLAPPING, device, now_ns, count=device.flaps, period_s=median(gaps))
 
     def _note_heard(self, device: Device, now_ns: int, told_ns: int | None) -> Iterator[Event]:
         """Take its newest packet. One that the look told before says nothing new, however the clock was set since."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import select
+from array import array
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,21 @@ def test_a_look_tells_the_verdict_of_what_came_so_far_and_when_each_device_was_h
     assert device.verdict is Verdict.FAILED
     # By tshark: the device's last IP packet is frame 326.
     assert last.heard[device.mac or ""] // 1000 == 1_795_262_693_974_491
+
+
+def test_a_device_was_heard_at_its_last_frame_also_if_the_clock_was_set_back_since_an_earlier_one() -> None:
+    notes = CaptureNotes()
+
+    def items() -> Items:
+        batch = next(open_capture(BROKEN, notes=notes))
+        # The clock goes two hours ahead for the first 45 frames; by tshark the device's first address is 0.0.0.0
+        # (frames 40 and 42), and its last frame is 326.
+        times = [time_ns + (n < 45) * 7200 * 10**9 for n, time_ns in enumerate(batch.time_ns)]
+        yield replace(batch, time_ns=memoryview(array("q", times)))
+
+    made = LiveAudit(items(), AuditOptions(), notes, clock=lambda: 0.0, look_s=0.0)
+    (look,) = (news for news in made.news() if isinstance(news, Look))
+    assert look.heard["02:54:10:2b:30:01"] // 1000 == 1_795_262_693_974_491
 
 
 @pytest.mark.parametrize(("silence_s", "verdict"), [(0, "undecided"), (2, "undecided"), (4, "failed")])

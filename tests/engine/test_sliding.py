@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.capture import open_capture
+from pcapaudit.engine import sliding
 from pcapaudit.engine.auditor import Auditor
 from pcapaudit.engine.live import LiveAudit
 from pcapaudit.engine.options import AuditOptions
@@ -134,3 +135,22 @@ def test_a_window_in_which_nothing_came_gives_an_empty_analysis() -> None:
     wire = Wire(window_s=10)
     assert wire.window.begun_ns is None
     assert wire.window.conclude().devices == ()
+
+
+def test_frames_beyond_the_numbers_that_tables_hold_are_judged_and_numbered_from_one_again() -> None:
+    """A thousand frames a second, for fifty days: 2**32 have come."""
+    notes = CaptureNotes()
+    window = SlidingWindow(make, notes, 3600.0)
+    for batch in open_capture(BROKEN, notes=notes, first_frame=(1 << 32) - 100):
+        window.feed(batch)
+    (device,) = window.conclude().devices
+    (expected,) = audit([str(BROKEN)], OPTIONS).devices
+    assert device == expected
+
+
+def test_a_window_is_over_when_its_tables_have_no_more_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sliding, "MOST_FRAMES", 100)
+    wire = Wire(window_s=1e6)
+    for second in range(1000):
+        wire.frame(second)
+        assert min(second + 1, 100) <= wire.counted <= 200

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,7 +80,7 @@ def test_a_webhook_that_hangs_holds_up_nobody_and_what_it_did_not_take_is_said()
         for number in range(3, 100):
             alerts.tell([event(number), STATUS])
         assert alerts.close(patience_s=0.05) == 99
-    assert notes == ["99 events could not be told to others any more"]
+    assert notes == ["events that could not be told to others any more: 99"]
 
 
 def test_a_process_that_was_killed_is_started_anew_and_given_what_was_not_settled() -> None:
@@ -127,6 +131,22 @@ def fetch(alerts: Alerts, name: str) -> str:
         if name in told:
             return told
         alerts.tell([])
+
+
+def test_it_leaves_nobody_behind_when_the_watch_is_killed_outright() -> None:
+    script = """
+from pcapaudit.station.alerts import Alerts
+from pcapaudit.station.wish import Wish
+alerts = Alerts(Wish(metrics=("127.0.0.1", 0)), source="eth1", say=print)
+print(alerts._child._process.pid, flush=True)
+input()
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as watch:
+        assert watch.stdout is not None
+        teller = os.pidfd_open(int(watch.stdout.readline()))
+        watch.kill()
+    assert select.select([teller], [], [], PATIENCE_S)[0]
+    os.close(teller)
 
 
 def test_an_address_that_is_taken_is_one_clear_line() -> None:
@@ -219,6 +239,19 @@ def test_where_nothing_is_wished_nothing_is_started(fakes: list[Fake]) -> None:
     assert alerts.metrics_address is None
 
 
+def test_systemd_is_told_with_each_status_also_where_nothing_else_is_wished(
+    fakes: list[Fake], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        with Alerts(Wish(), source="eth1", say=lambda _: None) as alerts:
+            alerts.tell([event(1), STATUS])
+            assert systemd.recv(65536).startswith(b"READY=1\nWATCHDOG=1\nSTATUS=")
+    assert fakes == []
+
+
 def test_a_status_is_for_the_numbers_alone_and_the_newest_replaces_the_older(
     fakes: list[Fake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,7 +280,7 @@ def test_events_beyond_the_bound_are_counted_and_told(fakes: list[Fake], monkeyp
         fakes[0].words = [{"settled": 3}, {"note": "words"}, {"settled": 99}]
         alerts.tell([])
         assert alerts.close() == 2
-    assert notes == ["words", "2 events could not be told to others any more"]
+    assert notes == ["words", "events that could not be told to others any more: 2"]
 
 
 def test_an_event_at_which_the_process_ends_three_times_is_given_up_and_counted(fakes: list[Fake]) -> None:
@@ -272,8 +305,9 @@ def test_a_process_that_ran_for_long_is_started_again_soon(fakes: list[Fake]) ->
     with Alerts(HOOK, source="eth1", say=notes.append, clock=clock) as alerts:
         for _ in range(4):
             clock.now_s += 3600
-            alerts.tell([])
             fakes[-1].ended = "status 1"
+            alerts.tell([])
+            clock.now_s += 1
             alerts.tell([])
     assert {note[-3:] for note in notes} == {"1 s"}
 

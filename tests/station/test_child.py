@@ -128,7 +128,7 @@ def test_a_program_that_is_not_there_is_said() -> None:
 async def _fault_of(words: list[str]) -> str | None:
     """What is said of a program when it has ended once."""
     watch = Child(words, lambda _: None)
-    await watch._run()
+    await watch.run_once()
     return watch.fault
 
 
@@ -139,10 +139,10 @@ def test_a_fault_is_over_when_it_tells_something_again(tmp_path: Path) -> None:
     async def watch_twice() -> None:
         again = program(f"print('{{}}'); sys.exit(not os.path.exists({str(mark)!r}))")
         kept = Child(again, lambda _: faults.append(kept.fault))
-        await kept._run()
+        await kept.run_once()
         faults.append(kept.fault)
         mark.touch()
-        await kept._run()
+        await kept.run_once()
 
     asyncio.run(watch_twice())
     assert faults == [None, "the watch ended with status 1", None]

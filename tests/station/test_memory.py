@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.report import DeviceReport
@@ -20,7 +23,7 @@ from pcapaudit.watch.events import Event, Kind
 from pcapaudit.watch.record import Device
 from pcapaudit.watch.state import Watch
 from tests.support.disk import small_disk
-from tests.support.watches import OTHER, PATIENCE, UP, Play, at_ns, down, kinds, store_and_read
+from tests.support.watches import OTHER, PATIENCE, TURNS, UP, Play, Turn, at_ns, down, kinds, store_and_read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +60,14 @@ def test_what_a_watch_knew_is_there_again_after_it_ended(tmp_path: Path) -> None
         assert memory.read() == store_and_read(play.watch)
         assert memory.events() == [event.as_dict() for event in reversed(told)]
     assert kinds(told) == ["seen", "lost"]
+
+
+def test_a_file_whose_name_means_something_to_sqlite_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(Memory(Path(":memory:"), fail)) as memory:
+        look(Play(), memory, UP)
+    with closing(Memory(Path(":memory:"), fail)) as memory:
+        assert memory.read() is not None
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -123,6 +134,25 @@ def test_what_a_watch_forgot_is_forgotten_on_the_disk_also_what_an_earlier_one_w
         record = memory.read()
         assert record is not None
         assert record.devices == ()
+
+
+@settings(deadline=None, max_examples=30)
+@given(TURNS, st.sets(st.integers(0, 49), max_size=5))
+def test_after_any_looks_the_file_holds_what_the_watch_knows(turns: list[Turn], restarts: set[int]) -> None:
+    with TemporaryDirectory() as folder:
+        path, watch, now_s = Path(folder, "watch.db"), Watch(PATIENCE, most=3), 0
+        memory = Memory(path, fail)
+        for number, turn in enumerate(turns):
+            now_s += turn.stride_s
+            events = watch.note(at_ns(now_s), turn.devices, heard=turn.hear(now_s))
+            memory.save(watch.record(), events)
+            if number in restarts:
+                memory.close()
+                memory = Memory(path, fail)
+                assert memory.read() == store_and_read(watch)
+        memory.close()
+        with closing(Memory(path, fail)) as memory:
+            assert memory.read() == (store_and_read(watch) if turns else None)
 
 
 def test_the_newest_events_are_kept(tmp_path: Path) -> None:
@@ -273,7 +303,7 @@ def test_a_watch_that_is_killed_while_it_saves_leaves_its_last_complete_state(
 
 
 def stand(device: Device) -> tuple[object, ...]:
-    return device.key, device.shown, device.losses, device.is_flapping, device.down_ns
+    return device.key, device.shown, device.losses, device.flapping_ns, device.flaps, device.down_ns
 
 
 @pytest.mark.needs_root
@@ -283,9 +313,7 @@ def test_a_full_disk_is_told_once_and_what_waited_is_written_when_there_is_room(
         path, filler = disk / "watch.db", disk / "filler"
         with closing(Memory(path, told)) as memory:
             look(play, memory, UP)
-            with filler.open("wb", buffering=0) as out:
-                while _fits(out.write, 4096) or _fits(out.write, 1):
-                    pass
+            fill(filler)
             devices = [replace(UP, mac=f"02:00:00:00:01:{number:02x}") for number in range(40)]
             for _ in range(3):
                 look(play, memory, UP, *devices, for_s=20)
@@ -297,6 +325,28 @@ def test_a_full_disk_is_told_once_and_what_waited_is_written_when_there_is_room(
             assert len(memory.events()) == 41
         with closing(Memory(path, told)) as memory:
             assert memory.read() == store_and_read(play.watch)
+
+
+@pytest.mark.needs_root
+def test_a_watch_begins_anew_on_a_full_disk_where_its_memory_lies_and_is_refused_where_none_is(tmp_path: Path) -> None:
+    told, play = Told(), Play()
+    with small_disk(tmp_path / "disk", 1) as disk:
+        with closing(Memory(disk / "watch.db", fail)) as memory:
+            look(play, memory, UP)
+        fill(disk / "filler")
+        with closing(Memory(disk / "watch.db", told)) as memory:
+            assert memory.read() == store_and_read(play.watch)
+            look(play, memory, down(), for_s=20)
+            assert len(told) == 1
+        with pytest.raises(UsageError, match=r"other\.db: the watch's memory cannot be opened \(.*full"):
+            Memory(disk / "other.db", fail)
+
+
+def fill(path: Path) -> None:
+    """Take all the room that is left."""
+    with path.open("wb", buffering=0) as out:
+        while _fits(out.write, 4096) or _fits(out.write, 1):
+            pass
 
 
 def _fits(write: Callable[[bytes], int | None], size: int) -> bool:

@@ -75,7 +75,7 @@ def test_the_capture_is_told_in_base_units() -> None:
     assert one(samples, "bytes_total") == 150_000
     assert one(samples, "dropped_frames_total") == 12
     assert one(samples, "frames_per_second") == 20.5
-    assert one(samples, "bits_per_second") == 24_600
+    assert one(samples, "bytes_per_second") == 3_075
     assert one(samples, "lag_seconds") == 0.25
     assert one(samples, "look_seconds") == 0.75
     assert one(samples, "blind") == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pcapaudit.station import outlet as module
-from pcapaudit.station.outlet import Counts, Outlet, RefusedError, UnreachedError
+from pcapaudit.station.outlet import Counts, Outlet, RefusedError, UnreachedError, say_event
 
 DAY_S = 86_400.0
 
@@ -51,6 +51,12 @@ class Fake:
             assert worker.is_alive()
         self.outlet.finish()
         worker.join()
+
+
+def test_an_event_is_a_sentence_that_begins_with_what_is_watched() -> None:
+    assert say_event({"event": "lost", "text": "x is offline\x1b"}, "eth1") == "eth1: x is offline\\x1b"
+    assert say_event({"event": "lost", "text": "x is offline"}, "-") == "x is offline"
+    assert say_event({"event": "lost", "text": None}, "eth1") == "eth1: lost"
 
 
 def test_events_go_out_in_order_and_are_settled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +137,7 @@ def test_what_was_lost_before_is_told_counted_and_said(monkeypatch: pytest.Monke
     fake.outlet.work()
     assert fake.sent[0]["count"] == 7
     assert fake.outlet.counts.failed == 7
-    assert fake.notes == ["webhook https://x: 7 events could not be kept until now, 7 so far"]
+    assert fake.notes == ["webhook https://x: events that could not be kept until now: 7; 7 not delivered so far"]
 
 
 def test_at_the_end_each_gets_one_try_more_and_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def test_numbers_and_health_are_those_of_the_newest_status(monkeypatch: pytest.M
             teller.take(json.dumps({"status": {**STATUS, "frames": frames}}).encode())
         teller.take(json.dumps({"missed": 3}).encode())
         teller.take(line(9))
-        assert "3 events could not be kept" in out.next()["note"]
+        assert "could not be kept until now: 3;" in out.next()["note"]
         assert out.next() == {"settled": 9}
         told = fetch(f"{address}/metrics")
         assert "\npcapaudit_live_frames_total 11.0\n" in told

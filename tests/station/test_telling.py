@@ -43,7 +43,9 @@ def test_lines_go_there_and_words_come_back(process: TellerProcess, web: WebRece
     assert process.ended is None
 
 
-def test_its_command_line_holds_no_secret(process: TellerProcess) -> None:
+def test_its_command_line_holds_no_secret(process: TellerProcess, web: WebReceiver) -> None:
+    process.give(line(1))
+    web.next()
     words = Path(f"/proc/{process._process.pid}/cmdline").read_bytes().split(b"\0")
     assert words[1:] == [b"-m", b"pcapaudit.station.teller", b""]
 
@@ -93,6 +95,6 @@ def test_one_that_does_not_end_is_killed(process: TellerProcess, monkeypatch: py
 
 def test_what_is_no_line_of_ours_is_passed_over(process: TellerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [b'{"settled": 1}\nno JSON\n[1]\n\xff\n', b"x" * 200_000, b'\n{"note": "n"}\n{"set', b'tled": 2}\n', b""]
-    monkeypatch.setattr(telling.os, "read", lambda _descriptor, _size: pieces.pop(0))
+    monkeypatch.setattr(os, "read", lambda _descriptor, _size: pieces.pop(0))
     assert list(process.hear()) == [{"settled": 1}, {"note": "n"}, {"settled": 2}]
     monkeypatch.undo()

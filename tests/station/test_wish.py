@@ -68,7 +68,7 @@ def test_kinds_are_a_list_or_all() -> None:
 
 @pytest.mark.parametrize("text", ["", ",", "lost,wet", "all,lost"])
 def test_kinds_that_there_are_not_are_refused_with_those_that_there_are(text: str) -> None:
-    with pytest.raises(UsageError, match="expected all, or some of lost, recovered"):
+    with pytest.raises(UsageError, match="expected all, or some of seen, lost, recovered"):
         read_kinds(text)
 
 

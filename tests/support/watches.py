@@ -6,6 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hypothesis import strategies as st
+
+from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import DeviceReport, RootCause
 from pcapaudit.model.times import NS, rfc3339
 from pcapaudit.model.words import Stage, Verdict
@@ -81,3 +84,52 @@ class Play:
         self.now_s += after_s
         self.dropped = 0
         self.heard = {}
+
+
+BARE = replace(down(), signature=None)
+"""A device without a signature: listed as long as it has no network."""
+DEVICES = {
+    "up": UP,
+    "undecided": UNDECIDED,
+    "down": down(),
+    "no name": down(stage=Stage.DNS),
+    "degraded": replace(UP, verdict=Verdict.DEGRADED),
+    "other up": OTHER,
+    "other down": replace(down(), mac=OTHER.mac),
+    "bare": replace(BARE, mac="02:00:00:00:00:97"),
+    "without MAC": replace(BARE, mac=None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One look, and what happens before it."""
+
+    stride_s: int
+    names: tuple[str, ...] = ("up",)
+    is_heard: bool = True
+    drops: int = 0
+    act: str = ""
+
+    @property
+    def devices(self) -> list[DeviceReport]:
+        """What the look lists."""
+        return [DEVICES[name] for name in self.names]
+
+    def hear(self, now_s: int) -> dict[str, int]:
+        """What the look heard."""
+        return {d.mac or d.addresses[0]: at_ns(now_s) for d in self.devices} if self.is_heard else {}
+
+
+STRIDES = st.one_of(st.integers(0, 90), st.sampled_from([400, 7200, 8 * 86_400, -2, -9000, -(10**9), 10**9]))
+TURNS = st.lists(
+    st.builds(
+        Turn,
+        STRIDES,
+        st.lists(st.sampled_from(list(DEVICES)), max_size=4).map(tuple),
+        st.booleans(),
+        st.integers(0, 3),
+        st.sampled_from(["", "", "", "", "blind", "sight", "restart"]),
+    ),
+    max_size=50,
+)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,9 @@ def test_every_kind_has_its_sentence(event: Event, said: str) -> None:
 
 def test_no_kind_is_without_a_sentence() -> None:
     assert all(say(Event(kind, NOON_NS, count=1)) for kind in Kind)
+
+
+def test_every_kind_stands_in_the_documentation() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "live.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert {kind for kind in Kind if not any(f"`{kind}`" in row for row in rows)} == set()

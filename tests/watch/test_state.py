@@ -10,7 +10,7 @@ from pcapaudit.model.times import NS
 from pcapaudit.model.words import MarkKind, Stage, Verdict
 from pcapaudit.watch.events import Kind
 from pcapaudit.watch.state import Watch
-from tests.support.watches import DOWN, OTHER, PATIENCE, START_S, UNDECIDED, UP, Play, at, down, kinds
+from tests.support.watches import DOWN, OTHER, PATIENCE, START_S, UNDECIDED, UP, Play, at, at_ns, down, kinds
 
 
 def test_a_device_is_seen_once_and_a_watch_without_change_says_no_more() -> None:
@@ -58,6 +58,13 @@ def test_the_last_look_is_believed_at_once() -> None:
     watch = Watch(PATIENCE)
     assert watch.note(START_S * NS, [down()]) == []
     assert kinds(watch.conclude(START_S * NS, [down()])) == ["lost"]
+
+
+def test_a_look_that_does_not_know_who_was_heard_calls_nobody_silent() -> None:
+    play = Play()
+    play.hear()
+    play.show(UP)
+    assert play.watch.conclude(at_ns(7200), [UP]) == []
 
 
 def test_that_a_look_cannot_tell_takes_nothing_back() -> None:

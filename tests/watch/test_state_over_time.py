@@ -10,18 +10,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcapaudit.model.records import dataclass
-from pcapaudit.model.report import DeviceReport
-from pcapaudit.model.words import Stage, Verdict
+from pcapaudit.model.words import Verdict
 from pcapaudit.report.serialize import serialize
 from pcapaudit.watch.events import Event, Kind
 from pcapaudit.watch.record import read_record
 from pcapaudit.watch.state import NOT_RUNNING, Watch
-from tests.support.watches import MAC, OTHER, PATIENCE, UNDECIDED, UP, Play, at, at_ns, down, kinds, store_and_read
+from tests.support.watches import (
+    BARE,
+    MAC,
+    OTHER,
+    PATIENCE,
+    TURNS,
+    UNDECIDED,
+    UP,
+    Play,
+    Turn,
+    at,
+    at_ns,
+    down,
+    kinds,
+    store_and_read,
+)
 
 DAY_S = 86_400
-BARE = replace(down(), signature=None)
-"""A device without a signature: listed as long as it has no network."""
 
 
 def verdicts(play: Play) -> list[Verdict | None]:
@@ -249,51 +260,6 @@ def test_a_clock_that_was_set_back_between_two_runs_leaves_true_durations() -> N
     play.restart(after_s=-7200)
     (sighted, recovered) = play.show(UP)
     assert (sighted.lasted_s, recovered.lasted_s) == (0, 119)
-
-
-DEVICES = {
-    "up": UP,
-    "undecided": UNDECIDED,
-    "down": down(),
-    "no name": down(stage=Stage.DNS),
-    "degraded": replace(UP, verdict=Verdict.DEGRADED),
-    "other up": OTHER,
-    "other down": replace(down(), mac=OTHER.mac),
-    "bare": replace(BARE, mac="02:00:00:00:00:97"),
-    "without MAC": replace(BARE, mac=None),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One look, and what happens before it."""
-
-    stride_s: int
-    names: tuple[str, ...] = ("up",)
-    is_heard: bool = True
-    drops: int = 0
-    act: str = ""
-
-    @property
-    def devices(self) -> list[DeviceReport]:
-        return [DEVICES[name] for name in self.names]
-
-    def hear(self, now_s: int) -> dict[str, int]:
-        return {d.mac or d.addresses[0]: at_ns(now_s) for d in self.devices} if self.is_heard else {}
-
-
-STRIDES = st.one_of(st.integers(0, 90), st.sampled_from([400, 7200, 8 * DAY_S, -2, -9000, -(10**9), 10**9]))
-TURNS = st.lists(
-    st.builds(
-        Turn,
-        STRIDES,
-        st.lists(st.sampled_from(list(DEVICES)), max_size=4).map(tuple),
-        st.booleans(),
-        st.integers(0, 3),
-        st.sampled_from(["", "", "", "", "blind", "sight", "restart"]),
-    ),
-    max_size=50,
-)
 
 
 def run(watch: Watch, turns: Sequence[Turn], now_s: int = 0, dropped: int = 0) -> list[Event]:
