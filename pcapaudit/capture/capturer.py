@@ -1,8 +1,9 @@
-"""Which program of this machine captures, and what this user lacks to run it."""
+"""Which program of this machine captures, what this user lacks to run it, and why it ended."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 from pcapaudit.model.records import dataclass
 
 PROGRAMS = ("dumpcap", "tcpdump")
-"""Programs that capture, the better one first: dumpcap tells in the stream itself how many frames the kernel lost."""
+"""Programs that capture. dumpcap comes with its privilege on most systems, lists the interfaces with their addresses,
+and writes files that say by which filter they were captured; tcpdump takes a third of the processor for each frame, and
+tells while it runs how many frames the kernel lost."""
 
 HOW_TO_INSTALL = "install dumpcap (sudo apt install wireshark-common) or tcpdump"
 
@@ -25,11 +28,12 @@ class Capturer:
     """What keeps this user from capturing with it, and the command that mends it; None if nothing is known to."""
 
 
-def find_capturer() -> Capturer | None:
-    """The program to capture with: the first that this user may use, else the first there is; None without any."""
+def find_capturer(first: str = "dumpcap") -> Capturer | None:
+    """The program to capture with: ``first`` if this user may use it, else one that he may, else one that is there."""
     paths = ((name, shutil.which(name, mode=os.F_OK)) for name in PROGRAMS)
     found = [Capturer(name, Path(path), find_lack(Path(path))) for name, path in paths if path is not None]
-    return next((program for program in found if program.lack is None), found[0] if found else None)
+    usable = [program for program in found if program.lack is None]
+    return next(iter([*(program for program in usable if program.name == first), *usable, *found]), None)
 
 
 def find_lack(path: Path) -> str | None:
@@ -58,3 +62,33 @@ def _has_capabilities(path: Path) -> bool:
         return bool(os.getxattr(path, "security.capability"))
     except (OSError, AttributeError):
         return False
+
+
+def explain_end(said: str, program: Capturer, interface: str, status: int) -> str:
+    """Why a program that captures ended, in one line with what mends it.
+
+    Args:
+        said: Its standard error.
+        program: Which one it is.
+        interface: What it was to capture.
+        status: Its exit status, negative for a signal.
+    """
+    small = said.lower()
+    if "permission" in small or "not permitted" in small:
+        lack = program.lack or f"sudo setcap cap_net_raw,cap_net_admin+ep {program.path}"
+        return f"this user may not capture there: {lack}"
+    if "no such device" in small or "no device named" in small:
+        return "there is no such interface; see: pcapaudit interfaces"
+    if "filter" in small or "syntax error" in small:
+        return f"the filter is not understood: {_last_words(said)}"
+    if any(word in small for word in ("no longer", "went down", "disappeared", "not up", "down")):
+        return f"the interface {interface} went down or away"
+    ended = f"signal {-status}" if status < 0 else f"status {status}"
+    return f"{program.name} ended by itself ({ended}): {_last_words(said) or 'it does not say why'}"
+
+
+def _last_words(said: str) -> str:
+    """What it complains of: from the first line that bears a program's name, at most three lines."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    first = next((at for at, line in enumerate(lines) if re.match(r"(dumpcap|tcpdump): ", line)), 0)
+    return " ".join(lines[first : first + 3])[:500]

@@ -8,23 +8,27 @@ may be on its way.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import math
 import os
 import re
 import select
 import signal
+import struct
 import subprocess
-import tempfile
+import termios
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
-from pcapaudit.capture.capturer import HOW_TO_INSTALL, Capturer, find_capturer
+from pcapaudit.capture.capturer import HOW_TO_INSTALL, Capturer, explain_end, find_capturer
 from pcapaudit.capture.columns import Columns
 from pcapaudit.capture.interfaces import read_state
+from pcapaudit.capture.pcapng import MOST_DROP_FRAMES
 from pcapaudit.capture.reader import BATCH_BYTES, STDIN, Keep, open_capture
 from pcapaudit.capture.stream import QuietError, widen_pipe
 from pcapaudit.model.errors import CaptureError, UsageError
@@ -32,8 +36,9 @@ from pcapaudit.model.frames import Blind, CaptureNotes, FrameBatch, Item, Tick
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import NS, go_on
 
-ALLOWANCE_NS = NS
-"""How long a frame may be on its way from the wire to here before silence would be claimed wrongly."""
+ALLOWANCE_NS = 3 * NS // 2
+"""How long a frame may be on its way from the wire to here before silence would be claimed wrongly: for a tcpdump the
+kernel keeps the frames of a quiet wire for up to a second."""
 TICK_NS = NS
 _DOWN = frozenset({"down", "lowerlayerdown", "notpresent"})
 _PULSE_MS = 250
@@ -45,8 +50,15 @@ _GRACE_S = 5.0
 """Seconds that the capturing program has to end by itself."""
 _LAG_TURN_NS = 300 * NS
 """How long the shortest way of a frame is remembered, at least."""
+_GATHER_S = 0.005
+_FEW_BYTES = 1 << 18
+"""To be woken for each frame costs what captures, and us, more than the frame: where there are few, we wait."""
+_ASK_S = 1.0
+"""Between two questions for the frames that the kernel dropped."""
 _SAID_BYTES = 1 << 14
-_SAYS_DROPPED = re.compile(r"(\d+) packets? dropped by kernel")
+_SAYS_DROPPED = re.compile(rb"(\d+) packets? dropped by kernel\n")
+_CHATTER = re.compile(rb"(tcpdump: listening on .*|(tcpdump: )?\d+ packets? (captured|received|dropped).*)\n")
+"""What tcpdump says when all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,8 @@ def capture_words(program: Capturer, wish: Wish) -> list[str]:
     if program.name == "dumpcap":
         return [*words, str(wish.buffer_mb), "-q", *(f"-f{text}" for text in chosen), "-w", "-"]
     # Without -U tcpdump would keep the frames of a quiet wire to itself until a block is full.
-    return [*words, str(1024 * wish.buffer_mb), "-U", "-n", "-w", "-", *(["--", *chosen] if chosen else [])]
+    words += [str(1024 * wish.buffer_mb), "-U", "-n", "--time-stamp-precision=nano", "-w", "-"]
+    return [*words, *(["--", *chosen] if chosen else [])]
 
 
 class LiveSource:
@@ -123,8 +136,12 @@ class LiveSource:
         self._keep = keep
         self._is_over = is_over
         self._sight = _Sight(self.name, tell)
-        self._program = None if wish.interface is None else _choose_program()
+        self._program = None if wish.interface is None else _choose_program(wish)
+        if wish.capture_filter and self._program is not None and self._program.name == "tcpdump":
+            # Its stream does not say so.
+            notes.filters.append(wish.capture_filter)
         self._child: _Child | None = None
+        self._noted = 0
         self._end_s: float | None = None
         self.fault: str | None = None
         """Why the capture ended by itself; None while it goes on, if it was ended, or a pipe was closed behind it."""
@@ -179,6 +196,7 @@ class LiveSource:
     def _capture(self) -> Iterator[Item]:
         """One capture, from its begin to its end."""
         self._child = None if self._program is None else _Child(self._program, self._wish)
+        self._noted = 0
         source = cast("BinaryIO", _Inflow(self._child.out if self._child else _open_pipe(), self._wants_end))
         first = self._notes.files[-1].next_frame if self._notes.files else 1
         frames = open_capture(
@@ -189,6 +207,7 @@ class LiveSource:
                 self.fault = None
                 cast("_Inflow", source).is_begun = True
                 yield from self._sight.look(self._wish.interface, batch)
+                self._note_dropped(self._child)
                 yield batch
                 if not len(batch):
                     yield from self._sight.tick()
@@ -224,14 +243,21 @@ class LiveSource:
         if child is None:
             return
         self.fault = child.finish()
-        if child.dropped and self._notes.files and self._notes.files[-1].format == "pcap":
-            # tcpdump's stream has no place for the number.
-            self._notes.dropped += child.dropped
-            self._notes.drop_frames.append(self._notes.files[-1].next_frame - 1)
+        self._note_dropped(child)
+
+    def _note_dropped(self, child: _Child | None) -> None:
+        """Note what the child says that the kernel dropped since it was last asked."""
+        dropped = 0 if child is None else child.count_dropped()
+        # dumpcap's stream holds the number itself; that of tcpdump has no place for it.
+        if dropped > self._noted and self._notes.files and self._notes.files[-1].format == "pcap":
+            self._notes.dropped += dropped - self._noted
+            self._noted = dropped
+            if len(self._notes.drop_frames) < MOST_DROP_FRAMES:
+                self._notes.drop_frames.append(self._notes.files[-1].next_frame - 1)
 
 
-def _choose_program() -> Capturer:
-    program = find_capturer()
+def _choose_program(wish: Wish) -> Capturer:
+    program = find_capturer("dumpcap" if wish.capture_filter else "tcpdump")
     if program is None:
         raise UsageError(f"nothing here can capture: {HOW_TO_INSTALL}")
     if program.lack is not None and not os.access(program.path, os.X_OK):
@@ -333,12 +359,17 @@ class _Inflow:
         self._wants_end = wants_end
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
+        self._is_full = False
 
     def readinto(self, room: memoryview) -> int:
         """Read what is there; 0 at the end. Raises QuietError some times a second while nothing comes."""
         is_ending = self._wants_end()
         if self._poll.poll(_PULSE_MS):
-            return os.readv(self._descriptor, [room])
+            if not self._is_full:
+                time.sleep(_GATHER_S)
+            size = os.readv(self._descriptor, [room])
+            self._is_full = size >= _FEW_BYTES
+            return size
         if is_ending and not self.is_begun:
             return 0
         raise QuietError
@@ -350,24 +381,24 @@ class _Child:
     def __init__(self, program: Capturer, wish: Wish) -> None:
         self._program = program
         self._interface = wish.interface or ""
-        # A file: the child never waits for somebody to read what it says.
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish
+        self._said = b""
         self._stopped_s: float | None = None
-        self.dropped: int | None = None
-        """Frames that the kernel lost, where the program says so in words."""
+        self._ask_at_s = 0.0
+        self._dropped = 0
         try:
             # A session of its own: Ctrl-C is for us, who then end it when all that it has is written.
             self._process = subprocess.Popen(
                 capture_words(program, wish),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=self._said,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
                 bufsize=0,
             )
         except OSError as error:
             raise UsageError(f"{program.path} does not start ({error.strerror})") from error
         widen_pipe(cast("BinaryIO", self._process.stdout), BATCH_BYTES)
+        os.set_blocking(cast("BinaryIO", self._process.stderr).fileno(), False)
 
     @property
     def out(self) -> int:
@@ -394,12 +425,34 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        with self._said as said:
-            said.seek(0)
-            text = said.read(_SAID_BYTES).decode("utf-8", "replace")
-        dropped = _SAYS_DROPPED.search(text)
-        self.dropped = int(dropped[1]) if dropped else None
+        self._listen()
+        cast("BinaryIO", self._process.stderr).close()
+        text = self._said.decode("utf-8", "replace")
         return None if was_told else explain_end(text, self._program, self._interface, self._process.returncode)
+
+    def count_dropped(self) -> int:
+        """Frames that the kernel lost, as far as the program says so in words; it is asked once a second."""
+        if self._process.returncode is None and time.monotonic() >= self._ask_at_s:
+            self._ask_at_s = time.monotonic() + _ASK_S
+            self._listen()
+            self._ask()
+        return self._dropped
+
+    def _ask(self) -> None:
+        """Have tcpdump tell its counts; not while it may wait for room in the pipe, a signal would cost it frames."""
+        waiting = struct.unpack("i", fcntl.ioctl(self.out, termios.FIONREAD, bytes(4)))[0]
+        if self._program.name == "tcpdump" and waiting < _FEW_BYTES and _catches(self._process.pid, signal.SIGUSR1):
+            with contextlib.suppress(PermissionError):
+                self._process.send_signal(signal.SIGUSR1)
+
+    def _listen(self) -> None:
+        """Take what it has said meanwhile; counts are taken out of it."""
+        with contextlib.suppress(BlockingIOError):
+            while piece := os.read(cast("BinaryIO", self._process.stderr).fileno(), _SAID_BYTES):
+                self._said += piece
+        counts = _SAYS_DROPPED.findall(self._said)
+        self._dropped = max(self._dropped, *map(int, counts)) if counts else self._dropped
+        self._said = _CHATTER.sub(b"", self._said)[:_SAID_BYTES]
 
     def _has_ended(self) -> bool:
         """Whether its stream is at its end, so that it is about to leave."""
@@ -408,31 +461,9 @@ class _Child:
         return any(event & select.POLLHUP and not event & select.POLLIN for _, event in poll.poll(0))
 
 
-def explain_end(said: str, program: Capturer, interface: str, status: int) -> str:
-    """Why a program that captures ended, in one line with what mends it.
-
-    Args:
-        said: Its standard error.
-        program: Which one it is.
-        interface: What it was to capture.
-        status: Its exit status, negative for a signal.
-    """
-    small = said.lower()
-    if "permission" in small or "not permitted" in small:
-        lack = program.lack or f"sudo setcap cap_net_raw,cap_net_admin+ep {program.path}"
-        return f"this user may not capture there: {lack}"
-    if "no such device" in small or "no device named" in small:
-        return "there is no such interface; see: pcapaudit interfaces"
-    if "filter" in small or "syntax error" in small:
-        return f"the filter is not understood: {_last_words(said)}"
-    if any(word in small for word in ("no longer", "went down", "disappeared", "not up", "down")):
-        return f"the interface {interface} went down or away"
-    ended = f"signal {-status}" if status < 0 else f"status {status}"
-    return f"{program.name} ended by itself ({ended}): {_last_words(said) or 'it does not say why'}"
-
-
-def _last_words(said: str) -> str:
-    """What it complains of: from the first line that bears a program's name, at most three lines."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    first = next((at for at, line in enumerate(lines) if re.match(r"(dumpcap|tcpdump): ", line)), 0)
-    return " ".join(lines[first : first + 3])[:500]
+def _catches(process: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal, which would end it otherwise (proc(5), SigCgt)."""
+    with contextlib.suppress(OSError):
+        caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{process}/status").read_text("ascii"), re.MULTILINE)
+        return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
+    return False

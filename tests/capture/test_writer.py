@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcapaudit.capture.writer import SNAPLEN, Frame, write_pcap, write_pcapng
+from pcapaudit.capture import open_capture
+from pcapaudit.capture.writer import SNAPLEN, Frame, statistics_section, write_pcap, write_pcapng
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.frames import CaptureNotes
 from tests.capture.material import Read, pcap_header, read, record
 
 FRAMES: list[Frame] = [(1_700_000_000_123_456_789, bytes(range(61)), None), (1_700_000_001_000_000_000, b"cut", 1500)]
@@ -103,3 +105,15 @@ def test_tshark_reads_the_same(
     told = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
     comment = "first – try" if "comments" in settings else ""
     assert told.stdout.splitlines() == [f"1700000000.123456789|61|61|{comment}", "1700000001.000000000|3|1500|"]
+
+
+@pytest.mark.parametrize(("end_ns", "lost"), [(1_700_000_100_000_000_001, 7), (None, 0), (5, 0)])
+def test_what_is_known_besides_the_frames_is_read_again(tmp_path: Path, end_ns: int | None, lost: int) -> None:
+    path = tmp_path / "x.pcapng"
+    write_pcapng(path, [(1, b"x" * 60, None)])
+    with path.open("ab") as out:
+        out.write(statistics_section(1, end_ns, lost))
+    notes = CaptureNotes()
+    assert sum(len(batch) for batch in open_capture(path, notes=notes)) == 1
+    assert (notes.watched_until_ns, notes.dropped, notes.link_types) == (end_ns, lost, [1])
+    assert notes.files[0].truncated_at is None
