@@ -6,15 +6,22 @@ import gc
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pcapaudit.cli import values
 from pcapaudit.cli.output import write_note
 from pcapaudit.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from pcapaudit.web.settings import Live
 
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SPANS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FOREVER = "forever"
+_SMALLEST_RING = 20 << 20
+"""The ring has twenty files of 1M at least."""
 _OPEN_WIRE = (
     "warning: the traffic is not encrypted, captures and the token travel as they are: on an open network put a proxy "
     "with TLS before it, and give --url"
@@ -24,6 +31,7 @@ Examples:
   pcapaudit serve
   pcapaudit serve --host 10.0.0.2 --data-dir /srv/pcapaudit --keep 7d
   pcapaudit serve --url https://audit.example.com    # behind a TLS proxy
+  pcapaudit serve --live eth1 --live-ring-size 50G   # watches a mirror port, too
   curl -T x.pcapng -H "Authorization: Bearer $PCAPAUDIT_TOKEN" \\
        'http://127.0.0.1:8000/api/captures?name=x.pcapng'
 """
@@ -41,8 +49,18 @@ Examples:
 )
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Analyses at the same time.")
 @click.option("--url", metavar="URL", help="Address by which browsers reach it, behind a proxy or by another name.")
+@click.option("--live", metavar="NAME", help="Watch this interface and show what happens on it.")
+@click.option("--live-filter", metavar="BPF", default="", help="What to capture there, see pcap-filter(7).")
+@click.option(
+    "--live-ring-size",
+    metavar="SIZE",
+    default="10G",
+    show_default=True,
+    callback=values.read_size,
+    help="Frames of the watch that are kept.",
+)
 def command(
-    host: str, port: int, data_dir: Path | None, max_upload: str, keep: str, jobs: int, url: str | None
+    host: str, port: int, data_dir: Path | None, max_upload: str, keep: str, jobs: int, url: str | None, **live: Any
 ) -> None:
     """Take captures in the browser and answer with a page to send on.
 
@@ -68,6 +86,7 @@ def command(
         jobs=jobs,
         hosts=address.names,
         url=shown_url,
+        live=_plan_watch(folder / "live", **live),
     )
     if not address.is_loopback and shown_url is None:
         write_note(_OPEN_WIRE)
@@ -77,9 +96,25 @@ def command(
         f"a capture may have {max_upload}; analyses at a time: {jobs}, each with at most "
         f"{limits.memory_bytes / (1 << 30):g} GiB of memory and {limits.seconds / 60:g} min"
     )
+    if settings.live is not None:
+        write_note(f"{settings.live.interface} is watched; its newest frames are kept in {settings.live.ring}")
     write_note(f"scripts show the token {_say_token(folder)}")
     serve(settings, address, _announce)
     write_note("stopped; what was being analysed begins again with the next start")
+
+
+def _plan_watch(folder: Path, live: str | None, live_filter: str, live_ring_size: int) -> Live | None:
+    """The watch that is wished for; None for none. Raises UsageError when it cannot be meant so."""
+    from pcapaudit.station.child import live_words  # noqa: PLC0415 - as in command
+    from pcapaudit.web.settings import Live  # noqa: PLC0415 - as in command
+
+    if live is None:
+        if live_filter:
+            raise UsageError("--live-filter belongs to --live NAME")
+        return None
+    if live_ring_size < _SMALLEST_RING:
+        raise UsageError("--live-ring-size must be at least 20M")
+    return Live(live, folder, tuple(live_words(live, live_filter, live_ring_size, folder)))
 
 
 def _announce(login: str) -> None:

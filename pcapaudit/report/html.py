@@ -138,7 +138,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(lamp=_lamp, silences=find_silences, with_rule=_with_rule)
+    environment.filters.update(lamp=lamp_classes, silences=find_silences, with_rule=_with_rule)
     environment.globals.update(
         say=phrases,
         explain=explain_words,
@@ -162,7 +162,7 @@ def _hash_of(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _lamp(state: str) -> str:
+def lamp_classes(state: str) -> str:
     """Style classes of the lamp that a LED shows: its colour, and whether it blinks."""
     words = state.casefold().split()
     colour = next((c for c in _LAMPS if c in words), "dark")

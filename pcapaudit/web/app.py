@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pcapaudit.web.api import captures as api
+from pcapaudit.web.api import live as live_api
 from pcapaudit.web.captures.intake import Intake, IntakeError
 from pcapaudit.web.captures.lookup import ApiError, NotDoneError
 from pcapaudit.web.captures.store import Store
@@ -26,14 +27,16 @@ from pcapaudit.web.door import login as pages
 from pcapaudit.web.door.access import Gate
 from pcapaudit.web.door.throttle import SPAN_S
 from pcapaudit.web.frames import page as frames
+from pcapaudit.web.live import page as live_page
+from pcapaudit.web.live.desk import Desk
 from pcapaudit.web.settings import Settings, prepare_folder
 from pcapaudit.web.state import Site, site_of
 from pcapaudit.web.tables import page as tables
 from pcapaudit.web.tables.making import TableMaker
 from pcapaudit.web.views import anew, capture, compare, home, requests, rules
-from pcapaudit.web.views.render import show_error
+from pcapaudit.web.views.render import HAS_LIVE, show_error
 
-_PARTS = (api, pages, home, capture, anew, rules, frames, requests, compare, tables)
+_PARTS = (api, pages, home, capture, anew, rules, frames, requests, compare, tables, live_page, live_api)
 """Modules with routes; each has the page or the requests of one subject."""
 _TIDY_EVERY_S = 3600.0
 _WAIT = str(round(SPAN_S))
@@ -58,17 +61,22 @@ def build_app(settings: Settings) -> Starlette:
     prepare_folder(settings.data_dir)
     store = Store(settings.data_dir)
     workshop, maker = Workshop(settings, store), TableMaker(settings, store)
-    site = Site(settings, store, workshop, Gate(settings), Intake(settings), maker)
+    desk = Desk(settings.live) if settings.live else None
+    site = Site(settings, store, workshop, Gate(settings), Intake(settings), maker, desk)
 
     @contextlib.asynccontextmanager
     async def live(_app: Starlette) -> AsyncIterator[None]:
         _drop_unfinished(settings)
         await site.workshop.open()
         tidying = asyncio.create_task(_tidy(site))
+        if desk is not None:
+            await desk.open()
         try:
             yield
         finally:
             tidying.cancel()
+            if desk is not None:
+                await desk.close()
             await site.tables.close()
             await site.workshop.close()
             store.close()
@@ -142,7 +150,9 @@ class _Door:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = _refuse(Request(scope))
+        request = Request(scope)
+        HAS_LIVE.set(site_of(request).desk is not None)
+        refusal = _refuse(request)
         await (refusal or self._app)(scope, receive, send_safely)
 
 

@@ -110,6 +110,8 @@ class _Server(uvicorn.Server):
         """Send home who watches or uploads, before waiting for those who still get an answer."""
         self._site.workshop.dismiss()
         self._site.intake.dismiss()
+        if self._site.desk is not None:
+            self._site.desk.dismiss()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

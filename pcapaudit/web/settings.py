@@ -11,10 +11,36 @@ from pathlib import Path
 from pcapaudit.engine.jobs import Limits
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
+from pcapaudit.station.child import ring_folder, state_file
 
 TOKEN_VARIABLE = "PCAPAUDIT_TOKEN"  # noqa: S105 - the name of a variable
 _TOKEN_BYTES = 32
 _LEAST_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A watch that the server keeps running.
+
+    Attributes:
+        interface: What is watched.
+        folder: Where its ring and its memory lie.
+        words: The command that watches (``station.child.live_words``).
+    """
+
+    interface: str
+    folder: Path
+    words: tuple[str, ...]
+
+    @property
+    def ring(self) -> Path:
+        """Folder of the frames that are still there."""
+        return ring_folder(self.folder)
+
+    @property
+    def state(self) -> Path:
+        """What the watch remembers over a restart, its newest events among it."""
+        return state_file(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +56,7 @@ class Settings:
         limits: What one analysis may use.
         hosts: Names by which a browser may call the server; empty allows every address, and the machine's own names.
         url: Where browsers reach it when a proxy stands before it: scheme, name and port, without a slash at the end.
+        live: The watch that it keeps running; None for none.
     """
 
     data_dir: Path
@@ -40,6 +67,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     hosts: frozenset[str] = frozenset()
     url: str | None = None
+    live: Live | None = None
 
     @property
     def incoming(self) -> Path:

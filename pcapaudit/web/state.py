@@ -11,13 +11,17 @@ from pcapaudit.web.captures.intake import Intake
 from pcapaudit.web.captures.store import Store
 from pcapaudit.web.captures.work import Workshop
 from pcapaudit.web.door.access import Gate
+from pcapaudit.web.live.desk import Desk
 from pcapaudit.web.settings import Settings
 from pcapaudit.web.tables.making import TableMaker
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One server: its settings, its list, its queue, its door, what is being received, the tables of its captures."""
+    """One server: its settings, its list, its queue, its door, what is being received, the tables of its captures.
+
+    ``desk`` is that of its live watch; None where it watches nothing.
+    """
 
     settings: Settings
     store: Store
@@ -25,6 +29,7 @@ class Site:
     gate: Gate
     intake: Intake
     tables: TableMaker
+    desk: Desk | None
 
 
 def site_of(request: HTTPConnection) -> Site:

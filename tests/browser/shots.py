@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -31,10 +32,42 @@ from tests.browser.support import (
     launch,
     logged_in,
     running,
+    started,
 )
+from tests.web.live.support import device, healthy, lost, status
 
 _SIZES: dict[str, ViewportSize] = {"": DESKTOP, "-phone": PHONE}
 _COLOURS = 200
+_LIVE = "live"
+_STANDS = status(
+    devices=[
+        device(),
+        healthy(
+            22,
+            device="Maktinta Energy / TEK Pool EMS controller",
+            verdict="degraded",
+            stage="name",
+            rule="DNS-NO-REPLY",
+            summary="One of its two resolvers, 10.20.36.3, answers no question.",
+            indicator=None,
+            is_provisional=True,
+        ),
+        healthy(40, device="METER Group / SKALA NEXUS", indicator=None, answered="2026-01-01T14:02:29Z"),
+        healthy(41, device="AlsoEnergy / SMA FTP upload", indicator=None, answered="2026-01-01T14:02:12Z"),
+    ],
+    verdicts={"healthy": 2, "undecided": 0, "degraded": 1, "failed": 1},
+)
+_EVENTS = (
+    *(
+        {"event": "seen", "at": f"2026-01-01T13:{minute}:07Z", "text": f"{name} is there and works"}
+        for minute, name in (
+            ("40", "METER Group / SKALA NEXUS 10.20.36.40"),
+            ("41", "AlsoEnergy / SMA FTP upload 10.20.36.41"),
+            ("42", "Sensorist / Oscar TempLog gateway 10.20.36.101"),
+        )
+    ),
+    lost(),
+)
 _OTHERS = ("tek-8844-dropped", "skala-ipad-healthy", "wennsoft-5432-dropped", "alsoenergy-smaftp-healthy")
 
 
@@ -63,16 +96,32 @@ def main(words: list[str]) -> int:
         parser.error("chromium is not installed (package chromium)")
     expect.set_options(timeout=60_000)
     wanted.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         browser = launch(play, chromium)
-        stage = _set_stage(server, Path(folder))
+        if not wanted.names or set(wanted.names) - {_LIVE}:
+            _take_captures(browser, wanted, Path(folder))
+        if not wanted.names or _LIVE in wanted.names:
+            _take_live(browser, wanted, Path(folder))
+        browser.close()
+    return 0
+
+
+def _take_captures(browser: Browser, wanted: argparse.Namespace, folder: Path) -> None:
+    with running(folder / "data") as server:
+        stage = _set_stage(server, folder)
         for name, prepare in PICTURES.items():
             if not wanted.names or name in wanted.names:
                 _take(browser, server, stage, wanted, name, prepare)
             if name == "waiting":
                 server.ask("DELETE", f"/api/captures/{stage.endless}")
-        browser.close()
-    return 0
+
+
+def _take_live(browser: Browser, wanted: argparse.Namespace, folder: Path) -> None:
+    """The live page, of a watch that tells what stands in a file."""
+    told, data = folder / "told", folder / "watched"
+    told.write_text("".join(json.dumps(line) + "\n" for line in _EVENTS), encoding="utf-8")
+    with started(["tests.web.live.serve", str(data), str(told), "--again", json.dumps(_STANDS)], data) as server:
+        _take(browser, server, Stage("", "", ""), wanted, _LIVE, _show_live)
 
 
 def _set_stage(server: Server, folder: Path) -> Stage:
@@ -142,6 +191,12 @@ def _show_frame(page: Page, stage: Stage) -> None:
 def _show_history(page: Page, _stage: Stage) -> None:
     page.goto("/#history")
     page.locator("#history").evaluate("heading => heading.scrollIntoView()")
+
+
+def _show_live(page: Page, _stage: Stage) -> None:
+    page.goto("/live")
+    expect(page.locator("#lines tr")).to_have_count(len(_STANDS["devices"]))
+    expect(page.locator("#events li")).to_have_count(len(_EVENTS))
 
 
 def _at(path: str) -> Picture:

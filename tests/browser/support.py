@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +94,14 @@ class Server:
 @contextmanager
 def running(data_dir: Path, *words: str) -> Iterator[Server]:
     """A server on a free port, and the address that it printed."""
-    command = [sys.executable, "-m", "pcapaudit", "serve", "--port", "0", "--data-dir", str(data_dir), *words]
+    with started(["pcapaudit", "serve", "--port", "0", "--data-dir", str(data_dir), *words], data_dir) as server:
+        yield server
+
+
+@contextmanager
+def started(words: Sequence[str], data_dir: Path) -> Iterator[Server]:
+    """The same by a module of Python and its arguments."""
+    command = [sys.executable, "-m", *words]
     environment = {**os.environ, "PCAPAUDIT_TOKEN": TOKEN}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=CHECKOUT) as process:
         assert process.stderr is not None

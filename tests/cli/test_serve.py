@@ -7,6 +7,7 @@ import pytest
 from pcapaudit.cli.main import run
 from pcapaudit.cli.serve import default_data_dir, read_size, read_span, read_url
 from pcapaudit.model.errors import UsageError
+from pcapaudit.web.settings import Settings
 
 
 @pytest.mark.parametrize(("text", "size"), [("500", 500), ("10G", 10 << 30), ("3m", 3 << 20), ("1K", 1024)])
@@ -55,3 +56,33 @@ def test_the_data_of_a_user_stands_where_the_desktop_says(monkeypatch: pytest.Mo
 def test_a_wrong_span_ends_the_command_before_it_listens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve", "--port", "0", "--keep", "soon", "--data-dir", str(tmp_path)]) == 2
     assert "--keep soon: expected a span" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--live-filter", "tcp"], "--live-filter belongs to --live NAME"),
+        (["--live", "eth1", "--live-ring-size", "1M"], "--live-ring-size must be at least 20M"),
+        (["--live", "eth1", "--live-ring-size", "much"], "is no size"),
+    ],
+)
+def test_a_watch_that_cannot_be_meant_ends_the_command_before_it_listens(
+    words: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", "--port", "0", "--data-dir", str(tmp_path), *words]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_watch_is_planned_in_the_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[Settings] = []
+    monkeypatch.setattr("pcapaudit.web.server.serve", lambda settings, *_: begun.append(settings))
+    for words in (["--live", "eth1", "--live-filter", "not port 22", "--live-ring-size", "1G"], []):
+        assert run(["serve", "--port", "0", "--data-dir", str(tmp_path), *words]) == 0
+    (watching, plain) = begun
+    assert plain.live is None
+    assert watching.live is not None
+    assert (watching.live.interface, watching.live.folder) == ("eth1", tmp_path / "live")
+    assert {"--filter=not port 22", "--ring-size=1024M"} <= set(watching.live.words)
+    assert f"eth1 is watched; its newest frames are kept in {tmp_path / 'live' / 'ring'}" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,9 @@ class Server:
 
 
 @contextmanager
-def running(data_dir: Path, *options: str) -> Iterator[Server]:
-    """A server on a free port, killed without mercy at the end."""
-    words = [sys.executable, "-m", "pcapaudit", "serve", "--port", "0", "--data-dir", str(data_dir), *options]
+def running(data_dir: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Server]:
+    """A server on a free port, killed without mercy at the end. ``before`` is what its command begins with."""
+    words = [*before, sys.executable, "-m", "pcapaudit", "serve", "--port", "0", "--data-dir", str(data_dir), *options]
     environment = {**os.environ, "PCAPAUDIT_TOKEN": TOKEN}
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pcapaudit.model.errors import UsageError
-from pcapaudit.web.settings import TOKEN_VARIABLE, load_token, prepare_folder
+from pcapaudit.web.settings import TOKEN_VARIABLE, Live, load_token, prepare_folder
 
 
 def test_the_token_is_made_once_and_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +42,8 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file/data cannot be used"):
         prepare_folder(tmp_path / "file" / "data")
+
+
+def test_a_watch_keeps_its_files_in_its_folder(tmp_path: Path) -> None:
+    live = Live("eth1", tmp_path, ("true",))
+    assert (live.ring, live.state) == (tmp_path / "ring", tmp_path / "watch.sqlite")

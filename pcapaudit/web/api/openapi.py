@@ -52,6 +52,7 @@ def description() -> dict[str, Any]:
             **_answer_paths(),
             **_detail_paths(),
             **_table_paths(),
+            **_live_paths(),
             **_own_path(),
         },
     }
@@ -249,6 +250,39 @@ def _table_paths() -> dict[str, Any]:
                     *(_query(name, meanings[name]) for name in RESERVED if name != "format"),
                     _form("json", "csv", "jsonl"),
                 ],
+            )
+        },
+    }
+
+
+def _live_paths() -> dict[str, Any]:
+    """The live watch, where there is one."""
+    no_watch = {404: "this server watches no interface"}
+    window = {"from": "2026-01-01T14:00:00Z", "to": "2026-01-01T14:15:00Z", "device": "02:54:10:2b:30:01"}
+    return {
+        "/api/live": {
+            "get": _operation(
+                "How the live watch stands.", {200: _json("the watch", refer("LiveWatch")), **_errors(no_watch)}
+            )
+        },
+        "/api/live/events": {
+            "get": _operation(
+                "What the watch told, the newest first; at most 500 are kept here.",
+                {200: _json("events", refer("LiveEvents")), **_errors({**no_watch, 400: "no such limit"})},
+                [_query("limit", "How many.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100})],
+            )
+        },
+        "/api/live/window": {
+            "post": _operation(
+                "Make a capture of the frames between two moments, as long as they are kept; analysed like an upload.",
+                {
+                    201: _json("taken", refer("Taken"), {"id": _EXAMPLE_ID, "known": False}),
+                    200: _json("known: the same frames with the same wishes", refer("Taken")),
+                    **_errors({400: "a field that cannot be meant so", 413: "too large", 507: "no room on the disk"}),
+                    **_errors({404: "no watch, or none of these frames is there", 409: "it cannot be one file"}),
+                    **_errors({408: "the disk was too slow", 503: "the server is about to end"}),
+                },
+                body={"application/json": {"schema": refer("Window"), "example": window}},
             )
         },
     }

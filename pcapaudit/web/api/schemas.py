@@ -13,6 +13,7 @@ from pcapaudit.report.document import json_schema
 from pcapaudit.report.requests import ChangeRequest
 from pcapaudit.web.captures.status import Status
 from pcapaudit.web.captures.store import Entry
+from pcapaudit.web.captures.wishes import WISHES
 from pcapaudit.web.frames.citations import Citation
 
 Schema = dict[str, Any]
@@ -88,6 +89,11 @@ def _written() -> Schema:
             next=_MAYBE_NUMBER,
             display_filter=TEXT,
         ),
+        "LiveWatch": object_of(
+            interface=TEXT, is_fresh={"type": "boolean"}, fault=_MAYBE_TEXT, age_s=_MAYBE_SECONDS, status=_STATUS
+        ),
+        "LiveEvents": object_of(events=list_of(object_of(number=COUNT, event=TEXT, at=_TIME, text=TEXT))),
+        "Window": _WINDOW,
         "Field": _FIELD,
         "Layer": object_of(
             name=TEXT, title=TEXT, position=_MAYBE_NUMBER, size=COUNT, fields=list_of(refer("Field")), part=COUNT
@@ -95,6 +101,66 @@ def _written() -> Schema:
     }
 
 
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+_MAYBE_SECONDS: Schema = {"type": ["number", "null"], "minimum": 0}
+_NUMBER: Schema = {"type": "number"}
+_YES_NO: Schema = {"type": "boolean"}
+_COUNTS: Schema = {"type": "object", "additionalProperties": COUNT}
+_WATCHED_DEVICE = object_of(
+    device=_MAYBE_TEXT,
+    mac=_MAYBE_TEXT,
+    address=_MAYBE_TEXT,
+    signature=_MAYBE_TEXT,
+    verdict=_MAYBE_TEXT,
+    is_provisional=_YES_NO,
+    is_flapping=_YES_NO,
+    is_silent=_YES_NO,
+    stage=_MAYBE_TEXT,
+    rule=_MAYBE_TEXT,
+    summary=_MAYBE_TEXT,
+    indicator=_MAYBE_TEXT,
+    answered=_MAYBE_TIME,
+    since=_MAYBE_TIME,
+    heard=_MAYBE_TIME,
+)
+_RING = object_of(folder=TEXT, files=COUNT, octets=COUNT, fault=_MAYBE_TEXT, **{"from": _MAYBE_TIME})
+_STATUS: Schema = {
+    "oneOf": [
+        {"type": "null"},
+        object_of(
+            at=_MAYBE_TIME,
+            source=TEXT,
+            since=_MAYBE_TIME,
+            frames=COUNT,
+            octets=COUNT,
+            dropped=COUNT,
+            frames_per_s=_NUMBER,
+            bits_per_s=_NUMBER,
+            lag_s=_NUMBER,
+            look_s=_NUMBER,
+            directions=_MAYBE_TEXT,
+            health=list_of(object_of(id=TEXT, summary=TEXT)),
+            tables=_COUNTS,
+            is_blind=_YES_NO,
+            verdicts=_COUNTS,
+            stages=_COUNTS,
+            ring={"oneOf": [{"type": "null"}, _RING]},
+            devices=list_of(_WATCHED_DEVICE),
+        ),
+    ],
+    "description": "The newest status; null before the first.",
+}
+_WINDOW: Schema = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("from", "to"), _TIME),
+        **dict.fromkeys((*WISHES, "note"), TEXT),
+        "params": {"type": "object", "additionalProperties": {"type": ["integer", "string"]}},
+    },
+    "additionalProperties": False,
+    "description": "From a moment up to another; without either the last 15 minutes. The rest is as for an upload.",
+}
 _MAIL = object_of(subject=TEXT, text=TEXT)
 _COLUMN = {"name": TEXT, "kind": TEXT, "unit": TEXT, "meaning": TEXT, "zeek": _MAYBE_TEXT}
 _HEX = {"type": "string", "pattern": "^([0-9a-f]{2})*$"}

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from pcapaudit.model.report import Report
 from pcapaudit.report.document import from_json
 from pcapaudit.web.captures.store import Entry, JobState
+from pcapaudit.web.live.desk import Desk
 from pcapaudit.web.state import site_of
 
 _KEPT_REPORTS = 4
@@ -47,6 +48,14 @@ def find_done(request: Request) -> Entry:
     if entry.state is not JobState.DONE:
         raise NotDoneError(entry)
     return entry
+
+
+def find_desk(request: Request) -> Desk:
+    """The live watch of the server. Raises ApiError (404) where it watches nothing."""
+    desk = site_of(request).desk
+    if desk is None:
+        raise ApiError(404, "this server watches no interface; pcapaudit serve --live NAME does")
+    return desk
 
 
 async def load_report(request: Request, entry: Entry) -> Report:

@@ -17,7 +17,8 @@ from pcapaudit.web.captures.store import Wishes
 
 MAX_NOTE = 10_000
 """Characters of a note."""
-_TEXTS = ("signature", "device", "led", "log", "mirror_point")
+WISHES = ("signature", "device", "led", "log", "mirror_point")
+"""Fields of a request that are texts of the wishes."""
 _LONGEST = 300
 _MOST_PARAMS = 20
 
@@ -68,13 +69,13 @@ def read_wishes(query: QueryParams) -> Wishes:
     """
     for fault in find_faults(query):
         raise fault
-    texts = {name: query.get(name, "").strip() or None for name in _TEXTS}
+    texts = {name: query.get(name, "").strip() or None for name in WISHES}
     return Wishes(**texts, params=dict(_split(pair) for pair in query.getlist("param")))
 
 
 def find_faults(query: QueryParams) -> Iterator[WishError]:
     """Everything in the wishes and the note of a request that cannot be meant so, at most one fault a field."""
-    for name in _TEXTS:
+    for name in WISHES:
         text = query.get(name, "").strip()
         reason = _judge_text(text) or (_JUDGES[name](text) if text and name in _JUDGES else None)
         if reason is not None:

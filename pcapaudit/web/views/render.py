@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextvars import ContextVar
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,6 +11,10 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from pcapaudit.report.escape import make_visible
+from pcapaudit.report.html import lamp_classes
+
+HAS_LIVE: ContextVar[bool] = ContextVar("HAS_LIVE", default=False)
+"""Whether the server of this request watches live: the head of every page leads there."""
 
 
 def show(template: str, status: int = 200, /, *, is_inside: bool = True, **values: object) -> HTMLResponse:
@@ -21,8 +26,13 @@ def show(template: str, status: int = 200, /, *, is_inside: bool = True, **value
         is_inside: Whether the browser is logged in, so that the way out is shown.
         values: What the template shows.
     """
-    page = _environment().get_template(template).render(is_inside=is_inside, **values)
+    page = fill(template, is_inside=is_inside, has_live=HAS_LIVE.get(), **values)
     return HTMLResponse(page, status, {"Cache-Control": "no-store"})
+
+
+def fill(template: str, /, **values: object) -> str:
+    """A template of ``page/`` with these values: a page, or a part of one."""
+    return _environment().get_template(template).render(**values)
 
 
 def show_error(status: int, reason: str, *, is_inside: bool = True) -> HTMLResponse:
@@ -61,5 +71,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(moment=say_moment, bytes=say_bytes)
+    environment.filters.update(moment=say_moment, bytes=say_bytes, lamp=lamp_classes)
     return environment

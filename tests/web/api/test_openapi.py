@@ -17,17 +17,25 @@ from starlette.testclient import TestClient
 from pcapaudit.web.api.openapi import description
 from pcapaudit.web.app import build_app
 from pcapaudit.web.settings import Settings
+from tests.web.live.support import device, fill_ring, healthy, lost, status, telling, wait_for_status
 from tests.web.support import BLINKING, SAMPLES, TOKEN, audited, upload, wait_for
 
 DESCRIBED = json.loads(json.dumps(description()))
+WINDOW = {"from": "2026-11-21T12:00:00Z", "to": "2026-11-21T12:05:00Z", "led": "blinking red"}
+"""Holds all of the sample."""
+STREAMS = {"/api/events", "/api/captures/{id}/events"}
 OPERATIONS = [(path, method, op) for path, methods in DESCRIBED["paths"].items() for method, op in methods.items()]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    settings = Settings(tmp_path_factory.mktemp("site"), TOKEN, hosts=frozenset({"testserver"}))
+    folder = tmp_path_factory.mktemp("site")
+    live = telling(folder / "watch", [lost(), status(at="2026-11-21T12:05:00Z", devices=[device(), healthy()])])
+    fill_ring(live, BLINKING)
+    settings = Settings(folder / "data", TOKEN, hosts=frozenset({"testserver"}), live=live)
     with TestClient(build_app(settings), follow_redirects=False) as client:
         client.headers["Authorization"] = f"Bearer {TOKEN}"
+        wait_for_status(client)
         yield client
 
 
@@ -93,7 +101,7 @@ def forms_of(operation: dict[str, Any]) -> list[str]:
 def test_what_is_read_is_as_it_is_described(site: TestClient, ids: tuple[str, str]) -> None:
     values = {"id": ids[0], "n": "48", "name": "dns"}
     for path, method, operation in OPERATIONS:
-        if method != "get" or path.endswith("/events"):
+        if method != "get" or path in STREAMS:
             continue
         for form in forms_of(operation):
             asked = re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
@@ -126,10 +134,12 @@ def test_what_is_written_is_as_it_is_described(site: TestClient) -> None:
         ("/api/captures/{id}/cancel", "post"): site.post(f"/api/captures/{capture}/cancel"),
         ("/api/captures/{id}/again", "post"): site.post(f"/api/captures/{capture}/again"),
         ("/api/captures/{id}", "delete"): site.delete(f"/api/captures/{capture}"),
+        ("/api/live/window", "post"): site.post("/api/live/window", json=WINDOW),
     }
     wrong = {
         ("/api/captures", "put"): upload(site, b"x", device="no address"),
         ("/api/captures/{id}", "patch"): site.patch(f"/api/captures/{capture}", content=b"no JSON"),
+        ("/api/live/window", "post"): site.post("/api/live/window", json={"from": "2020-01-01T00:00:00Z", "to": "x"}),
     }
     for answers in (asked, wrong, {("/api/captures", "put"): taken}):
         for (path, method), answer in answers.items():
