@@ -60,17 +60,18 @@ def end_group(leader: int) -> None:
 
 def measure_tree(root: int) -> int:
     """Bytes of memory that a process and its descendants have now; what they share is counted once."""
-    tree = list(_list_tree(root))
+    tree = list(list_tree(root))
     # The share of each page takes the kernel a walk over all of them, so one process alone is asked the cheap way.
     return _resident(tree[0]) if len(tree) == 1 else sum(map(_proportional, tree))
 
 
-def _list_tree(pid: int) -> Iterator[int]:
+def list_tree(pid: int) -> Iterator[int]:
+    """A process and its descendants."""
     yield pid
     for listed in _PROC.glob(f"{pid}/task/*/children"):
         with contextlib.suppress(OSError):
             for child in listed.read_text().split():
-                yield from _list_tree(int(child))
+                yield from list_tree(int(child))
 
 
 def _resident(pid: int) -> int:

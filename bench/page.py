@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from bench.parts import Row
 from bench.peers import OURS, PEERS, YARDSTICK
+from bench.wire import READERS
 
 Rows = Sequence[Row]
 _DOES = {peer.name: peer.does for peer in PEERS}
+_LISTENS = {reader.name: reader.does for reader in READERS}
 _HEAD = """# Performance
 
 Written by `make bench` ([bench/](../bench/README.md)); do not edit by hand. Times are of whole processes, from start to
@@ -33,7 +35,7 @@ class Machine:
 def write_page(rows: Rows, machine: Machine) -> str:
     """The whole page; a part that was not measured is left out."""
     sections = [_HEAD, *_aims(rows), *_site(rows), *_full(rows), *_scaling(rows), *_small(rows)]
-    return "\n".join([*sections, *_interpreted(rows), *_rooms(rows), _machine(machine)])
+    return "\n".join([*sections, *_interpreted(rows), *_rooms(rows), *_wire(rows), _machine(machine)])
 
 
 def of(rows: Rows, part: str, *, tool: str | None = None, cpus: int | None = None, capture: str | None = None) -> Rows:
@@ -216,6 +218,26 @@ def _rooms(rows: Rows) -> Iterator[str]:
         for row in own:
             yield f"| {row.tool} | {row.seconds:.2f} | {row.seconds / total:.0%} |"
         yield ""
+
+
+def _wire(rows: Rows) -> Iterator[str]:
+    own = of(rows, "wire")
+    if not own:
+        return
+    yield "## On a wire\n\nA virtual cable in a network namespace, fed by tcpreplay with the site's traffic. Sender,"
+    yield f"kernel and reader share {own[0].cpus} processors. Sent is what the kernel counted at the far end; told,"
+    yield "what the tool itself says was lost. Late is the time from the last frame to the tool's result, for"
+    yield "pcapaudit its report of all. Processor time is that of the tool and all it starts; the sender's has the"
+    yield "kernel's way into the reader's buffer in it.\n"
+    yield "| tool | what it does | frames/s | for, s | sent | lost | told | µs a frame | sender's | peak MB | late, s |"
+    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    for row in own:
+        sent = f"{row.frames / row.seconds:,.0f} | {row.seconds:.0f} | {row.frames:,}"
+        lost = "? | ?" if row.was_ended else f"{1 - row.seen / row.frames:.2%} | {row.dropped:,}"
+        costs = f"{row.cpu_s / row.frames * 1e6:.2f} | {row.sender_s / row.frames * 1e6:.2f}"
+        late = f"{'> ' if row.was_ended else ''}{row.late_s:.1f}"
+        yield f"| {row.tool} | {_LISTENS[row.tool]} | {sent} | {lost} | {costs} | {_peak_of(row)} | {late} |"
+    yield ""
 
 
 def _machine(machine: Machine) -> str:

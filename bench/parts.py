@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import where
+from bench import where, wire
 from bench.generate import write_capture
 from bench.measure import Patience, measure_all
 from bench.peers import OURS, PEERS, YARDSTICK, Peer, interpreted
@@ -15,6 +17,8 @@ from bench.stories import BULK, SITE, Mix
 
 FLOW_FRAMES = 50
 """Frames of a mean flow of the site."""
+RATES = (100_000, 310_000, 0)
+WIRE_S = 60.0
 _BY_NAME = {peer.name: peer for peer in PEERS}
 _PAIR = (_BY_NAME[OURS], _BY_NAME[YARDSTICK])
 _SOURCES = ("generate.py", "headers.py", "stories.py")
@@ -50,6 +54,14 @@ class Row:
     cpu_s: float = 0.0
     peak_bytes: int = 0
     was_ended: bool = False
+    seen: int = 0
+    """On a wire: frames that the tool read, of the ``frames`` that were sent in ``seconds``."""
+    dropped: int = 0
+    """Frames of which it says that they were lost."""
+    late_s: float = 0.0
+    """From the last frame to its result."""
+    sender_s: float = 0.0
+    """Processor time of the sender."""
 
     @property
     def frame_s(self) -> float:
@@ -64,6 +76,10 @@ class Bench:
     frames: int
     folder: Path
     patience: Patience
+    rates: tuple[int, ...] = RATES
+    """Frames a second on a wire; 0 for as many as go."""
+    wire_s: float = WIRE_S
+    """How long a wire carries frames at a rate."""
 
     def make(self, kind: str, mix: Mix, frames: int, flows: int, *, block: bool = False) -> Capture:
         """A capture, written unless it is there from before."""
@@ -176,6 +192,30 @@ def _measure_rooms(bench: Bench) -> Iterator[Row]:
         yield Row("rooms", capture.kind, room, capture.frames, capture.flows, capture.size, 1, seconds)
 
 
+def _measure_wire(bench: Bench) -> Iterator[Row]:
+    if os.geteuid() != 0 or shutil.which("tcpreplay") is None:
+        print("wire: needs root and tcpreplay", flush=True)
+        return
+    for rate in bench.rates:
+        capture = bench.site(round((rate or max(bench.rates)) * bench.wire_s))
+        _warm(capture.path)
+        print(f"wire: {capture.path.name} at {rate or 'any number of'} frames a second", flush=True)
+        for reader in wire.READERS:
+            if reader.is_here:
+                run = wire.watch(reader, capture.path, rate, limit_s=bench.patience.limit_s)
+                row = _wire_row(reader.name, rate, run, capture)
+                print(f"  {reader.name:26}{row.frames / row.seconds:11,.0f} a second, {row.seen:,} seen", flush=True)
+                yield row
+
+
+def _wire_row(name: str, rate: int, run: wire.Run, capture: Capture) -> Row:
+    """What a run on a wire gave, with the rate that was wanted in the place of the capture's name."""
+    about = ("wire", str(rate), name, run.sent, capture.flows, capture.size, os.cpu_count() or 1)
+    seen, dropped = (run.count.seen, run.count.dropped) if run.count else (0, 0)
+    measured = (run.sending_s, run.cpu_s, run.peak_bytes, run.count is None)
+    return Row(*about, *measured, seen, dropped, run.late_s, run.sender_cpu_s)
+
+
 PARTS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "site": _measure_site,
     "full": _measure_full,
@@ -185,4 +225,5 @@ PARTS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "frames": _measure_frames,
     "flows": _measure_flows,
     "rooms": _measure_rooms,
+    "wire": _measure_wire,
 }

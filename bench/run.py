@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.measure import Patience
 from bench.page import Machine, write_page
-from bench.parts import PARTS, Bench, Row
+from bench.parts import PARTS, RATES, WIRE_S, Bench, Row
 from bench.peers import PEERS
 from bench.plot import draw
 
@@ -26,7 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     options.folder.mkdir(parents=True, exist_ok=True)
     patience = Patience(options.rounds, options.total, options.limit)
-    bench = Bench(options.frames, options.folder, patience)
+    bench = Bench(options.frames, options.folder, patience, tuple(options.rates), options.seconds)
     bench.drop_old_captures()
     kept = options.folder / "rows.json"
     rows = _load(kept)
@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=3, help="times each tool runs (default: %(default)s)")
     add("--total", type=float, default=20.0, help="seconds after which a tool is not run again (default: %(default)s)")
     add("--limit", type=float, default=180.0, help="seconds after which a tool is ended (default: %(default)s)")
+    add("--rates", type=int, nargs="+", default=RATES, help="frames a second on a wire; 0: as many as go")
+    add("--seconds", type=float, default=WIRE_S, help="how long a wire carries them (default: %(default)s)")
     add("--folder", type=Path, default=ROOT / "build" / "bench", help="where captures and figures are kept")
     add("--docs", type=Path, default=ROOT / "docs", help="where the page is written")
     return parser

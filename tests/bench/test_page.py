@@ -60,3 +60,13 @@ def test_how_steep_the_cost_is_is_said_of_the_whole_range_alone() -> None:
 def test_a_tool_that_was_ended_has_lower_bounds() -> None:
     page = write_page([dataclasses.replace(SITE[0], was_ended=True), SITE[1]], MACHINE)
     assert "| > 2.00 | > 1.00 |" in page
+
+
+def test_on_a_wire_what_was_lost_stands_beside_what_the_tool_tells() -> None:
+    wired = Row("wire", "300000", "pcapaudit live", 1_000_000, 20_000, 316, 2, 4.0, cpu_s=3.0, peak_bytes=200_000_000)
+    lossy = dataclasses.replace(wired, seen=990_000, dropped=10_000, late_s=2.0, sender_s=2.5)
+    page = write_page([lossy], MACHINE)
+    assert "| 250,000 | 4 | 1,000,000 | 1.00% | 10,000 | 3.00 | 2.50 | 200 | 2.0 |" in page
+    assert "| ? | ? | 3.00 | 0.00 | > 200 | > 0.0 |" in write_page(
+        [dataclasses.replace(wired, was_ended=True)], MACHINE
+    )
