@@ -9,12 +9,10 @@ import click
 from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import choose_look, write_note, write_result
 from pcapaudit.cli.progress import ProgressLine, ProgressLines
-from pcapaudit.cli.status import FAIL_ON, choose_status
-from pcapaudit.cli.values import read_moment
+from pcapaudit.cli.status import choose_status
 from pcapaudit.engine import run
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.report import Report
-from pcapaudit.model.words import Verdict
 from pcapaudit.report.registry import formats, render
 
 _EPILOG = """\b
@@ -52,22 +50,11 @@ Exit status:
 )
 @shared.signatures_dir
 @click.option("--why", is_flag=True, help="Add what came of every rule, and on which facts.")
-@click.option("--since", "since_ns", metavar="T", callback=read_moment, help="Leave out frames before this time.")
-@click.option("--until", "until_ns", metavar="T", callback=read_moment, help="Leave out frames after this time.")
+@shared.since
+@shared.until
 @shared.separate
-@click.option(
-    "--max-flows",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Keep at most N conversations; later ones are counted, not judged.",
-)
-@click.option(
-    "--fail-on",
-    type=click.Choice(FAIL_ON),
-    default=Verdict.FAILED.value,
-    show_default=True,
-    help="Mildest verdict that gives exit status 1.",
-)
+@shared.max_flows
+@shared.fail_on
 @shared.colour
 @shared.progress
 @click.option(

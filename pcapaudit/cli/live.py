@@ -23,7 +23,7 @@ from pcapaudit.cli.live_desk import Desk
 from pcapaudit.cli.live_shows import Silence, choose_show
 from pcapaudit.cli.live_station import announce, station_options, take_wish
 from pcapaudit.cli.output import write_note, write_result
-from pcapaudit.cli.status import FAIL_ON, UNUSABLE, choose_status
+from pcapaudit.cli.status import UNUSABLE, choose_status
 from pcapaudit.cli.values import read_size, read_span
 from pcapaudit.engine.interrupt import Interrupt
 from pcapaudit.engine.live import Count, LiveAudit
@@ -32,7 +32,6 @@ from pcapaudit.engine.sliding import WINDOW_S
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.model.report import Report
-from pcapaudit.model.words import Verdict
 from pcapaudit.report.registry import render
 from pcapaudit.station.alerts import Alerts
 from pcapaudit.station.memory import Memory
@@ -82,14 +81,8 @@ Exit status:
 @shared.thresholds
 @click.option("--mirror-point", metavar="TEXT", help="Where the mirror port is; requests name it.")
 @shared.signatures_dir
-@click.option("--max-flows", metavar="N", type=click.IntRange(min=1), help="Keep at most N conversations.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(FAIL_ON),
-    default=Verdict.FAILED.value,
-    show_default=True,
-    help="Mildest verdict that gives exit status 1.",
-)
+@shared.max_flows
+@shared.fail_on
 def command(interface: str | None, pipe: str | None, form: str, fail_on: str, **given: Any) -> int:
     """Watch an interface, or what a pipe brings, and say which devices come, go dark and recover.
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from pcapaudit.cli.values import read_numbers, read_pairs
+from pcapaudit.cli.status import FAIL_ON
+from pcapaudit.cli.values import read_moment, read_numbers, read_pairs
+from pcapaudit.model.words import Verdict
 
 signature = click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
 separate = click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
@@ -33,6 +35,23 @@ thresholds = click.option(
     multiple=True,
     callback=read_numbers,
     help="Another threshold for the rules, such as syn_wait=5.",
+)
+since = click.option(
+    "--since", "since_ns", metavar="T", callback=read_moment, help="Leave out frames before this time."
+)
+until = click.option("--until", "until_ns", metavar="T", callback=read_moment, help="Leave out frames after this time.")
+max_flows = click.option(
+    "--max-flows",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Keep at most N conversations; later ones are counted only.",
+)
+fail_on = click.option(
+    "--fail-on",
+    type=click.Choice(FAIL_ON),
+    default=Verdict.FAILED.value,
+    show_default=True,
+    help="Mildest verdict that gives exit status 1.",
 )
 colour = click.option(
     "--color",

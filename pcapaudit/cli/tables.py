@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -63,7 +64,10 @@ Examples:
     show_default=True,
     help="Column names: our own, or Zeek's (and its times) where the meaning is equal.",
 )
+@shared.since
+@shared.until
 @shared.separate
+@shared.max_flows
 @shared.progress
 @click.option("-o", "--output", metavar="FILE|FOLDER", help="A SQLite file by its end (.sqlite), else text.")
 def command(
@@ -71,16 +75,16 @@ def command(
     names: tuple[str, ...],
     form: str,
     style: str,
-    separate: bool,  # noqa: FBT001 - click passes the flag by name
     told: str,
     output: str | None,
+    **given: Any,
 ) -> None:
     """Write a capture as raw tables: flows, DNS, DHCP, TLS, HTTP, ICMP, ARP, NTP and more.
 
     With -o FILE.sqlite all go into one SQLite file, with the meaning of each column in its table
     "columns"; with -o FOLDER each becomes a file. One table alone goes to standard output, too.
     """
-    tables, options, write = choose(names), AuditOptions(separate=separate), Writing(form, Names(style))
+    tables, options, write = choose(names), AuditOptions(**given), Writing(form, Names(style))
     with ProgressLines() if told == "json" else ProgressLine() as progress:
         if output is not None and output.endswith(SQLITE_ENDS):
             counts = write_tables(sources, options, Path(output), tables=tables, progress=progress)

@@ -49,6 +49,17 @@ def test_one_table_goes_to_standard_output_in_either_form(sample: str, capsys: p
     assert all(isinstance(line["query_frames"], list | None) for line in lines)
 
 
+def test_a_window_leaves_out_what_lies_outside(sample: str, capsys: pytest.CaptureFixture[str]) -> None:
+    window = ["--since", "2026-11-21T12:08:38.6146Z", "--until", "2026-11-21T12:08:38.7Z"]
+    assert run(["tables", "--table", "dns", sample]) == 0
+    whole = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert run(["tables", "--table", "dns", *window, sample]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+
+    assert [row["ts"] for row in rows] == [row["ts"] for row in whole if window[1] <= row["ts"] <= window[3]] != []
+    assert len(rows) < len(whole)
+
+
 def test_zeeks_names_are_given_on_demand(sample: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tables", "--table", "dns", "--names", "zeek", sample]) == 0
     header = capsys.readouterr().out.splitlines()[0].split(",")
