@@ -1,0 +1,74 @@
+"""Every sample as it came, looked at again and again on the way: each device is told once, and rightly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pcapaudit.capture import open_capture
+from pcapaudit.engine.live import LiveAudit, Look
+from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.run import audit
+from pcapaudit.model.frames import CaptureNotes, Item, Tick
+from pcapaudit.model.words import Verdict
+from pcapaudit.watch.events import Event, Kind
+from pcapaudit.watch.state import Watch
+
+SAMPLES = sorted((Path(__file__).resolve().parents[2] / "samples").glob("*.pcapng"))
+NS = 10**9
+SILENCE_S = 40
+"""How long nothing comes after the last frame: long enough for every rule that waits."""
+_VERDICTS_OF = {Kind.SEEN: {Verdict.HEALTHY, Verdict.DEGRADED, Verdict.UNDECIDED}, Kind.LOST: {Verdict.FAILED}}
+
+
+@pytest.fixture(autouse=True)
+def _without_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fork() -> int:
+        raise OSError
+
+    monkeypatch.setattr(os, "fork", fork)
+
+
+def _come(sample: Path, notes: CaptureNotes) -> Iterator[Item]:
+    """The frames in small batches, and a tick for each second in which there is none."""
+    last_ns: int | None = None
+    for batch in open_capture(sample, notes=notes, batch_bytes=12_000):
+        for second_ns in range((last_ns or batch.time_ns[0]) + NS, batch.time_ns[0], NS):
+            yield Tick(second_ns)
+        last_ns = batch.time_ns[len(batch) - 1]
+        yield batch
+    assert last_ns is not None
+    yield from (Tick(last_ns + second * NS) for second in range(1, SILENCE_S))
+    yield Tick(last_ns)
+
+
+def _watch(sample: Path) -> tuple[list[Event], Look]:
+    notes = CaptureNotes()
+    made = LiveAudit((item for item in _come(sample, notes)), AuditOptions(), notes, clock=lambda: 0.0, look_s=0.0)
+    watch, events = Watch(), []
+    for news in made.news():
+        if isinstance(news, Look):
+            events += watch.note(news.now_ns, news.devices, heard=news.heard)
+    last, _ = made.conclude()
+    return events + watch.conclude(last.now_ns, last.devices), last
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_what_is_told_on_the_way_is_what_the_file_tells_in_the_end(sample: Path) -> None:
+    events, last = _watch(sample)
+    expected = {device.mac: device.verdict for device in audit([str(sample)], AuditOptions()).devices}
+
+    # Nothing but what was seen, or lost; nobody is lost who works, and none comes back who does not.
+    assert {event.kind for event in events} <= set(_VERDICTS_OF)
+    for mac, verdict in expected.items():
+        kinds = [event.kind for event in events if event.mac == mac]
+        assert len(kinds) == len(set(kinds))
+        assert verdict in _VERDICTS_OF[kinds[-1]]
+        assert kinds in ([Kind.SEEN], [Kind.LOST], [Kind.SEEN, Kind.LOST])
+    assert {device.mac: device.verdict for device in last.devices} == expected
+    assert all(a.at_ns <= b.at_ns for a, b in pairwise(events))
