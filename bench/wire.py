@@ -54,12 +54,14 @@ class Reader:
     """Reads the count from what the tool wrote to standard output and standard error."""
     module: str | None = None
     """What Python must have besides."""
+    program: str | None = None
+    """What must be installed, if it is not the first word."""
 
     @property
     def is_here(self) -> bool:
         """Whether it can be run on this machine."""
         has_module = self.module is None or importlib.util.find_spec(self.module) is not None
-        return has_module and shutil.which(self.words[0]) is not None
+        return has_module and shutil.which(self.program or self.words[0]) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,10 @@ READERS: tuple[Reader, ...] = (
     Reader(
         "dumpcap",
         "the same",
-        ("dumpcap", "-q", "-i", "{port}", "-B", "128", "-w", "/dev/null"),
+        # By way of a shell: a dumpcap that cannot begin takes its output file away, be it a device.
+        ("sh", "-c", "exec dumpcap -q -i {port} -B 128 -w - > /dev/null"),
         count_of_dumpcap,
+        program="dumpcap",
     ),
     Reader(OURS_LIVE, "the whole diagnosis, again and again", _LIVE, count_of_events),
     Reader(

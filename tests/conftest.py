@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -31,6 +32,8 @@ PACKAGE_OF_TOOL = {
 }
 """Debian package of each tool whose package has another name."""
 
+# Who is started in the background of a script is born deaf to Ctrl-C, and so is all that he starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test times: how long an example takes says what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")

@@ -81,7 +81,9 @@ def explain_end(said: str, program: Capturer, interface: str, status: int) -> st
         return "there is no such interface; see: pcapaudit interfaces"
     if "filter" in small or "syntax error" in small:
         return f"the filter is not understood: {_last_words(said)}"
-    if any(word in small for word in ("no longer", "went down", "disappeared", "not up", "down")):
+    if "not up" in small or "network is down" in small:
+        return f"the interface is down: sudo ip link set {interface} up"
+    if any(word in small for word in ("no longer", "went down", "disappeared", "down")):
         return f"the interface {interface} went down or away"
     ended = f"signal {-status}" if status < 0 else f"status {status}"
     return f"{program.name} ended by itself ({ended}): {_last_words(said) or 'it does not say why'}"

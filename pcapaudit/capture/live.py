@@ -257,6 +257,7 @@ class LiveSource:
 
 
 def _choose_program(wish: Wish) -> Capturer:
+    # Of what is kept tcpdump's files do not say by which filter it was captured.
     program = find_capturer("dumpcap" if wish.capture_filter else "tcpdump")
     if program is None:
         raise UsageError(f"nothing here can capture: {HOW_TO_INSTALL}")

@@ -11,7 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
+
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.frames import FrameBatch
 
 Frame = tuple[int, bytes, int | None]
 """Time in ns since the epoch, the bytes captured, bytes on the wire (None: as many as captured)."""
@@ -21,6 +25,8 @@ Target = str | Path | BinaryIO
 SNAPLEN = 1 << 18
 """Stated in every file; a longer frame is cut, since readers take it for damage."""
 
+_AROUND_PACKET = 32
+"""Bytes of a packet's block beside the packet itself."""
 _MOST_32 = (1 << 32) - 1
 _SECOND_NS = 1_000_000_000
 
@@ -88,6 +94,33 @@ def write_pcapng(
     return count
 
 
+def open_section(link: int, snaplen: int = SNAPLEN) -> bytes:
+    """What a pcapng section begins with: its header, and one interface, whose time stamps are nanoseconds."""
+    return _section_block() + _interface_block(link, snaplen)
+
+
+def packet_blocks(batch: FrameBatch, places: npt.NDArray[np.int64]) -> bytes:
+    """Frames of a batch, by their places in it, as blocks of a section that ``open_section`` began.
+
+    Source: draft-ietf-opsawg-pcapng, section 4.3.
+    """
+    offset, times = (np.frombuffer(column, np.int64)[places] for column in (batch.offset, batch.time_ns))
+    captured, wire = (
+        np.frombuffer(column, np.uint32)[places].astype(np.int64) for column in (batch.captured, batch.wire)
+    )
+    times = times.clip(0)
+    totals = _AROUND_PACKET + ((captured + 3) & ~3)
+    begins = totals.cumsum() - totals
+    out = bytearray(int(totals.sum()))
+    words = np.frombuffer(out, "<u4")
+    for number, column in enumerate((6, totals, 0, times >> 32, times & _MOST_32, captured, wire)):
+        words[begins // 4 + number] = column
+    words[(begins + totals) // 4 - 1] = totals
+    for begin, start, size in zip((begins + 28).tolist(), offset.tolist(), captured.tolist(), strict=True):
+        out[begin : begin + size] = batch.data[start : start + size]
+    return bytes(out)
+
+
 def statistics_section(link: int, watched_until_ns: int | None, lost: int) -> bytes:
     """A pcapng section without frames, to follow those that have some: what the capturing side knows besides.
 
@@ -103,16 +136,16 @@ def statistics_section(link: int, watched_until_ns: int | None, lost: int) -> by
     end = b"" if watched_until_ns is None else _option(3, stamp)
     dropped = _option(5, struct.pack("<Q", lost)) if lost else b""
     statistics = _block(5, struct.pack("<I", 0) + stamp + end + dropped + _option(0, b""))
-    return _section_block() + _interface_block(link) + statistics
+    return open_section(link) + statistics
 
 
 def _section_block() -> bytes:
     return _block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
 
 
-def _interface_block(link: int) -> bytes:
+def _interface_block(link: int, snaplen: int = SNAPLEN) -> bytes:
     resolution = _option(9, b"\x09")
-    return _block(1, struct.pack("<HHI", link, 0, SNAPLEN) + resolution + _option(0, b""))
+    return _block(1, struct.pack("<HHI", link, 0, snaplen) + resolution + _option(0, b""))
 
 
 def _packet_block(frame: Frame, interface: int, comment: str | None) -> bytes:

@@ -14,6 +14,7 @@ from pcapaudit.model.errors import UsageError
 from pcapaudit.station.alerts import Alerts
 from pcapaudit.station.wish import ALERTS, LOCAL_LOG, WEBHOOK, Wish, read_kinds, read_metrics, read_syslog, read_webhook
 
+_OWN_MACHINE = ("127.", "[::1]")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option(
@@ -67,3 +68,5 @@ def announce(wish: Wish, alerts: Alerts) -> None:
         write_note(f"told to {' and '.join(receivers)}: {', '.join(wish.alert_on)}")
     if alerts.metrics_address is not None:
         write_note(f"numbers: http://{alerts.metrics_address}/metrics")
+        if not alerts.metrics_address.startswith(_OWN_MACHINE):
+            write_note("warning: whoever reaches this port reads names and addresses of devices")

@@ -1,8 +1,9 @@
 """The frames of a span of time out of a ring that is still being written, as a capture of their own.
 
-Records are copied as they lie in the ring, with what they need before them, so that nothing of what the capturing
-program said is lost: its filter, its snap length, its comments. What it could only say later stands in a last section
-without frames: how long the wire was watched, how many frames were lost.
+The capture is pcapng. Blocks of such a ring are copied as they lie there, with what they need before them, so that
+nothing of what the capturing program said is lost: its filter, its snap length, its comments. Records of pcap become
+blocks with the same bytes. What can only be said later stands in a last section without frames: how long the wire was
+watched, how many frames were lost.
 """
 
 from __future__ import annotations
@@ -12,22 +13,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.capture import open_capture
 from pcapaudit.capture.ring import list_ring
 from pcapaudit.capture.sources import OVERLAP_NS
-from pcapaudit.capture.writer import statistics_section
-from pcapaudit.model.errors import CaptureError, UsageError
+from pcapaudit.capture.writer import open_section, packet_blocks, statistics_section
+from pcapaudit.model.errors import CaptureError
 from pcapaudit.model.frames import CaptureNotes, FrameBatch
 from pcapaudit.model.records import dataclass
+
+Inside = npt.NDArray[np.bool_]
+"""Which frames of a batch lie inside of the window."""
 
 _GLANCE_BYTES = 1 << 16
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 _PACKETS = frozenset({2, 3, 6})
 """Types of the pcapng blocks that hold a frame each (draft-ietf-opsawg-pcapng, sections 4.3, 4.4 and appendix A)."""
-_FILE_HEADER = 24
-_RECORD_HEADER = 16
-"""Of pcap as tcpdump writes it (draft-ietf-opsawg-pcap, sections 4 and 5)."""
+_SNAPLEN_AT = 16
+"""Of a pcap file's header (draft-ietf-opsawg-pcap, section 4)."""
 _LITTLE_PCAP = (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1")
 _ORDER_END = 12
 
@@ -91,7 +95,6 @@ class WindowCut:
         self._watched_until_ns = watched_until_ns
         self._notes = CaptureNotes()
         self._newest = (b"", b"")
-        self._file_header = b""
         self._in_effect: bytes | None = None
         self._is_written = False
         self._told_losses = self._new_losses = self._written_losses = 0
@@ -102,9 +105,6 @@ class WindowCut:
         """The bytes of the capture, in order; empty ones in between while nothing is found.
 
         A file that goes meanwhile, and a record that is not whole yet, are left out.
-
-        Raises:
-            UsageError: The window spans captures of different formats, which no file can hold.
         """
         for file in self._choose():
             try:
@@ -112,7 +112,7 @@ class WindowCut:
             except CaptureError:
                 # The oldest file goes when a new one begins.
                 yield b""
-        if self.frames and self._file_header.startswith(_PCAPNG):
+        if self.frames:
             yield self._close()
 
     def _choose(self) -> list[RingFile]:
@@ -148,26 +148,13 @@ class WindowCut:
         if not is_inside.any():
             return b""
         records, header = self._newest
-        kept = records if is_inside.all() else b"".join(_choose_records(records, header, is_inside.tolist()))
-        piece = self._join(records, header, kept)
+        lead, kept = (_keep_blocks if _is_pcapng(records, header) else _convert)(records, header, batch, is_inside)
+        if header == self._in_effect:
+            lead = b""
         self.frames += int(is_inside.sum())
         self._is_written = True
         self._written_losses += self._new_losses
-        return piece
-
-    def _join(self, records: bytes, header: bytes, kept: bytes) -> bytes:
-        """Records with what they need before them, so that they follow what was written."""
-        start = header or records
-        is_pcapng = start.startswith(_PCAPNG)
-        file_header = _PCAPNG if is_pcapng else start[:_FILE_HEADER]
-        is_first = not self._file_header
-        self._file_header = self._file_header or file_header
-        if file_header != self._file_header:
-            raise UsageError("the capture was begun anew in another format within this window: choose one side of it")
-        if not (is_first or is_pcapng):
-            return kept if header else kept[_FILE_HEADER:]
-        # In pcapng a section may begin at any place; it brings its interfaces with it.
-        return kept if header == self._in_effect else header + kept
+        return lead + kept
 
     def _close(self) -> bytes:
         """A section without frames: what is known of the window beyond them."""
@@ -175,27 +162,28 @@ class WindowCut:
         return statistics_section(self._notes.link_types[0], self._watched_until_ns, lost)
 
 
-def _choose_records(records: bytes, header: bytes, is_inside: Sequence[bool]) -> Iterator[bytes]:
-    """Whole records without the frames that lie outside; each frame has one record, in the same order.
+def _is_pcapng(records: bytes, header: bytes) -> bool:
+    return (header or records).startswith(_PCAPNG)
 
-    The reader has taken all of them, so each length is right.
-    """
-    if (header or records).startswith(_PCAPNG):
-        yield from _choose_blocks(records, header, is_inside)
-        return
-    order = "<" if (header or records).startswith(_LITTLE_PCAP) else ">"
-    at = 0 if header else _FILE_HEADER
-    yield records[:at]
-    for is_kept in is_inside:
-        (captured,) = struct.unpack_from(f"{order}I", records, at + 8)
-        end = at + _RECORD_HEADER + captured
-        if is_kept:
-            yield records[at:end]
-        at = end
+
+def _keep_blocks(records: bytes, header: bytes, _batch: FrameBatch, is_inside: Inside) -> tuple[bytes, bytes]:
+    """Whole blocks of pcapng without the frames that lie outside, and what a file needs before them."""
+    return header, records if is_inside.all() else b"".join(_choose_blocks(records, header, is_inside.tolist()))
+
+
+def _convert(records: bytes, header: bytes, batch: FrameBatch, is_inside: Inside) -> tuple[bytes, bytes]:
+    """The same of pcap, as pcapng: a section with one interface, and a block for each frame."""
+    start = header or records
+    order = "<" if start.startswith(_LITTLE_PCAP) else ">"
+    (snaplen,) = struct.unpack_from(f"{order}I", start, _SNAPLEN_AT)
+    return open_section(batch.link[0], snaplen), packet_blocks(batch, np.flatnonzero(is_inside))
 
 
 def _choose_blocks(records: bytes, header: bytes, is_inside: Sequence[bool]) -> Iterator[bytes]:
-    """Of pcapng, all blocks but those of frames that lie outside."""
+    """All blocks but those of frames that lie outside. Each frame has one block, in the same order.
+
+    The reader has taken all of them, so each length is right.
+    """
     order, at, frames = _order_of(header), 0, iter(is_inside)
     while at < len(records):
         if records.startswith(_PCAPNG, at):

@@ -112,13 +112,18 @@ class Clock:
         )
 
     def span(self, result: ScanResult) -> tuple[int, int]:
-        """The first and the last moment of tables that were carried to the steady clock; 0 where there is no frame."""
+        """The first and the last moment of tables that were carried to the steady clock; 0 where there is no frame.
+
+        Of frames that none of the tables holds, those of the file.
+        """
         if not self.steps:
             return result.first_ns or 0, result.last_ns or 0
         named = ((getattr(result, name), columns) for name, columns in _FRAMES_OF.items())
         # A side that sent nothing has neither time nor frame.
         times = [table[time][table[frame] > 0] for table, columns in named for time, frame in columns.items()]
         whole: _Times = np.concatenate(times)
+        if not len(whole):
+            return result.first_ns or 0, result.last_ns or 0
         return int(whole.min()), int(whole.max())
 
     def _carried(self, table: Table, columns: dict[str, str]) -> Table:

@@ -27,8 +27,8 @@ from pcapaudit.station.wish import Wish, join_address
 
 MOST_KEPT = 2 * MOST_WAITING
 """Events that are kept until they are settled; beyond that the oldest go. Only one that hangs is so far behind."""
-PATIENCE_S = 5.0
-"""What is left at the end may take so long to go out."""
+PATIENCE_S = 10.0
+"""What is left at the end may take so long to go out: as long as a webhook may take for one answer."""
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 _DEATHS = 3

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -62,7 +63,8 @@ class WebhookSender:
         except HTTPError as error:
             with error:
                 raise _judge(error) from None
-        except (OSError, HTTPException, UnicodeError) as error:
+        except (OSError, HTTPException, ValueError) as error:
+            # ValueError: a host that can be no name, a proxy in the environment that is no address.
             raise UnreachedError(_say(error)) from None
 
     def close(self) -> None:
@@ -93,8 +95,8 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 def sign(secret: str, body: bytes) -> str:
-    """``sha256=`` and the HMAC of a body (RFC 2104) in hexadecimal digits."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    """``sha256=`` and the HMAC of a body (RFC 2104) in hexadecimal digits; the key is the bytes of the environment."""
+    return "sha256=" + hmac.new(os.fsencode(secret), body, hashlib.sha256).hexdigest()
 
 
 def _judge(error: HTTPError) -> RefusedError | UnreachedError:

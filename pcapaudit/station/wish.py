@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
@@ -114,7 +114,9 @@ def read_webhook(environment: Mapping[str, str]) -> Webhook | None:
         # Without its cause: that one quotes the address.
         raise UsageError(problem) from None
     user, _, place = parts.netloc.rpartition("@")
-    return Webhook(parts._replace(netloc=place, fragment="").geturl(), user or None, environment.get(SECRET) or None)
+    return Webhook(
+        parts._replace(netloc=place, fragment="").geturl(), unquote(user) or None, environment.get(SECRET) or None
+    )
 
 
 def read_kinds(text: str) -> tuple[str, ...]:

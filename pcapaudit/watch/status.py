@@ -62,7 +62,7 @@ class Status:
             "event": "status",
             "at": rfc3339(count.now_ns) if count.frames else None,
             "source": self.source,
-            "since": rfc3339(look.begun_ns) if look else None,
+            "since": rfc3339(look.begun_ns) if look and count.frames else None,
             "frames": count.frames,
             "octets": count.octets,
             "dropped": count.dropped,

@@ -64,7 +64,11 @@ def capture(tmp_path: Path) -> tuple[Path, int]:
 @pytest.mark.slow
 @pytest.mark.needs_root
 @pytest.mark.parametrize("name", ["tcpdump", "pcapaudit live"])
-def test_what_is_sent_at_an_easy_rate_is_seen_to_the_frame(capture: tuple[Path, int], name: str) -> None:
+def test_what_is_sent_at_an_easy_rate_is_seen_to_the_frame(
+    capture: tuple[Path, int], name: str, require_tool: Callable[[str], str]
+) -> None:
+    for tool in ("tcpreplay", "tcpdump"):
+        require_tool(tool)
     path, frames = capture
     run = watch(READER_OF[name], path, 5_000)
     assert run.sent == frames

@@ -36,8 +36,8 @@ _FOCUSED = """() => {
     isInView: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
   };
 }"""
-_STOPS_OF_A_DATE = 4
-"""Day, month, year, and the button that opens the calendar."""
+_STOPS = {"date": 4, "datetime-local": 8}
+"""Of a day: day, month, year, and the button that opens the calendar; of a moment so many at most."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,8 @@ def failed(server: Server) -> str:
 
 def walk(page: Page) -> list[dict[str, Any]]:
     """Press Tab until the focus leaves the page; what had the focus."""
-    count = page.evaluate(_CONTROLS) + _STOPS_OF_A_DATE * page.locator("input[type=date]").count()
+    dates = sum(stops * page.locator(f"input[type={kind}]").count() for kind, stops in _STOPS.items())
+    count = page.evaluate(_CONTROLS) + dates
     seen: list[dict[str, Any]] = []
     for _ in range(count + 1):
         page.keyboard.press("Tab")

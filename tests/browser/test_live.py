@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.looks import find_faults, shift_of, watch_shifts
 from tests.browser.support import BLINKING, DESKTOP, PHONE, Server, logged_in, started
+from tests.browser.test_keyboard import walk
 from tests.web.live.support import device, fill_ring, following, healthy, lost, status
 from tests.web.process import wait_until
 
@@ -166,6 +167,16 @@ def test_the_page_is_readable_named_and_does_not_jump(
         page.get_by_text("Report of a window").click()
         assert find_faults(page) == []
         assert shift_of(page) < 0.1
+
+
+def test_every_control_is_reached_and_seen_by_keys_alone(live: Page, watched: Watched) -> None:
+    watched.tell(stand(device(), healthy(1)), lost())
+    expect(live.locator("#events li")).to_have_count(1)
+    live.goto("/live?note=opens+the+form")
+    expect(live.locator("#events li")).to_have_count(1)
+    seen = walk(live)
+    assert {one["control"] for one in seen} == set(range(live.locator("[data-control]").count()))
+    assert [one["name"] for one in seen if not (one["isMarked"] and one["isInView"])] == []
 
 
 def test_without_script_the_page_is_whole(browser: Browser, watched: Watched) -> None:

@@ -84,6 +84,7 @@ def test_what_may_not_be_run_is_mended_by_joining_its_group(folder: Path) -> Non
         ("tcpdump: can't parse filter expression: syntax error", "the filter is not understood"),
         ("dumpcap: The network adapter on which the capture was being done is no longer running", "went down or away"),
         ("tcpdump: pcap_loop: The interface disappeared", "went down or away"),
+        ("tcpdump: eth1: That device is not up", "the interface is down: sudo ip link set eth1 up"),
         ("", "dumpcap ended by itself (status 7): it does not say why"),
     ],
 )

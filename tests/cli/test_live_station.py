@@ -14,9 +14,10 @@ import click
 import pytest
 
 from pcapaudit.cli import live_station
-from pcapaudit.cli.live_station import station_options, take_wish
+from pcapaudit.cli.live_station import announce, station_options, take_wish
 from pcapaudit.cli.main import run
 from pcapaudit.model.errors import UsageError
+from pcapaudit.station.alerts import Alerts
 from pcapaudit.station.wish import ALERTS, Receiver, Webhook, Wish
 from tests.support.receivers import PATIENCE_S, WebReceiver, listening
 
@@ -87,6 +88,20 @@ def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str], mo
         port = taken.getsockname()[1]
         assert run(["live", "-r", "-", "--metrics", str(port)]) == 2
     assert f"--metrics 127.0.0.1:{port}: cannot listen there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"), [("127.0.0.1:9840", False), ("[::1]:9840", False), ("0.0.0.0:9840", True)]
+)
+def test_numbers_for_everybody_are_warned_of(address: str, is_open: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    class Fake(Alerts):
+        metrics_address = address
+
+    with Fake(Wish(), source="eth1", say=print) as alerts:
+        announce(Wish(metrics=("", 9840)), alerts)
+    told = capsys.readouterr().err
+    assert f"numbers: http://{address}/metrics" in told
+    assert ("warning: whoever reaches this port" in told) is is_open
 
 
 def test_help_names_the_options_and_the_variable(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,6 @@ import pytest
 from pcapaudit.capture import open_capture
 from pcapaudit.capture.ring import Ring, list_ring
 from pcapaudit.engine.ring_window import RingFile, WindowCut, look_into_ring
-from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes
 from tests.capture.material import interface, option, packet, pcap_header, record, section, statistics
 
@@ -140,13 +139,31 @@ def test_nothing_in_the_window_gives_nothing(tmp_path: Path) -> None:
     assert (content, window.frames) == (b"", 0)
 
 
-def test_captures_of_two_formats_are_not_put_into_one_file(tmp_path: Path) -> None:
-    keep(tmp_path, PCAP, 1 << 20)
-    files = keep(tmp_path, PCAPNG, 1 << 20)
-    with pytest.raises(UsageError, match="begun anew in another format"):
-        cut(files, 0, 100 * S)
-    with pytest.raises(UsageError, match="begun anew in another format"):
-        cut(keep(tmp_path / "other", BIG_PCAP, 1 << 20) + files[:1], 0, 100 * S)
+def test_captures_of_two_formats_become_one_file(tmp_path: Path) -> None:
+    """As when tcpdump was installed in the place of dumpcap."""
+    files = [*keep(tmp_path / "a", PCAP, 300), *keep(tmp_path / "b", PCAPNG, 300), *keep(tmp_path / "c", BIG_PCAP, 300)]
+    found, notes = read(cut(files, 18 * S, 100 * S, lost=4, watched_until_ns=30 * S)[0])
+    assert found == [(18, 1, 18), (19, 1, 19), (18, 113, 18), (19, 113, 19), (18, 1, 18), (19, 1, 19)]
+    assert (notes.dropped, notes.watched_until_ns) == (4, 30 * S)
+
+
+@pytest.mark.parametrize("data", [PCAP, BIG_PCAP])
+def test_a_window_of_pcap_tells_what_is_known_besides_and_its_snap_length(tmp_path: Path, data: bytes) -> None:
+    content, _ = cut(keep(tmp_path, data, 300), 3 * S, 8 * S, lost=7, watched_until_ns=8 * S)
+    _, notes = read(content)
+    assert (notes.dropped, notes.watched_until_ns, notes.snaplen) == (7, 8 * S, 65535)
+
+
+def test_the_bytes_and_times_of_pcap_are_kept(tmp_path: Path) -> None:
+    nano = pcap_header(magic=0xA1B23C4D, snaplen=96)
+    lines = [(7, 123_456_789, b"odd", 1500), (8, 0, b"", 60), (9, 999_999_999, bytes(range(96)), 96)]
+    data = nano + b"".join(record("<", second, part, frame, wire) for second, part, frame, wire in lines)
+    content, _ = cut(keep(tmp_path, data, 1), 0, 100 * S)
+    found = []
+    for batch in open_capture(io.BytesIO(content), notes=CaptureNotes()):
+        rows = zip(batch.time_ns, batch.offset, batch.captured, batch.wire, strict=True)
+        found += [(time_ns, bytes(batch.data[at : at + size]), wire) for time_ns, at, size, wire in rows]
+    assert found == [(second * S + part, frame, wire) for second, part, frame, wire in lines]
 
 
 @pytest.mark.needs_tshark

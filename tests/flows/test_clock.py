@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from pcapaudit.engine.options import AuditOptions
+from pcapaudit.engine.run import audit_frames
 from pcapaudit.flows.clock import CLOSED_NS, THE_FILES, Clock
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.frames import CaptureNotes, FileNote
-from pcapaudit.model.times import NS
+from pcapaudit.model.times import NS, rfc3339
 from tests.support.player import Frame
 from tests.support.scene import play_script, scan_frames, shifted, traffic_of
 from tests.support.world import START_NS
@@ -123,3 +125,14 @@ def test_a_clock_that_was_never_set_changes_nothing() -> None:
     assert traffic.on_steady_clock() is traffic
     assert traffic.clock is THE_FILES
     assert Clock().readable(START_NS) == "2026-01-05 08:00:00+00:00"
+
+
+def test_frames_of_an_unknown_link_layer_keep_their_times_where_the_clock_was_set() -> None:
+    """Found by the fuzzer. LINKTYPE_USER0: whoever captured knows what the frames are, and nobody else."""
+    seconds = [0, 2, 4, 4 - 7200, 6 - 7200, 8 - 7200]
+    frames = [(START_NS + second * NS, bytes(60), 60) for second in seconds]
+
+    (info,) = audit_frames(frames, AuditOptions(), link=147).captures
+
+    assert info.counters.frames == len(seconds)
+    assert (info.first, info.last) == (rfc3339(START_NS - 7196 * NS), rfc3339(START_NS + 4 * NS))

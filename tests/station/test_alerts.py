@@ -61,7 +61,8 @@ def test_events_of_the_wished_kinds_are_posted_in_order_by_another_process() -> 
     assert threading.active_count() == 1 or all(thread.daemon for thread in threading.enumerate()[1:])
 
 
-def test_what_was_told_last_still_goes_out() -> None:
+def test_what_was_told_last_still_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", PATIENCE_S)
     with WebReceiver() as web:
         alerts = Alerts(Wish(webhook=Webhook(web.address)), source="eth1", say=lambda _: None)
         alerts.tell([event(number) for number in range(200)])

@@ -150,4 +150,4 @@ def test_a_worker_that_dies_ends_the_process() -> None:
         # An event without its kind is none of ours.
         done = run([begun, b'{"number": 1, "event": {"text": null, "secret": 1}}'])
     assert done.returncode == 1
-    assert b"KeyError at webhook.py:" in done.stdout
+    assert b"KeyError at outlet.py:" in done.stdout

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -66,6 +67,11 @@ def test_the_signature_is_that_of_the_standard() -> None:
     """RFC 4231, test case 2."""
     body = b"what do ya want for nothing?"
     assert sign("Jefe", body) == "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+
+
+def test_a_key_may_be_any_bytes() -> None:
+    key = b"\xff\xfe"
+    assert sign(os.fsdecode(key), b"body") == f"sha256={hmac.new(key, b'body', hashlib.sha256).hexdigest()}"
 
 
 def test_user_and_password_become_basic_authentication(receiver: WebReceiver) -> None:
@@ -174,3 +180,11 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("http_proxy", proxy.address)
         sender("http://hooks.example")(1, EVENT)
         assert proxy.next().path == f"http://hooks.example{SECRET_PATH}"
+
+
+@pytest.mark.parametrize("proxy", ["http:", "http://[", "127.0.0.1:port", "ftp://127.0.0.1:1", "://"])
+def test_a_proxy_that_is_none_is_a_fault_and_no_crash(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(UnreachedError) as caught:
+        sender(f"http://127.0.0.1:{free_port()}")(1, EVENT)
+    assert "c4fe" not in str(caught.value)

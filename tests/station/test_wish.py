@@ -27,9 +27,9 @@ def test_nothing_is_wished_by_default() -> None:
 
 def test_a_webhook_is_taken_from_the_environment_with_user_and_secret() -> None:
     hook = read_webhook(
-        {"PCAPAUDIT_WEBHOOK": "https://me:pass@hooks.example:8443/T0/B1?x=y#z", "PCAPAUDIT_WEBHOOK_SECRET": "key"}
+        {"PCAPAUDIT_WEBHOOK": "https://me:p%40ss@hooks.example:8443/T0/B1?x=y#z", "PCAPAUDIT_WEBHOOK_SECRET": "key"}
     )
-    assert hook == Webhook("https://hooks.example:8443/T0/B1?x=y", "me:pass", "key")
+    assert hook == Webhook("https://hooks.example:8443/T0/B1?x=y", "me:p@ss", "key")
 
 
 def test_a_webhook_shows_scheme_and_host_alone() -> None:

@@ -16,8 +16,10 @@ from pcapaudit.capture import open_capture
 from pcapaudit.model.frames import CaptureNotes, FrameBatch
 
 NS = 10**9
-FIRST_PORT, PORTS, STEP = 32_768, 28_000, 131
+FIRST_PORT, PORTS, STEP = 32_768, 24_000, 131
 """Ports from the first one on are the devices' own; each turn they lie a step further."""
+SERVICES = range(57_000, 58_000)
+"""Ports behind them at which a vendor's servers listen (X-07)."""
 _ETHERNET, _TCP, _UDP = 14, 6, 17
 _CHECKSUM_AT = {_TCP: 16, _UDP: 6}
 
@@ -72,12 +74,12 @@ class Endless:
                 continue
             start = _ETHERNET + 4 * (frame[14] & 0xF)
             checksum = start + _CHECKSUM_AT[frame[23]]
+            # One of the two at most: a checksum is mended once.
             for at in (start, start + 2):
-                if (
-                    int.from_bytes(frame[at : at + 2], "big") >= FIRST_PORT
-                    and frame[checksum : checksum + 2] != b"\0\0"
-                ):
+                port = int.from_bytes(frame[at : at + 2], "big")
+                if port >= FIRST_PORT and port not in SERVICES and frame[checksum : checksum + 2] != b"\0\0":
                     yield offset + at, offset + checksum
+                    break
 
 
 def _is_dhcp(frame: bytes) -> bool:

@@ -68,9 +68,10 @@ def test_what_came_is_told_as_it_was_counted(status: Status) -> None:
     assert told["ring"] == ring
 
 
-def test_before_anything_came_nothing_is_claimed() -> None:
+@pytest.mark.parametrize("newest", [None, Look(0, 0, (), None, {}, 0, {}, 0.0)])
+def test_before_anything_came_nothing_is_claimed(newest: Look | None) -> None:
     nothing = replace(COUNT, frames=0, now_ns=0)
-    told = Status("eth1", nothing, None, [], lag_s=0.0, is_blind=True, ring=None).as_dict()
+    told = Status("eth1", nothing, newest, [], lag_s=0.0, is_blind=True, ring=None).as_dict()
     assert (told["at"], told["since"], told["directions"], told["ring"], told["is_blind"]) == (None,) * 4 + (True,)
     assert (told["health"], told["devices"], told["tables"]) == ([], [], {})
 

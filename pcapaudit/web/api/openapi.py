@@ -279,8 +279,8 @@ def _live_paths() -> dict[str, Any]:
                     201: _json("taken", refer("Taken"), {"id": _EXAMPLE_ID, "known": False}),
                     200: _json("known: the same frames with the same wishes", refer("Taken")),
                     **_errors({400: "a field that cannot be meant so", 413: "too large", 507: "no room on the disk"}),
-                    **_errors({404: "no watch, or none of these frames is there", 409: "it cannot be one file"}),
-                    **_errors({408: "the disk was too slow", 503: "the server is about to end"}),
+                    **_errors({404: "no watch, or none of these frames is there", 408: "the disk was too slow"}),
+                    **_errors({503: "the server is about to end"}),
                 },
                 body={"application/json": {"schema": refer("Window"), "example": window}},
             )

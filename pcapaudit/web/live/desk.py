@@ -45,7 +45,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event with its number; a later one has a higher number, also after the server began anew."""
+    """An event with its number, which grows from event to event and outlives a restart of the server."""
 
     number: int
     event: Mapping[str, Any]
@@ -67,7 +67,7 @@ class Desk:
         self._child = Child(live.words, self.note)
         self._told_s = 0.0
         self._events: deque[Happened] = deque(maxlen=MOST_EVENTS)
-        self._number = time.time_ns() // 1_000_000
+        self._number = 0
         self._losses: deque[tuple[int, int]] = deque(maxlen=_MOST_LOSSES)
         self._gaps: deque[tuple[int, int]] = deque(maxlen=_MOST_GAPS)
         self._blind_ns: int | None = None
@@ -114,7 +114,8 @@ class Desk:
             self._note_losses(told)
             self.status, self._told_s = told, time.monotonic()
         elif _is_event(told):
-            self._number += 1
+            # By its time, so that it has the same one when it is remembered after a restart.
+            self._number = max(self._number + 1, (read_ns(told["at"]) or 0) // 1000)
             self._events.append(Happened(self._number, told))
             self._note_sight(told)
         self._tell()

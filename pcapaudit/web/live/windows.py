@@ -10,7 +10,6 @@ from pathlib import Path
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from pcapaudit.engine.ring_window import RingFile, WindowCut, look_into_ring
-from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import NS, readable
 from pcapaudit.web.captures.intake import clean_name
@@ -54,8 +53,8 @@ def read_span(fields: Mapping[str, str], now_ns: int) -> Span:
     Raises:
         WishError: A time that is none, or a window that ends before it begins, or begins in the future.
     """
-    # A window ends without its last moment, at which the newest frame may have come.
-    end_ns = now_ns + 1
+    # A window ends without its last moment, at which the newest frame may have come; the watch tells microseconds.
+    end_ns = now_ns + 1000
     around_ns, from_ns, to_ns = (_read_moment(fields, name) for name in ("around", "from", "to"))
     if around_ns is not None:
         from_ns, to_ns = around_ns - BEFORE_NS, around_ns + AFTER_NS
@@ -100,7 +99,7 @@ async def take_window(site: Site, desk: Desk, wished: Span, wishes: Wishes, note
         The capture, and whether the same one was there already.
 
     Raises:
-        ApiError: The ring holds nothing of it (404), or it cannot be one file (409).
+        ApiError: The ring holds nothing of it, or nothing was watched (404).
         IntakeError: It is too large (413), or there is no room for it (507).
     """
     files = await run_in_threadpool(_look, desk.live.ring)
@@ -161,7 +160,7 @@ def _say_gaps(gaps: Sequence[tuple[int, int]]) -> str:
 
 
 async def _cut(desk: Desk, files: list[RingFile], span: Span) -> AsyncIterator[bytes]:
-    """The bytes of the capture. Raises ApiError (404, 409)."""
+    """The bytes of the capture. Raises ApiError (404)."""
     cut = WindowCut(
         files,
         span.from_ns,
@@ -169,10 +168,7 @@ async def _cut(desk: Desk, files: list[RingFile], span: Span) -> AsyncIterator[b
         lost=desk.lost_between(span.from_ns, span.to_ns),
         watched_until_ns=desk.watched_until(span.to_ns),
     )
-    try:
-        async for piece in iterate_in_threadpool(cut.pieces()):
-            yield piece
-    except UsageError as error:
-        raise ApiError(409, str(error)) from error
+    async for piece in iterate_in_threadpool(cut.pieces()):
+        yield piece
     if not cut.frames:
         raise ApiError(404, f"no frame came between {readable(span.from_ns)} and {readable(span.to_ns)}")

@@ -95,4 +95,9 @@ document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action")?.startsWith("/live/window")) event.submitter?.setAttribute("aria-busy", "true");
   if (event.target.id === "ask") byId("asked").textContent = "The frames are being cut out …";
 });
+// Whoever comes back finds the page as it was left.
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  byId("asked").textContent = "";
+});
 if (location.hash === "#window") byId("window").open = true;

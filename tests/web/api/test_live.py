@@ -40,8 +40,8 @@ def test_a_server_without_a_watch_says_so(client: TestClient) -> None:
 def test_the_status_is_the_one_that_the_watch_told(site: TestClient) -> None:
     told = site.get("/api/live").json()
     assert told["status"] == status(at=AFTER_SAMPLE, devices=[device()])
-    assert (told["interface"], told["fault"], told["is_fresh"]) == ("eth1", None, True)
-    assert 0 <= told["age_s"] < 5
+    assert (told["interface"], told["fault"]) == ("eth1", None)
+    assert told["age_s"] >= 0
 
 
 def test_before_the_first_status_there_is_none(settings: Settings, tmp_path: Path) -> None:

@@ -51,12 +51,15 @@ def test_events_are_numbered_and_the_oldest_go(desk: Desk) -> None:
     assert len(desk.newest(10_000)) == MOST_EVENTS
 
 
-def test_a_server_that_begins_anew_counts_on(desk: Desk, tmp_path: Path) -> None:
+def test_events_that_are_remembered_have_the_numbers_they_had(desk: Desk, tmp_path: Path) -> None:
     """A browser that comes back asks for what came behind the last number that it knows."""
-    desk.note(lost())
+    events = [lost(), lost(at="2026-01-01T14:05:00Z"), lost(at="2026-01-01T14:05:00Z"), lost()]
     later = Desk(Live("eth1", tmp_path, ("true",)))
-    later.note(lost())
-    assert later.newest(1)[0].number >= desk.newest(1)[0].number
+    for event in events:
+        desk.note(event)
+        later.note(event)
+    assert later.newest(10) == desk.newest(10)
+    assert len({happened.number for happened in later.newest(10)}) == len(events)
 
 
 @pytest.mark.parametrize(

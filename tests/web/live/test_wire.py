@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,23 @@ def wait_for_capture(server: Server, files: int = 1) -> None:
     wait_until(has_begun)
 
 
+@pytest.fixture(params=["dumpcap", "tcpdump"])
+def capturing(request: pytest.FixtureRequest, tmp_path: Path, require_tool: Callable[[str], str]) -> list[str]:
+    """What a command begins with that finds one program that captures; dumpcap writes pcapng, tcpdump pcap."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / request.param).symlink_to(require_tool(request.param))
+    return ["env", f"PATH={folder}"]
+
+
 def test_a_loss_is_shown_while_it_happens_and_a_report_of_that_window_says_the_same(
-    port: MirrorPort, tmp_path: Path
+    port: MirrorPort, capturing: list[str], tmp_path: Path
 ) -> None:
     """The sample at twenty times its own speed; then silence, in which the rules' waiting times go by."""
-    with running(tmp_path / "data", "--live", INSIDE, before=port.words()) as server:
+    with running(tmp_path / "data", "--live", INSIDE, before=port.words(*capturing)) as server:
         wait_for_capture(server)
+        (kept,) = (tmp_path / "data" / "live" / "ring").iterdir()
+        assert kept.suffix == (".pcapng" if (tmp_path / "programs" / "dumpcap").exists() else ".pcap")
         port.play(frames_of(BLINKING), 20)
         lost = wait_until(
             lambda: [event for event in ask(server, "/api/live/events")["events"] if event["event"] == "lost"]
@@ -97,6 +108,10 @@ def test_a_watch_that_was_killed_begins_anew_and_goes_on(port: MirrorPort, tmp_p
     assert 0 < told["frames"] <= 326
 
 
+def kinds_of(server: Server) -> list[str]:
+    return [event["event"] for event in ask(server, "/api/live/events")["events"]]
+
+
 def test_no_report_goes_over_the_time_in_which_the_interface_was_down(port: MirrorPort, tmp_path: Path) -> None:
     frames = [frame for _, frame in frames_of(BLINKING)]
     with running(tmp_path / "data", "--live", INSIDE, before=port.words()) as server:
@@ -106,8 +121,7 @@ def test_no_report_goes_over_the_time_in_which_the_interface_was_down(port: Mirr
         port.namespace.configure("link", "set", INSIDE, "down")
         wait_until(lambda: ask(server, "/api/live")["status"]["is_blind"])
         port.namespace.configure("link", "set", INSIDE, "up")
-        wait_until(lambda: port.send(frames[:1]) and not ask(server, "/api/live")["status"]["is_blind"])
-        kinds = [event["event"] for event in ask(server, "/api/live/events")["events"]]
+        kinds = wait_until(lambda: port.send(frames[:1]) and "sighted" in (found := kinds_of(server)) and found)
         taken = server.client.post("/api/live/window", json={}).json()["id"]
         note = ask(server, f"/api/captures/{taken}")["note"]
     assert kinds.index("sighted") < kinds.index("blind"), "the newest comes first"
