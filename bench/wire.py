@@ -127,13 +127,15 @@ READERS: tuple[Reader, ...] = (
     Reader(
         "tcpdump",
         "writes to nowhere",
-        ("tcpdump", "-n", "-i", "{port}", "-B", "131072", "-w", "/dev/null"),
+        # By way of a shell: as root tcpdump gives its output file to its own user, and a dumpcap that cannot begin takes
+        # it away, be it a device.
+        ("sh", "-c", "exec tcpdump -n -i {port} -B 131072 -w - > /dev/null"),
         count_of_tcpdump,
+        program="tcpdump",
     ),
     Reader(
         "dumpcap",
         "the same",
-        # By way of a shell: a dumpcap that cannot begin takes its output file away, be it a device.
         ("sh", "-c", "exec dumpcap -q -i {port} -B 128 -w - > /dev/null"),
         count_of_dumpcap,
         program="dumpcap",
