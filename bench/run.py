@@ -6,10 +6,10 @@ import argparse
 import dataclasses
 import datetime
 import json
-import signal
 import os
 import platform
 import re
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def main(words: Sequence[str] | None = None) -> int:
     """Measure the parts that are wanted and write the page from all that were measured; 0 when it was written."""
     options = _parser().parse_args(words)
-    # In the background of a script this is born deaf to Ctrl-C, and so are the readers of a wire, which are ended by it.
+    # In the background of a script this is born deaf to Ctrl-C, and the readers of a wire with it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     options.folder.mkdir(parents=True, exist_ok=True)
     patience = Patience(options.rounds, options.total, options.limit)

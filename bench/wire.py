@@ -127,8 +127,8 @@ READERS: tuple[Reader, ...] = (
     Reader(
         "tcpdump",
         "writes to nowhere",
-        # By way of a shell: as root tcpdump gives its output file to its own user, and a dumpcap that cannot begin takes
-        # it away, be it a device.
+        # By way of a shell: as root tcpdump gives its output file to a user of its own, and a dumpcap that cannot begin
+        # takes it away, be it a device.
         ("sh", "-c", "exec tcpdump -n -i {port} -B 131072 -w - > /dev/null"),
         count_of_tcpdump,
         program="tcpdump",
