@@ -31,7 +31,7 @@ Examples:
   pcapaudit serve
   pcapaudit serve --host 10.0.0.2 --data-dir /srv/pcapaudit --keep 7d
   pcapaudit serve --url https://audit.example.com    # behind a TLS proxy
-  pcapaudit serve --live eth1 --live-ring-size 50G   # watches a mirror port, too
+  pcapaudit serve --live eth1 --live-ring-size 50G    # and watches a port
   curl -T x.pcapng -H "Authorization: Bearer $PCAPAUDIT_TOKEN" \\
        'http://127.0.0.1:8000/api/captures?name=x.pcapng'
 """
