@@ -98,3 +98,13 @@ def checkout() -> Path:
 def shared_captures() -> Path:
     """The folder of shared example captures; a test that asks for it skips where there is none."""
     return _find_captures()
+
+
+@pytest.fixture
+def without_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at a live capture are taken when they are due, and not some time later by a copy of this process."""
+
+    def fork() -> int:
+        raise OSError
+
+    monkeypatch.setattr(os, "fork", fork)

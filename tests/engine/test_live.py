@@ -25,14 +25,7 @@ BROKEN = SAMPLES / "sensorist-blinking-red.pcapng"
 HEALTHY = SAMPLES / "sensorist-healthy.pcapng"
 
 
-@pytest.fixture(autouse=True)
-def _without_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks are taken when they are due, and not some time later by a copy of this process."""
-
-    def fork() -> int:
-        raise OSError
-
-    monkeypatch.setattr(os, "fork", fork)
+pytestmark = pytest.mark.usefixtures("without_copies")
 
 
 def test_a_look_whose_copy_died_is_taken_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,9 @@ HOUR_S = 3600.0
 DAY_NS = 86_400 * NS
 
 
+pytestmark = pytest.mark.usefixtures("without_copies")
+
+
 class Days:
     """A watch of a site with five devices, two of which are cut off, for some days.
 
@@ -88,16 +91,6 @@ class Days:
 def _resident_mb() -> float:
     """Memory that this process has now."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
-
-
-@pytest.fixture(autouse=True)
-def _without_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks are taken when they are due by the time that is played, not by that which it takes to play it."""
-
-    def fork() -> int:
-        raise OSError
-
-    monkeypatch.setattr(os, "fork", fork)
 
 
 def test_hours_in_which_nothing_changes_are_told_once_and_nothing_grows() -> None:

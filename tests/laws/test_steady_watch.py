@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -25,12 +24,7 @@ SILENCE_S = 40
 _WAYS = ([Kind.SEEN], [Kind.LOST], [Kind.SEEN, Kind.LOST], [Kind.SEEN, Kind.CHANGED])
 
 
-@pytest.fixture(autouse=True)
-def _without_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fork() -> int:
-        raise OSError
-
-    monkeypatch.setattr(os, "fork", fork)
+pytestmark = pytest.mark.usefixtures("without_copies")
 
 
 def _come(sample: Path, notes: CaptureNotes) -> Iterator[Item]:
