@@ -166,7 +166,7 @@ async def _listen(process: asyncio.subprocess.Process, progress: Progress | None
     """Pass the progress on until standard error ends, and keep the last other lines."""
     assert process.stderr is not None  # noqa: S101 - asked for above
     said: list[str] = []
-    async for raw in _lines(process.stderr):
+    async for raw in read_lines(process.stderr):
         line = raw.decode(errors="replace").strip()
         news = _read_news(line)
         if news is None:
@@ -176,8 +176,8 @@ async def _listen(process: asyncio.subprocess.Process, progress: Progress | None
     return said
 
 
-async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """The lines of a stream; one beyond the stream's own bound (64 KiB) is left out."""
+async def read_lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """The lines of a stream; one beyond the stream's own bound (``limit``, else 64 KiB) is left out."""
     while True:
         try:
             line = await stream.readline()

@@ -13,9 +13,11 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from pcapaudit.engine.jobs import read_lines
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,7 +121,7 @@ class Child:
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101 - asked for above
-        async for line in _lines(process.stdout):
+        async for line in read_lines(process.stdout):
             told = _read_object(line)
             if told is not None:
                 self.fault = None
@@ -128,7 +130,7 @@ class Child:
     async def _note_words(self, process: asyncio.subprocess.Process) -> None:
         """Keep the last that it says to people."""
         assert process.stderr is not None  # noqa: S101 - asked for above
-        async for line in _lines(process.stderr):
+        async for line in read_lines(process.stderr):
             text = line[: 4 * _KEPT_CHARACTERS].decode(errors="replace").strip()
             if text:
                 self._said.append(text[:_KEPT_CHARACTERS])
@@ -136,18 +138,6 @@ class Child:
     def _say_why(self, status: int) -> str:
         ended = f"the watch was killed (signal {-status})" if status < 0 else f"the watch ended with status {status}"
         return f"{ended}: {self._said[-1].removeprefix('pcapaudit: ')}" if self._said else ended
-
-
-async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """The lines of a stream, those apart that are longer than ``LONGEST_LINE``."""
-    while True:
-        try:
-            line = await stream.readline()
-        except ValueError:
-            continue
-        if not line:
-            return
-        yield line
 
 
 def _read_object(line: bytes) -> dict[str, Any] | None:

@@ -199,6 +199,6 @@ def test_a_line_without_an_end_is_left_out_and_the_next_is_heard() -> None:
         stream = asyncio.StreamReader(limit=100)
         stream.feed_data(b"x" * 500 + b"\nheard\n")
         stream.feed_eof()
-        return [line async for line in jobs._lines(stream)]
+        return [line async for line in jobs.read_lines(stream)]
 
     assert asyncio.run(hear())[-1] == b"heard\n"
