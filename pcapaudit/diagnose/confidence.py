@@ -20,7 +20,8 @@ class HealthCaps:
     """What capture health lets findings of one device claim.
 
     ``absence`` caps findings of class absence, ``any`` every finding; 100 means no cap.
-    ``is_refused``: a sampled capture gives no diagnosis at all (CAP-SAMPLED).
+    ``is_refused``: a sampled capture gives no diagnosis at all (CAP-SAMPLED), nor does one of whose packets of the
+    device some are not kept (CAP-TABLE-FULL).
     """
 
     absence: int = CEILING

@@ -35,6 +35,7 @@ from pcapaudit.flows.exchanges import (
 )
 from pcapaudit.flows.flow import TCP, UDP, Flow
 from pcapaudit.flows.hosts import Host
+from pcapaudit.flows.kept import is_kept_in_part
 from pcapaudit.flows.latest import last_received_ns
 from pcapaudit.flows.owned import opened_flows, owned_flows
 from pcapaudit.flows.traffic import Traffic
@@ -383,6 +384,11 @@ class Facts:
         return any(p.matches(name) for need in self.needs if need.required or not required for p in need.hosts)
 
     # --- gates --------------------------------------------------------------------------------------
+
+    @property
+    def is_kept_in_part(self) -> bool:
+        """Whether packets of the device that say something are in the capture and not kept (CAP-TABLE-FULL)."""
+        return is_kept_in_part(self.traffic, self.host)
 
     @cached_property
     def visibility(self) -> Visibility:

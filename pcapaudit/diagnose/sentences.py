@@ -34,13 +34,19 @@ def headline(d: Diagnosis) -> str:
     if d.verdict is Verdict.HEALTHY:
         return _healthy(d)
     if d.is_refused:
-        return "No diagnosis: most of the traffic is not in the capture."
+        return _refused(d.facts)
     if d.verdict is Verdict.UNDECIDED:
         return "No fault seen; " + (_open(d) or "the capture does not show whether its service works") + "."
     if d.root is None:
         return "A required service does not work."
     text = d.root.fired.summary.rstrip(".")
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _refused(facts: Facts) -> str:
+    if facts.is_kept_in_part:
+        return "No diagnosis: the capture is too large to keep all that this device said."
+    return "No diagnosis: most of the traffic is not in the capture."
 
 
 def _healthy(d: Diagnosis) -> str:
@@ -84,6 +90,8 @@ def next_step(d: Diagnosis) -> str | None:
     if d.verdict is not Verdict.UNDECIDED:
         return None
     facts = d.facts
+    if d.facts.is_kept_in_part:
+        return "Audit a shorter window (--since, --until), or capture this device alone (ether host, then its MAC)."
     if d.is_refused:
         return "Capture every frame of the device's port (mirror or tap): this one has lost most of them."
     if facts.visibility.missing == "inbound":

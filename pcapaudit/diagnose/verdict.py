@@ -77,7 +77,8 @@ class Diagnosis:
     open_questions: list[str] = field(default_factory=list)
     considered: list[Considered] = field(default_factory=list)
     is_refused: bool = False
-    """The capture is a sample: what it shows and what it lacks say nothing of the device (CAP-SAMPLED)."""
+    """What the packets show and lack says nothing of the device: the capture is a sample (CAP-SAMPLED), or not all that
+    the device said is kept (CAP-TABLE-FULL)."""
 
 
 def diagnose_device(facts: Facts, caps: HealthCaps, *, is_witnessed: bool = False) -> Diagnosis:

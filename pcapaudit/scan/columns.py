@@ -179,6 +179,7 @@ FLOW_COLUMNS: Final = (
     Column("tunnel", "u1", "Tunnel", "what was taken off around the first packet"),
     Column("rows", "u4", "rows", "entries in the packet log"),
     Column("rows_left_out", "u4", "packets", "not in the packet log"),
+    Column("lost", "u1", "", "1: a bound kept out what was to be logged, or handed over"),
 )
 
 ROW_COLUMNS: Final = (
@@ -243,6 +244,7 @@ PAIR_COLUMNS: Final = (
     Column("dmac", "u8", "", "destination MAC address, group addresses too; 0: link header has none"),
     Column("vlan", "u2", "", "innermost 802.1Q tag, 65535 none"),
     *_SEEN,
+    Column("lost", "u1", "", "1: a bound kept out ARP, or what speaks of the link itself"),
 )
 
 BINDING_COLUMNS: Final = (

@@ -45,6 +45,7 @@ if not cython.compiled:
         FLOW_FIRST_ROWS,
         HANDED8,
         IP_PACKET,
+        IS_LOST,
         LAST4,
         LAST8,
         PAIR8,
@@ -55,6 +56,7 @@ if not cython.compiled:
         SIDE8,
         SIDES4,
         SIDES8,
+        STATE4,
         TAIL8,
     )
     from pcapaudit.scan.octets import gap
@@ -105,7 +107,7 @@ class Scanner(Journal):
         super().__init__()
         limits = bounds or Bounds()
         self.max_flows, self.max_rows, self.max_blob = limits.max_flows, limits.max_rows, limits.max_handed_bytes
-        self.max_tails = limits.max_tails
+        self.room, self.max_tails = min(limits.thin_rows, limits.max_rows), limits.max_tails
         self.max_pairs, self.max_bindings, self.max_arps = limits.max_pairs, limits.max_bindings, limits.max_arps
         self.c_frames = self.c_ipv4 = self.c_ipv6 = self.c_no_ip = 0
         self.c_tcp = self.c_udp = self.c_icmp = self.c_other = 0
@@ -201,14 +203,15 @@ class Scanner(Journal):
             self._place_flows()
 
     def _reserve_log(self, count: int) -> bool:
-        """Make room in the log: little for a small capture, else at once all that it may ever have.
+        """Make room in the log: little for a small capture, else at once for all that it may become by this batch.
 
         A packet may bring two back that were left out before it.
         """
         arrays = self.arrays
         wanted = self.n_rows + 4 * count
-        rows = self.max_rows if wanted > FEW_ROWS else min(wanted, self.max_rows)
-        is_copied = self.is_shown and wanted > self.max_rows
+        # Full on the way, the log may take twice the room; untouched memory costs nothing.
+        rows = min(max(2 * self.room, wanted) if wanted > FEW_ROWS else wanted, self.max_rows)
+        is_copied = self.is_shown and wanted > self.room
         if is_copied:
             # The log may be thinned where it lies, and a result looks at it.
             arrays["rows"], arrays["handed"] = arrays["rows"].copy(), arrays["handed"].copy()
@@ -218,7 +221,7 @@ class Scanner(Journal):
             grow(arrays, "handed", rows * HANDED8),
             grow(arrays, "marks", rows),
             # Untouched memory costs nothing, so there is room at once for all tails that may ever be.
-            (self.c_frames + count > FLOW_FIRST_ROWS or wanted > self.max_rows)
+            (self.c_frames + count > FLOW_FIRST_ROWS or wanted > self.room)
             and grow(arrays, "tails", self.max_tails * TAIL8),
         ]
         return is_copied or any(has_moved)
@@ -344,4 +347,7 @@ class Scanner(Journal):
         self.flow4[f4 + LAST4] = self.frame
         self._take_side(f8 + SIDES8 + side * SIDE8, mine)
         self.is_again = self._follow(mine, f4 + SIDES4 + (1 - side) * SIDE4) if self.has_seq else 0
+        lost: cython.longlong = self.left_rows + self.left_handed
         self._log(found, f4, mine)
+        if self.left_rows + self.left_handed > lost:
+            self.flow4[f4 + STATE4] |= IS_LOST

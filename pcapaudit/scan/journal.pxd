@@ -11,7 +11,7 @@ cdef class Journal(Connections):
     cdef unsigned long long *tails
     cdef unsigned long long *handed
     cdef unsigned char *blob
-    cdef long long max_rows, max_tails, max_blob
+    cdef long long max_rows, room, max_tails, max_blob
     cdef long long n_rows, n_link_rows, n_tails, n_handed, n_blob, blob_from
     cdef long long pause, is_again
     cdef long long left_rows, left_handed
@@ -34,6 +34,7 @@ cdef class Journal(Connections):
     cdef void _write_row(self, long long flow, long long side, int says) noexcept nogil
     cdef void _write_words(self, unsigned long long *to, long long i, long long flow, long long side) noexcept nogil
     cdef int _make_room(self) noexcept nogil
+    cdef bint _is_crowded(self) noexcept nogil
     cdef void _thin(self) noexcept nogil
     cdef int _keeps_entry(self, long long flow, long long row, long long entry) noexcept nogil
     cdef int _keeps_row(self, long long flow, long long row, int is_handed) noexcept nogil

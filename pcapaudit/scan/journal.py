@@ -84,7 +84,7 @@ class Journal(Connections):
         super().__init__()
         if not cython.compiled:
             self.rows = self.marks = self.tails = self.handed = self.blob = memoryview(b"")
-        self.max_rows = self.max_tails = self.max_blob = 0
+        self.max_rows = self.room = self.max_tails = self.max_blob = 0
         self.n_rows = self.n_link_rows = self.n_tails = self.n_handed = self.n_blob = 0
         self.blob_from = 0
         self.pause = self.is_again = 0
@@ -96,8 +96,9 @@ class Journal(Connections):
         self._note_pair()
         if not self.link_kind:
             return
-        if self.n_link_rows >= LINK_MAX_ROWS or (self.n_rows >= self.max_rows and not self._make_room()):
+        if self.n_link_rows >= LINK_MAX_ROWS or (self.n_rows >= self.room and not self._make_room()):
             self.left_rows += 1
+            self._mark_lost()
             return
         self.n_link_rows += 1
         self.dup_of = 0
@@ -111,7 +112,10 @@ class Journal(Connections):
         self.fragment = 0
         self.dont_fragment = 0
         self.pause = 0
+        lost: cython.longlong = self.left_handed
         self._hand(self.link_kind, self.at, self.payload_len)
+        if self.left_handed > lost:
+            self._mark_lost()
         self._write_row(low32(-1), 0, 2)
 
     def _log(self, found: cython.longlong, f4: cython.longlong, mine: cython.longlong) -> cython.void:
@@ -131,7 +135,7 @@ class Journal(Connections):
             return
         if says and self.flow4[f4 + TAIL4]:
             self._recall(found & 1, f4)
-        if self.n_rows >= self.max_rows and not self._make_room():
+        if self.n_rows >= self.room and not self._make_room():
             self._leave_out(found, f4, mine)
             self.left_rows += 1
             return
@@ -183,7 +187,7 @@ class Journal(Connections):
             slot = at + 1 + ((count + TAIL_ROWS - 1 - k) % TAIL_ROWS) * ROW8
             if is_repeated and low32(self.tails[slot + 4]) != self.seq:
                 continue
-            if self.tails[slot + 1] and (self.n_rows < self.max_rows or self._make_room()):
+            if self.tails[slot + 1] and (self.n_rows < self.room or self._make_room()):
                 self._move_back(f4, slot)
             return
 
@@ -353,16 +357,21 @@ class Journal(Connections):
             to[i + 9] = self.pause & 0xFFFFFFFFFFFFFFFF
 
     def _make_room(self) -> cython.int:
-        """Thin the full log until a quarter of it is free; False when all that is in it must stay."""
-        enough: cython.longlong = self.max_rows - (self.max_rows >> 2)
+        """Thin the full log until a quarter of it is free, else let it grow; False when it may do neither."""
         if self.is_dense:
             return 0
         self._thin()
-        while self.n_rows > enough and self.thinned < THINNEST:
+        while self._is_crowded() and self.thinned < THINNEST:
             self.thinned += 1
             self._thin()
-        self.is_dense = self.n_rows > enough
-        return self.n_rows < self.max_rows
+        if self._is_crowded():
+            self.is_dense = self.room == self.max_rows
+            self.room = min(2 * self.room, self.max_rows)
+        return self.n_rows < self.room
+
+    def _is_crowded(self) -> cython.bint:
+        """Say whether less than a quarter of the log is free."""
+        return self.n_rows > self.room - (self.room >> 2)
 
     def _thin(self) -> cython.void:
         """Go through the log once and close up what stays; the order stays, too."""

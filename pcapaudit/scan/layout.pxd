@@ -48,7 +48,7 @@ cdef enum:
     ROW8 = 10
     HANDED8 = 3
     ARP8 = 10
-    PAIR8 = 9
+    PAIR8 = 10
     BINDING8 = 12
     RING8 = 9
     SEEN8 = 6
@@ -92,6 +92,7 @@ cdef enum:
     IS_SHUT = 0x40000
     MIDSTREAM = 0x1000000
     IS_AWAITED = 0x2000000
+    IS_LOST = 0x8000000
     DEEPEST = 8
     MAX_SHIMS = 64
     MAX_EXTENSIONS = 256

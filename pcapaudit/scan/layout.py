@@ -66,7 +66,7 @@ SEEN_OVERSIZE: Final = 13
 ROW8: Final = 10
 HANDED8: Final = 3
 ARP8: Final = 10
-PAIR8: Final = 9
+PAIR8: Final = 10
 BINDING8: Final = 12
 RING8: Final = 9
 SEEN8: Final = 6
@@ -115,12 +115,14 @@ TAIL4: Final = 40
 
 # Bits above the TCP flags of a side: its sequence number is known, its acknowledgement number is, the window it last
 # stated is closed. And those above vlan (16 bits) and tunnel (8 bits) in a flow's state: its beginning was not seen;
-# the next packet of side a is to be logged, whatever it says (and one further up, that of side b).
+# the next packet of side a is to be logged, whatever it says (and one further up, that of side b); a bound kept out
+# what was to be logged or handed over.
 NEXT_KNOWN: Final = 0x10000
 ACK_KNOWN: Final = 0x20000
 IS_SHUT: Final = 0x40000
 MIDSTREAM: Final = 0x1000000
 IS_AWAITED: Final = 0x2000000
+IS_LOST: Final = 0x8000000
 
 # Bounds of the loops: tunnels, wrappings, IPv6 extension headers, labels; and of the small tables.
 DEEPEST: Final = 8

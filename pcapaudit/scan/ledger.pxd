@@ -26,6 +26,7 @@ cdef class Ledger(PacketReader):
     cdef long long ns, pair, dup_of, dup_kind
     cdef void _note_tunnels(self) noexcept nogil
     cdef void _note_pair(self) noexcept nogil
+    cdef void _mark_lost(self) noexcept nogil
     cdef void _fetch_entries(self) noexcept nogil
     cdef unsigned long long _pair_slot(self) noexcept nogil
     cdef unsigned long long _binding_slot(self) noexcept nogil

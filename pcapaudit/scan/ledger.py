@@ -136,6 +136,11 @@ class Ledger(PacketReader):
         self.pairs[i + 5] = self.ns
         self.pairs[i + 7] = self.frame
 
+    def _mark_lost(self) -> cython.void:
+        """Note with the frame's link addresses that a bound kept out what it says."""
+        if self.pair >= 0:
+            self.pairs[self.pair + 9] = 1
+
     def _pair_slot(self) -> cython.ulonglong:
         """Where to look first for the pair."""
         return mix(mix(self.seed ^ self.smac) + self.dmac + self.vlan * 0x1000193) & self.pair_mask
@@ -278,6 +283,7 @@ class Ledger(PacketReader):
         self._find_copy()
         if self.n_arps >= self.max_arps:
             self.left_arps += 1
+            self._mark_lost()
             return
         i = self.n_arps * ARP8
         self.n_arps += 1

@@ -17,14 +17,16 @@ from pcapaudit.scan.columns import Table
 class Bounds:
     """How large the tables may grow; what goes beyond is counted in ``ScanResult.left_out``.
 
-    The packet log is thinned when it reaches ``max_rows``; only what finds no room even then counts as left out. Of
-    so many flows as ``max_tails`` the last packets stay beside it, where the log itself does not take them.
+    The packet log is thinned when it reaches ``thin_rows``, and may become longer only when all that is left in it says
+    something; what finds no room in ``max_rows`` counts as left out. Of so many flows as ``max_tails`` the last packets
+    stay beside it, where the log itself does not take them.
     """
 
     max_flows: int = 2_000_000
-    max_rows: int = 1 << 20
+    thin_rows: int = 1 << 20
+    max_rows: int = 12 << 20
     max_tails: int = 16_384
-    max_handed_bytes: int = 384 << 20
+    max_handed_bytes: int = 2 << 30
     max_pairs: int = 65_536
     max_bindings: int = 65_536
     max_arps: int = 1_000_000

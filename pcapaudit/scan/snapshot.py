@@ -123,6 +123,7 @@ def _flows(arrays: dict[str, Words], count: int) -> Table:
         table[name] = four[:, index]
     state = four[:, 5]
     table["vlan"], table["tunnel"], table["midstream"] = state & 0xFFFF, (state >> 16) & 0xFF, (state >> 24) & 1
+    table["lost"] = state & layout.IS_LOST > 0
     for side, number in (("a", 0), ("b", 1)):
         at8, at4 = layout.SIDES8 + number * layout.SIDE8, layout.SIDES4 + number * layout.SIDE4
         for index, name in enumerate(_SIDE_FIELDS4):
@@ -176,7 +177,10 @@ def _arps(records: Words) -> Table:
 
 def _pairs(records: Words) -> Table:
     names = ("smac", "dmac", "vlan", "frames", "first_ns", "last_ns", "first_frame", "last_frame")
-    return _filled(records, PAIR_DTYPE, names)
+    table = _filled(records, PAIR_DTYPE, names)
+    table.flags.writeable = True
+    table["lost"] = records[:, 9]
+    return _sealed(table)
 
 
 def _bindings(records: Words) -> Table:

@@ -8,7 +8,7 @@ from pcapaudit.diagnose.capture_info import capture_info, clock_offset_s
 from pcapaudit.model.frames import CaptureNotes, FileNote
 from pcapaudit.model.report import HealthItem
 from pcapaudit.model.words import Directions, HealthState
-from pcapaudit.scan import Bounds, Scanner
+from pcapaudit.scan import Bounds
 from tests.support.scene import play_script, scan_frames, traffic_of
 
 TALK = "0.0 dev > gw ARP\n0.1 dev > gw LOOKUP a.example A 192.0.2.1\n1.0 dev:50001 > cloud:4321 CONNECT"
@@ -26,11 +26,10 @@ def test_counters_say_what_the_frames_are() -> None:
     assert (counters.dns_queries, counters.dns_responses, counters.dns_rcodes) == (1, 1, {"NOERROR": 1})
 
 
-def test_counters_that_a_full_table_keeps_low_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_that_a_full_table_keeps_low_are_named() -> None:
     assert capture_info(traffic_of(TALK), []).lower_limits == ()
 
-    monkeypatch.setattr("tests.support.scene.Scanner", lambda: Scanner(bounds=Bounds(max_flows=1)))
-    info = capture_info(traffic_of(TALK), [])
+    info = capture_info(scan_frames(play_script(TALK), bounds=Bounds(max_flows=1)), [])
 
     low = {"tcp_conversations", "udp_conversations", "dns_queries", "dns_responses", "dns_rcodes"}
     assert set(info.lower_limits) == low

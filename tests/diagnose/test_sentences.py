@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from pcapaudit.diagnose.confidence import HealthCaps
+from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note
+from pcapaudit.diagnose.verdict import diagnose_device
 from pcapaudit.model.report import Said
 from pcapaudit.model.words import Identification, Verdict
-from tests.support.judging import diagnosis_of, need, outward, product, tcp
+from tests.support.judging import diagnosis_of, facts_of, need, outward, product, tcp
 
 NAME = "0.0 dev > gw LOOKUP gk.acme.example A 54.229.203.190\n"
 WORKS = "1.0 dev:50001 > cloud:4321 CONNECT\n2.0 dev > cloud EXCHANGE 9 9\n"
@@ -47,6 +50,15 @@ def test_an_undecided_device_always_has_a_next_step() -> None:
     assert "--signature" in (next_step(diagnosis_of(NAME, ONE, kind=Identification.ADDRESS)) or "")
     assert "both directions" in (next_step(diagnosis_of(one_way, ONE, outward)) or "")
     assert "sees too little" in (next_step(diagnosis_of(NAME + "1.0 dev:50001 > cloud:4321 SYN", ONE)) or "")
+
+
+def test_a_device_of_which_something_was_left_out_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Facts, "is_kept_in_part", True)
+
+    d = diagnose_device(facts_of(NAME + SILENT, ONE), HealthCaps(is_refused=True))
+
+    assert headline(d).startswith("No diagnosis: the capture is too large")
+    assert "--since" in (next_step(d) or "")
 
 
 BESIDE = "30.0 pc > cloud:4321 CONNECT\n30.5 pc > cloud:4321 EXCHANGE 9 9\n"

@@ -39,7 +39,9 @@ from tests.fuzz.frames import Case, make_case, wrap_ip4  # noqa: E402
 
 WHOLE_EVERY = 25
 """Of so many cases one is judged to the end, through all compiled parts; the others end with the scan's tables."""
-TIGHT = Bounds(max_flows=7, max_rows=40, max_tails=2, max_handed_bytes=3000, max_pairs=3, max_bindings=4, max_arps=2)
+TIGHT = Bounds(
+    max_flows=7, thin_rows=13, max_rows=40, max_tails=2, max_handed_bytes=3000, max_pairs=3, max_bindings=4, max_arps=2
+)
 
 _libc = ctypes.CDLL(None)
 _libc.malloc.restype, _libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]

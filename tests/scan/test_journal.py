@@ -315,6 +315,27 @@ def test_a_log_of_packets_that_must_all_stay_ends_at_its_bound() -> None:
     assert (len(result.rows), result.left_out["rows"], result.tables_full["rows"]) == (40, 60, True)
 
 
+def test_a_log_of_packets_that_must_all_stay_grows_to_its_bound() -> None:
+    frames = [sent(tcp(SYN, seq=n, sport=1000 + n), n + 1) for n in range(200)]
+    result = scan(frames, bounds=Bounds(thin_rows=16, max_rows=150, max_tails=0))
+    assert result.rows["frame"].tolist() == list(range(1, 151))
+    assert result.left_out["rows"] == 50
+
+
+def test_a_log_does_not_grow_while_there_is_something_to_thin() -> None:
+    result = scan(talk(4, 500), bounds=Bounds(thin_rows=400, max_rows=4000))
+    assert len(result.rows) < 400
+
+
+def test_a_flow_tells_that_a_bound_kept_something_of_it_out() -> None:
+    first, second = (sent(tcp(SYN, sport=port), port) for port in (1, 2))
+    assert scan([first, second], bounds=Bounds(max_rows=1, max_tails=0)).flows["lost"].tolist() == [0, 1]
+    asked = [*udp_flow(1, 53), *udp_flow(1, 67)]
+    assert scan(asked, bounds=Bounds(max_handed_bytes=5)).flows["lost"].tolist() == [0, 1]
+    assert scan(udp_flow(400)).flows["lost"].tolist() == [0]
+    assert not scan(talk(4, 500), bounds=Bounds(max_rows=400)).flows["lost"].any()
+
+
 def test_a_result_does_not_change_when_the_log_is_thinned_later() -> None:
     frames = talk(4, 100)
     for make in scanners():
@@ -326,8 +347,8 @@ def test_a_result_does_not_change_when_the_log_is_thinned_later() -> None:
         assert np.array_equal(early.rows, kept)
 
 
-@given(st.lists(st.integers(0, 5), max_size=120), st.integers(1, 40), st.integers(1, 50))
-def test_a_thinned_log_depends_on_the_frames_alone(choices: list[int], most: int, size: int) -> None:
+@given(st.lists(st.integers(0, 5), max_size=120), st.integers(1, 40), st.integers(1, 40), st.integers(1, 50))
+def test_a_thinned_log_depends_on_the_frames_alone(choices: list[int], thin: int, most: int, size: int) -> None:
     kinds = [udp(), udp(sport=41000), udp(b"query", dport=53), tcp(ACK, b"text"), tcp(SYN), tcp(ACK, sport=50001)]
     frames = [eth(ip4(kinds[c], 17 if c < 3 else 6, ident=n + 1)) for n, c in enumerate(choices)]
     times = [n * n * MS for n in range(len(frames))]
@@ -335,7 +356,7 @@ def test_a_thinned_log_depends_on_the_frames_alone(choices: list[int], most: int
         batch(frames[at : at + size], times=times[at : at + size], first_frame=at + 1)
         for at in range(0, len(frames), size)
     ]
-    bounds = Bounds(max_rows=most, max_tails=2)
+    bounds = Bounds(thin_rows=thin, max_rows=most, max_tails=2)
     whole = scan(frames, times=times, bounds=bounds)
     assert not differences(whole, scan_batches(parts, bounds))
     assert int(whole.flows["rows"].sum()) == len(whole.rows) <= most + 2 * TAIL

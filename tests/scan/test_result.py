@@ -12,7 +12,7 @@ def test_the_payload_of_an_entry_is_what_the_packet_carried() -> None:
 
 
 def test_default_bounds_are_those_of_the_documentation() -> None:
-    assert Bounds() == Bounds(2_000_000, 1 << 20, 16_384, 384 * 1024 * 1024, 65_536, 65_536, 1_000_000)
+    assert Bounds() == Bounds(2_000_000, 1 << 20, 12 << 20, 16_384, 2 << 30, 65_536, 65_536, 1_000_000)
 
 
 def test_a_capture_without_frames_gives_empty_tables_and_no_times() -> None:

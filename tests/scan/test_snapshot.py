@@ -45,9 +45,9 @@ def test_what_was_left_out_marks_its_table_as_full() -> None:
 
 def test_words_map_to_the_columns_of_a_pair() -> None:
     arrays = make_arrays(Bounds())
-    arrays["pairs"][:] = [0xAABBCCDDEEFF, 1, 7, 3, -5, 6, 1, 9, 2]
+    arrays["pairs"][:] = [0xAABBCCDDEEFF, 1, 7, 3, -5, 6, 1, 9, 2, 0]
     pair = take_snapshot(arrays, {**NONE, "pairs": 1}, {"frames": 3}, {}, Clock(), EMPTY).pairs[0]
-    assert pair.item() == (0xAABBCCDDEEFF, 1, 7, 3, -5, 6, 1, 9)
+    assert pair.item() == (0xAABBCCDDEEFF, 1, 7, 3, -5, 6, 1, 9, 0)
 
 
 def test_oversized_frames_are_summed_over_the_pairs_of_a_sender() -> None:

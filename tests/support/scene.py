@@ -17,7 +17,7 @@ from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import parse_ip
 from pcapaudit.model.frames import CaptureNotes, FileNote
 from pcapaudit.model.report import HealthItem
-from pcapaudit.scan import Scanner
+from pcapaudit.scan import Bounds, Scanner
 from tests.support.faults import Where
 from tests.support.player import Frame, Player
 from tests.support.script import play
@@ -37,14 +37,16 @@ def play_script(text: str, hosts: Mapping[str, object] = CLOUD, *, seed: str = "
     return sort_by_time(player.frames)
 
 
-def scan_frames(frames: Sequence[Frame], *, notes: CaptureNotes | None = None, link: int = 1) -> Traffic:
+def scan_frames(
+    frames: Sequence[Frame], *, notes: CaptureNotes | None = None, link: int = 1, bounds: Bounds | None = None
+) -> Traffic:
     """The capture that holds these frames, in this order."""
     told = notes or CaptureNotes()
     if not told.files:
         told.files.append(FileNote("scene.pcap", "pcap", 1, frames=len(frames)))
     if not told.link_types:
         told.link_types.append(link)
-    scanner = Scanner()
+    scanner = Scanner(bounds=bounds)
     if frames:
         scanner.feed(batch_of(((f.time_ns, f.data, f.wire_len) for f in frames), link))
     return Traffic(scanner.result(), told)

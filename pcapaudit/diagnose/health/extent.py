@@ -297,8 +297,8 @@ def table_full(view: View) -> Iterator[HealthItem]:
     **Seen**: a table of the scan reached its bound (two million conversations or ``--max-flows``, twelve million logged
     packets, and so on), so that later entries were counted but not kept.
 
-    **Effect**: what came after the bound is judged in part only; a device that speaks late may be missed. Numbers of
-    conversations, messages and attempts are lower limits; those of frames and bytes are exact.
+    **Effect**: no diagnosis is given of a device of which something was left out; one that speaks late may be missed.
+    Numbers of conversations, messages and attempts are lower limits; those of frames and bytes are exact.
 
     **Ask for**: a capture of the device alone (``ether host``), or ``--since`` and ``--until`` around the trouble.
     """
@@ -310,7 +310,7 @@ def table_full(view: View) -> Iterator[HealthItem]:
             "CAP-TABLE-FULL",
             f"too large to keep whole; left out: {parts} ({share(max(full.values()), result.counters['frames'])})",
             frame_span(view.traffic)[-1:],
-            effect="what came late in the capture is judged in part only; conversations, messages and attempts are at"
-            " least as many as this report says",
+            effect="no diagnosis of a device of which something was left out; conversations, messages and attempts are"
+            " at least as many as this report says",
             advice="Capture the device alone (ether host), or audit a shorter window (--since, --until).",
         )

@@ -116,4 +116,4 @@ def caps_for(facts: Facts, items: Sequence[HealthItem]) -> HealthCaps:
     mine = [i for i in items if i.device is None or i.device == own]
     absence = min((ABSENCE_CAPS[i.rule] for i in mine if i.rule in ABSENCE_CAPS), default=CEILING)
     refused = any(i.rule in REFUSING and i.state is HealthState.PROVEN for i in mine)
-    return HealthCaps(absence=absence, is_refused=refused)
+    return HealthCaps(absence=absence, is_refused=refused or facts.is_kept_in_part)

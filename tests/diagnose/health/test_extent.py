@@ -5,7 +5,6 @@ import pytest
 from pcapaudit.catalog import load_signatures
 from pcapaudit.model.frames import CaptureNotes, FileNote
 from pcapaudit.model.words import HealthState
-from pcapaudit.scan import Scanner
 from pcapaudit.scan.result import Bounds
 from tests.support.player import Frame
 from tests.support.scene import health_of, play_script, scan_frames, traffic_of
@@ -147,10 +146,8 @@ def test_outside_the_site_there_is_no_arp_to_miss() -> None:
     assert "CAP-FILTERED" not in health_of(traffic_of(OLDER, hosts=hosts))
 
 
-def test_a_table_that_is_full_is_said_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.support.scene.Scanner", lambda: Scanner(bounds=Bounds(max_flows=1)))
-
-    (item,) = health_of(traffic_of(TALK))["CAP-TABLE-FULL"]
+def test_a_table_that_is_full_is_said_aloud() -> None:
+    (item,) = health_of(scan_frames(play_script(TALK), bounds=Bounds(max_flows=1)))["CAP-TABLE-FULL"]
 
     assert "packets of later conversations" in item.summary
     assert "at least as many as this report says" in item.effect
