@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, Tell, analyse
+from pcapaudit.flows.spoken import WANTED
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
 from pcapaudit.scan import Bounds, Scanner
@@ -39,7 +40,7 @@ class Auditor:
         self._notes = notes
         self._since_ns = since_ns
         self._until_ns = until_ns
-        self._scanner = Scanner(bounds=bounds)
+        self._scanner = Scanner(bounds=bounds, wanted=WANTED)
         self._now_ns: int | None = None
 
     def feed(self, item: FrameBatch | Tick) -> None:

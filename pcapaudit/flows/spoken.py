@@ -7,20 +7,22 @@ it lets through is read in full, what it keeps back has no events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.dissect.conversation import ALWAYS_READ, HTTP_BEGINNINGS, OTHER_BEGINNINGS, READ_ONE_SIDED, Beginning
+from pcapaudit.dissect.conversation import ALWAYS_READ, HTTP_BEGINNINGS, OTHER_BEGINNINGS, READ_ONE_SIDED
 from pcapaudit.flows.flow import SYN, TCP
-from pcapaudit.scan.columns import Kind, Table
+from pcapaudit.scan.columns import NOT_KEPT, Kind, Table
 from pcapaudit.scan.result import ScanResult
+from pcapaudit.scan.wanted import ALL, beginning_with
 
-HEAD = max(map(len, (*HTTP_BEGINNINGS, *OTHER_BEGINNINGS)))
-"""Octets of a payload that are looked at."""
-WINDOW = 1 << 20
-"""Bytes of the payloads that are looked at in one go."""
+WANTED: Final = beginning_with((*HTTP_BEGINNINGS, *OTHER_BEGINNINGS), (*ALWAYS_READ, *READ_ONE_SIDED))
+"""What the scan shall keep of TCP streams: where both begin otherwise, nothing is ever read of them."""
+_HTTP: Final = (1 << len(HTTP_BEGINNINGS)) - 1
+"""Which bits of ``WANTED`` stand for HTTP."""
 _Flags = npt.NDArray[np.bool_]
 _Numbers = npt.NDArray[np.int64]
 
@@ -31,6 +33,7 @@ class Spoken:
     Attributes:
         known: Per flow: a dissector may know what it speaks.
         http: Per flow: it may hold an HTTP message in the clear.
+        kept: Per flow: the scan did not find that there is nothing to read.
 
     Args:
         result: The scan's tables.
@@ -39,14 +42,14 @@ class Spoken:
     def __init__(self, result: ScanResult) -> None:
         flows = result.flows
         places = np.flatnonzero(result.handed["kind"] == Kind.TCP)
-        places = places[np.argsort(result.handed["start"][places], kind="stable")]
         rows = result.handed["row"][places]
-        heads = _Heads(result, places)
+        begins = _beginnings(result.handed["head"][places], result.handed["length"][places])
         speakers = result.rows["flow"][rows]
         has_words = _marked(len(flows), speakers)
         unclear = has_words & _begins_within_a_segment(result)
-        self.http = unclear | _marked(len(flows), speakers[heads.begin_like(HTTP_BEGINNINGS)])
-        others = _marked(len(flows), speakers[heads.begin_like(OTHER_BEGINNINGS)])
+        self.http = unclear | _marked(len(flows), speakers[begins & _HTTP > 0])
+        self.kept = ~_marked(len(flows), speakers[result.handed["start"][places] == NOT_KEPT])
+        others = _marked(len(flows), speakers[begins > _HTTP])
         may_be_half = _is_on(flows, READ_ONE_SIDED)
         is_half = may_be_half & ~_has_both_beginnings(result, rows[may_be_half[speakers]])
         self.known = self.http | others | (has_words & (is_half | _is_on(flows, ALWAYS_READ)))
@@ -91,38 +94,15 @@ def _begins_within_a_segment(result: ScanResult) -> _Flags:
     return unclear
 
 
-class _Heads:
-    """The first octets of payloads."""
-
-    def __init__(self, result: ScanResult, places: _Numbers) -> None:
-        self._lengths = result.handed["length"][places]
-        self._octets = np.zeros((len(places), HEAD), np.uint8)
-        """One line a payload; behind its end stands anything. The payloads come in the order of their bytes."""
-        starts = result.handed["start"][places].astype(np.int64)
-        low = 0
-        while low < len(starts):
-            begin = int(starts[low])
-            high = int(np.searchsorted(starts, begin + WINDOW, side="right"))
-            window = np.frombuffer(result.blob[begin : begin + WINDOW + HEAD], np.uint8)
-            at = (starts[low:high] - begin)[:, np.newaxis] + np.arange(HEAD)
-            self._octets[low:high] = window[np.minimum(at, len(window) - 1)] if len(window) else 0
-            low = high
-
-    def begin_like(self, beginnings: Iterable[Beginning]) -> _Flags:
-        """Which payloads begin in one of these ways, as far as they go."""
-        found = np.zeros(len(self._lengths), np.bool_)
-        for places in self._sift(np.flatnonzero(self._lengths > 0), tuple(beginnings), 0):
-            found[places] = True
-        return found
-
-    def _sift(self, places: _Numbers, beginnings: tuple[Beginning, ...], offset: int) -> Iterator[_Numbers]:
-        """Of payloads that are alike so far those that go on so, octet by octet: what begins alike is asked once."""
-        if any(len(b) == offset for b in beginnings):
-            yield places
-            return
-        octets, is_short = self._octets[places, offset], self._lengths[places] <= offset
-        for wanted in {b[offset]: None for b in beginnings}:
-            fits = np.zeros(256, np.bool_)
-            fits[list(wanted)] = True
-            following = tuple(b for b in beginnings if b[offset] == wanted)
-            yield from self._sift(places[fits[octets] | is_short], following, offset + 1)
+def _beginnings(heads: npt.NDArray[np.uint64], lengths: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """In which ways payloads begin, a bit each, as far as they go; their first octets, the first of them lowest."""
+    found = np.zeros(len(heads), np.uint32)
+    places = np.flatnonzero(lengths)
+    left = np.full(len(places), ALL, np.uint32)
+    for offset, known in enumerate(WANTED.octets):
+        octets = (heads[places] >> np.uint64(8 * offset)).astype(np.uint8)
+        left &= np.where(lengths[places] > offset, known[octets], np.uint32(ALL))
+        is_left = left > 0
+        places, left = places[is_left], left[is_left]
+    found[places] = left
+    return found

@@ -428,7 +428,7 @@ class Traffic:
 
     @cached_property
     def _streams(self) -> Streams:
-        return Streams(self.result, self.spoken.known, self._log.packet)
+        return Streams(self.result, self.spoken.known & self.spoken.kept, self._log.packet)
 
     def conversation(self, flow: int) -> list[Event]:
         """What the two sides of a TCP flow said, as far as a dissector knows the protocol."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pcapaudit.scan.loading import choose
 from pcapaudit.scan.result import Bounds, ScanResult
+from pcapaudit.scan.wanted import Wanted
 
 if TYPE_CHECKING:
     from pcapaudit.scan.core import Scanner, is_compiled
@@ -17,4 +18,4 @@ else:
     Scanner = _core.Scanner
     is_compiled = _core.is_compiled
 
-__all__ = ["Bounds", "ScanResult", "Scanner", "is_compiled"]
+__all__ = ["Bounds", "ScanResult", "Scanner", "Wanted", "is_compiled"]

@@ -20,6 +20,9 @@ from pcapaudit.model.records import dataclass
 NO_FLOW: Final = 0xFFFFFFFF
 """``rows.flow`` of a link-layer frame."""
 
+NOT_KEPT: Final = 0xFFFFFFFF
+"""``handed.start`` of bytes that nobody will read, see ``wanted``."""
+
 NO_VLAN: Final = 0xFFFF
 """``vlan`` of an untagged frame; a priority tag (VLAN 0) counts as untagged."""
 
@@ -210,7 +213,7 @@ ROW_COLUMNS: Final = (
 )
 
 HANDED_COLUMNS: Final = (
-    Column("start", "u4", "bytes", "where in ``blob`` the bytes begin"),
+    Column("start", "u4", "bytes", "where in ``blob`` the bytes begin; 4294967295: they are not there, see ``wanted``"),
     Column("row", "u4", "row of rows", "the packet that carried them"),
     Column("length", "u4", "bytes", "captured, hence possibly fewer than were sent"),
     Column("kind", "u4", "Kind", ""),

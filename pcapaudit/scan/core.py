@@ -24,6 +24,7 @@ from pcapaudit.scan.journal import Journal
 from pcapaudit.scan.memory import Clock, Words, address, grow, make_arrays, slots_for, view_columns
 from pcapaudit.scan.result import Bounds, ScanResult
 from pcapaudit.scan.snapshot import take_snapshot
+from pcapaudit.scan.wanted import EVERYTHING, Wanted
 
 if TYPE_CHECKING:
     from pcapaudit.model import cython_stub as cython
@@ -101,9 +102,10 @@ class Scanner(Journal):
 
     Args:
         bounds: How large the tables may grow; the defaults of ``Bounds`` if left out.
+        wanted: Of which TCP streams the bytes are kept; of all if left out.
     """
 
-    def __init__(self, *, bounds: Bounds | None = None) -> None:
+    def __init__(self, *, bounds: Bounds | None = None, wanted: Wanted = EVERYTHING) -> None:
         super().__init__()
         limits = bounds or Bounds()
         self.max_flows, self.max_rows, self.max_blob = limits.max_flows, limits.max_rows, limits.max_handed_bytes
@@ -114,7 +116,8 @@ class Scanner(Journal):
         self.clock = Clock()
         self.spill = Spill()
         self.is_shown = False
-        self.arrays: dict[str, Words] = make_arrays(limits)
+        self.arrays: dict[str, Words] = make_arrays(limits, wanted)
+        self.n_octets = len(wanted.octets)
         self._point()
 
     def feed(self, batch: FrameBatch) -> None:
@@ -238,6 +241,7 @@ class Scanner(Journal):
         a = self.arrays
         self.rows, self.handed, self.blob = _unsigned(a["rows"]), _unsigned(a["handed"]), _octets(a["blob"])
         self.marks, self.tails = _octets(a["marks"]), _unsigned(a["tails"])
+        self.octets, self.ports = _short(a["octets"]), _octets(a["ports"])
         self.flow8, self.flow4, self.flow_slots = _signed(a["flow8"]), _short(a["flow4"]), _short(a["flow_slots"])
         self.arps, self.pairs, self.bindings = _signed(a["arps"]), _signed(a["pairs"]), _signed(a["bindings"])
         self.pair_slots, self.binding_slots = _short(a["pair_slots"]), _short(a["binding_slots"])

@@ -11,8 +11,10 @@ cdef class Journal(Connections):
     cdef unsigned long long *tails
     cdef unsigned long long *handed
     cdef unsigned char *blob
+    cdef unsigned int *octets
+    cdef unsigned char *ports
     cdef long long max_rows, room, max_tails, max_blob
-    cdef long long n_rows, n_link_rows, n_tails, n_handed, n_blob, blob_from
+    cdef long long n_rows, n_link_rows, n_tails, n_handed, n_blob, n_told, blob_from, n_octets
     cdef long long pause, is_again
     cdef long long left_rows, left_handed
     cdef int thinned, is_dense
@@ -29,7 +31,9 @@ cdef class Journal(Connections):
     cdef long long _udp_kind(self) noexcept nogil
     cdef long long _most_segments(self, long long a, long long b) noexcept nogil
     cdef long long _tcp_share(self, long long mine, long long have) noexcept nogil
-    cdef void _hand(self, long long kind, long long at, long long size) noexcept nogil
+    cdef int _is_unread(self, long long sides, long long mine, long long at, long long size) noexcept nogil
+    cdef int _is_strange(self, long long at, long long size) noexcept nogil
+    cdef void _hand(self, long long kind, long long at, long long size, int is_unread) noexcept nogil
     cdef unsigned long long _first_octets(self, long long at, long long size) noexcept nogil
     cdef void _write_row(self, long long flow, long long side, int says) noexcept nogil
     cdef void _write_words(self, unsigned long long *to, long long i, long long flow, long long side) noexcept nogil

@@ -19,6 +19,7 @@ else:
 
 if not cython.compiled:
     from pcapaudit.scan.layout import (
+        DATA4,
         DHCP4,
         DHCP6,
         DNS,
@@ -43,6 +44,7 @@ if not cython.compiled:
         ICMP6,
         IS_AWAITED,
         IS_SHUT,
+        ISN4,
         KEPT8,
         KEY8,
         LEFT4,
@@ -57,6 +59,7 @@ if not cython.compiled:
         SIDES4,
         SILENCE_S,
         STATE4,
+        STRANGE,
         STREAM_LEAST_SEGMENTS,
         SYN,
         TAIL4,
@@ -84,9 +87,12 @@ class Journal(Connections):
         super().__init__()
         if not cython.compiled:
             self.rows = self.marks = self.tails = self.handed = self.blob = memoryview(b"")
+            self.octets = self.ports = memoryview(b"")
         self.max_rows = self.room = self.max_tails = self.max_blob = 0
         self.n_rows = self.n_link_rows = self.n_tails = self.n_handed = self.n_blob = 0
+        self.n_told = 0
         self.blob_from = 0
+        self.n_octets = 0
         self.pause = self.is_again = 0
         self.left_rows = self.left_handed = 0
         self.thinned = self.is_dense = 0
@@ -113,7 +119,7 @@ class Journal(Connections):
         self.dont_fragment = 0
         self.pause = 0
         lost: cython.longlong = self.left_handed
-        self._hand(self.link_kind, self.at, self.payload_len)
+        self._hand(self.link_kind, self.at, self.payload_len, 0)
         if self.left_handed > lost:
             self._mark_lost()
         self._write_row(low32(-1), 0, 2)
@@ -140,7 +146,7 @@ class Journal(Connections):
             self.left_rows += 1
             return
         if taken > 0:
-            self._hand(kind, at, taken)
+            self._hand(kind, at, taken, kind == TCP and self._is_unread(f4 + SIDES4, mine, at, taken))
         self.flow4[f4 + ROWS4] += 1
         self._write_row(found >> 1, found & 1, says)
 
@@ -272,7 +278,7 @@ class Journal(Connections):
         """Give how many segments of a direction between these ports are handed over: fewer if there is much already."""
         most: cython.longlong = 400 if a == 53 or b == 53 or a == 21 or b == 21 else 40
         thinned: cython.int = self.thinned
-        if thinned < HANDED_THIN and self.n_blob > HANDED_PLENTY:
+        if thinned < HANDED_THIN and self.n_told > HANDED_PLENTY:
             thinned = HANDED_THIN
         most >>= thinned
         return max(STREAM_LEAST_SEGMENTS, most)
@@ -288,28 +294,63 @@ class Journal(Connections):
         if have > octets:
             have = octets
         # The last quarter of the room is kept for what comes in single messages.
-        if self.n_blob + have > self.max_blob - (self.max_blob >> 2):
+        if self.n_told + have > self.max_blob - (self.max_blob >> 2):
             self.left_handed += 1
             return 0
         self.flow4[mine + HANDED4] += 1
         self.flow4[mine + HANDED_BYTES4] += have
         return have
 
-    def _hand(self, kind: cython.longlong, at: cython.longlong, size: cython.longlong) -> cython.void:
-        """Copy bytes for a dissector; they belong to the row that is written next."""
+    def _is_unread(
+        self, sides: cython.longlong, mine: cython.longlong, at: cython.longlong, size: cython.longlong
+    ) -> cython.int:
+        """Say whether nobody will read the streams of this connection: both begin like none that is read here.
+
+        That is settled by the first payload of either side, if it stands where the side's SYN says that the stream
+        begins and is longer than a keep-alive probe. What follows cannot change it.
+        """
+        known: cython.longlong = self.flow4[mine + FLAGS4]
+        if self.flow4[sides + FLAGS4] & self.flow4[sides + SIDE4 + FLAGS4] & STRANGE:
+            return 1
+        is_first: cython.bint = self.flow4[mine + DATA4] == 1 and known & SYN > 0 and self.flags & SYN == 0
+        if is_first and size > 1 and self.seq == low32(self.flow4[mine + ISN4] + 1) and self._is_strange(at, size):
+            self.flow4[mine + FLAGS4] = known | STRANGE
+        return 0
+
+    def _is_strange(self, at: cython.longlong, size: cython.longlong) -> cython.int:
+        """Say whether a payload begins like no stream that is read, and lies on none of the ports that are."""
+        p = self.data
+        k: cython.longlong = 0
+        left: cython.longlong = low32(-1)
+        if self.ports[self.sport] or self.ports[self.dport]:
+            return 0
+        while left and k < self.n_octets and k < size:
+            left &= self.octets[k * 256 + p[at + k]]
+            k += 1
+        return left == 0
+
+    def _hand(
+        self, kind: cython.longlong, at: cython.longlong, size: cython.longlong, is_unread: cython.int
+    ) -> cython.void:
+        """Copy bytes for a dissector; they belong to the row that is written next.
+
+        What nobody will read is noted like the rest, and counts as much, so that what is logged does not hang on it.
+        """
         i: cython.longlong = self.n_handed * HANDED8
         to: cython.longlong = self.n_blob - self.blob_from
         if size <= 0:
             return
-        if self.n_blob + size > self.max_blob:
+        if self.n_told + size > self.max_blob:
             self.left_handed += 1
             return
-        self.handed[i] = self.n_blob | (self.n_rows << 32)
+        self.handed[i] = (low32(-1) if is_unread else self.n_blob) | (self.n_rows << 32)
         self.handed[i + 1] = size | (kind << 32)
         self.handed[i + 2] = self._first_octets(at, size)
-        copy(self.blob, to, self.data, at, size)
-        self.n_blob += size
+        self.n_told += size
         self.n_handed += 1
+        if not is_unread:
+            copy(self.blob, to, self.data, at, size)
+            self.n_blob += size
 
     def _first_octets(self, at: cython.longlong, size: cython.longlong) -> cython.ulonglong:
         """Give the first eight bytes as one number, the first of them lowest; 0 for those that are missing."""

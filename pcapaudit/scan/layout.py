@@ -114,12 +114,13 @@ LIVE4: Final = 16
 TAIL4: Final = 40
 
 # Bits above the TCP flags of a side: its sequence number is known, its acknowledgement number is, the window it last
-# stated is closed. And those above vlan (16 bits) and tunnel (8 bits) in a flow's state: its beginning was not seen;
-# the next packet of side a is to be logged, whatever it says (and one further up, that of side b); a bound kept out
-# what was to be logged or handed over.
+# stated is closed, its stream begins like none that is read. And those above vlan (16 bits) and tunnel (8 bits) in a
+# flow's state: its beginning was not seen; the next packet of side a is to be logged, whatever it says (and one further
+# up, that of side b); a bound kept out what was to be logged or handed over.
 NEXT_KNOWN: Final = 0x10000
 ACK_KNOWN: Final = 0x20000
 IS_SHUT: Final = 0x40000
+STRANGE: Final = 0x80000
 MIDSTREAM: Final = 0x1000000
 IS_AWAITED: Final = 0x2000000
 IS_LOST: Final = 0x8000000

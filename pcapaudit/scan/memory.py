@@ -11,6 +11,7 @@ from pcapaudit.model.frames import FrameBatch
 from pcapaudit.model.records import dataclass
 from pcapaudit.scan import layout
 from pcapaudit.scan.result import Bounds, Hop, Seen
+from pcapaudit.scan.wanted import EVERYTHING, Wanted
 
 Words: TypeAlias = npt.NDArray[Any]
 """One table's raw words."""
@@ -57,9 +58,13 @@ def view_columns(batch: FrameBatch) -> Columns:
     return columns
 
 
-def make_arrays(bounds: Bounds) -> dict[str, Words]:
-    """Make the loop's arrays, all 0; those that grow hold one entry at first."""
+def make_arrays(bounds: Bounds, wanted: Wanted = EVERYTHING) -> dict[str, Words]:
+    """Make the loop's arrays, all 0 but what it looks up; those that grow hold one entry at first."""
+    ports = np.zeros(1 << 16, np.uint8)
+    ports[list(wanted.ports)] = 1
     return {
+        "octets": np.ascontiguousarray(wanted.octets, np.uint32).reshape(-1),
+        "ports": ports,
         "rows": np.zeros(layout.ROW8, np.uint64),
         "handed": np.zeros(layout.HANDED8, np.uint64),
         "marks": np.zeros(1, np.uint8),

@@ -134,7 +134,7 @@ class ScanResult:
         return {name: len(getattr(self, name)) for name in self.tables_full}
 
     def payload(self, index: int) -> bytes:
-        """Give the bytes of one entry of ``handed``."""
+        """Give the bytes of one entry of ``handed``; none where they were not kept."""
         entry = self.handed[index]
         start = int(entry["start"])
         return self.blob[start : start + int(entry["length"])]

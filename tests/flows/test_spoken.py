@@ -8,10 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.dissect import conversation
-from pcapaudit.flows.spoken import Spoken
+from pcapaudit.engine.run import batch_of
+from pcapaudit.flows.spoken import WANTED, Spoken
 from pcapaudit.flows.streams import Streams
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import HttpRequest, HttpResponse
+from pcapaudit.model.frames import CaptureNotes
+from pcapaudit.scan import Scanner
+from pcapaudit.scan.columns import NOT_KEPT
 from tests.dissect.tls_material import client_hello, record, server_name
 from tests.support import wire
 from tests.support.player import Frame
@@ -49,6 +53,18 @@ PARTS = st.lists(
 
 def capture(parts: Sequence[tuple[int, int, bytes]], syns: Sequence[int] = (), port: int = 4321) -> Traffic:
     """One connection of these segments; ``syns`` are the sides whose SYN was seen."""
+    return scan_frames(frames_of(parts, syns, port))
+
+
+def kept_of(parts: Sequence[tuple[int, int, bytes]], syns: Sequence[int], port: int = 4321) -> Traffic:
+    """The same, with no more bytes of it than an audit keeps."""
+    scanner = Scanner(wanted=WANTED)
+    scanner.feed(batch_of(((f.time_ns, f.data, f.wire_len) for f in frames_of(parts, syns, port)), 1))
+    return Traffic(scanner.result(), CaptureNotes())
+
+
+def frames_of(parts: Sequence[tuple[int, int, bytes]], syns: Sequence[int], port: int) -> list[Frame]:
+    """The frames of one connection."""
     segments = [(side, 999, b"", SYN | (ACK if side else 0)) for side in syns]
     segments += [(side, 1000 + offset, body, ACK) for side, offset, body in parts]
     frames = []
@@ -59,7 +75,7 @@ def capture(parts: Sequence[tuple[int, int, bytes]], syns: Sequence[int] = (), p
         packet = wire.ip(src, dst, 6, segment, ip_id=number)
         data = wire.ethernet(MACS[1 - side], MACS[side], 0x0800, packet)
         frames.append(Frame(number * 10_000_000, data, len(data), "", 0))
-    return scan_frames(frames)
+    return frames
 
 
 @given(PARTS, st.sampled_from([(), (0,), (1,), (0, 1)]), st.sampled_from([4321, 443, 21, 53, 5432]))
@@ -79,6 +95,44 @@ def test_what_is_kept_back_says_nothing_when_it_is_read(
         assert spoken.http[index] or not any(isinstance(e, HttpRequest | HttpResponse) for e in events)
 
 
+@given(PARTS, st.sampled_from([(), (0,), (1,), (0, 1)]), st.sampled_from([4321, 443, 21, 53, 5432]))
+def test_what_is_not_kept_would_say_nothing(
+    parts: Sequence[tuple[int, int, bytes]], syns: Sequence[int], port: int
+) -> None:
+    # No side sends again, in other words, what stands before its first byte.
+    sent = [(side, max(0, offset), body) for side, offset, body in parts]
+    whole, kept = capture(sent, syns, port), kept_of(sent, syns, port)
+
+    assert Spoken(kept.result).known.tolist() == Spoken(whole.result).known.tolist()
+    for index in range(len(whole.result.flows)):
+        assert kept.conversation(index) == whole.conversation(index)
+    assert kept.malformed == whole.malformed
+
+
+def test_a_connection_is_not_kept_once_both_sides_began_in_words_that_nobody_reads() -> None:
+    parts = [(0, 0, NOISE), (0, 120, WORDS[0]), (1, 0, NOISE), (0, 300, NOISE), (1, 120, WORDS[3])]
+    result = kept_of(parts, (0, 1)).result
+
+    assert (result.handed["start"] == NOT_KEPT).tolist() == [False, False, False, True, True]
+    assert [result.payload(n) for n in range(5)] == [NOISE, WORDS[0], NOISE, b"", b""]
+    assert result.handed["length"].tolist() == [len(body) for _, _, body in parts]
+    assert (Spoken(result).known.tolist(), Spoken(result).kept.tolist()) == ([True], [False])
+
+
+@pytest.mark.parametrize("port", [21, 53, 5432])
+def test_a_connection_on_a_port_that_is_always_read_is_kept(port: int) -> None:
+    result = kept_of([(side, 120 * n, NOISE) for n in range(3) for side in (0, 1)], (0, 1), port).result
+
+    assert NOT_KEPT not in result.handed["start"]
+
+
+@pytest.mark.parametrize("syns", [(), (0,), (1,)])
+def test_a_connection_whose_beginning_was_not_seen_is_kept(syns: Sequence[int]) -> None:
+    result = kept_of([(side, 120 * n, NOISE) for n in range(3) for side in (0, 1)], syns).result
+
+    assert NOT_KEPT not in result.handed["start"]
+
+
 @pytest.mark.parametrize("words", WORDS[:9])
 def test_a_connection_that_begins_like_a_known_protocol_is_read(words: bytes) -> None:
     assert Spoken(capture([(0, 0, words)], (0, 1)).result).known.tolist() == [True]
@@ -95,17 +149,6 @@ def test_words_that_begin_within_a_segment_are_found() -> None:
 
     assert [type(e) for e in early.conversation(0)] == [HttpRequest]
     assert [bool(Spoken(c.result).http[0]) for c in (early, resent)] == [True, True]
-
-
-def test_it_does_not_matter_how_many_bytes_are_looked_at_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    talk = "\n".join(f"{n}.0 dev:{50000 + n} > cloud:80 HTTP GET / host=h{n}.example" for n in range(5))
-    noise = "\n".join(f"{n}.5 dev:{51000 + n} > cloud:4321 DATA 90" for n in range(5))
-    result = traffic_of(f"{talk}\n{noise}").result
-    whole = Spoken(result)
-    monkeypatch.setattr("pcapaudit.flows.spoken.WINDOW", 100)
-    parts = Spoken(result)
-
-    assert whole.http.tolist() == parts.http.tolist() == [True, False] * 5
 
 
 def test_only_web_traffic_may_hold_a_web_request() -> None:
