@@ -13,7 +13,7 @@ from pcapaudit.cli.status import choose_status
 from pcapaudit.engine import run
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.report import Report
-from pcapaudit.report.registry import formats, render
+from pcapaudit.report.registry import formats, render_pieces
 
 _EPILOG = """\b
 Examples:
@@ -96,7 +96,7 @@ def command(
 
             report = audit_there(address, sources, AuditOptions(**wishes), progress, beside=beside)
     _write_notes(report, is_told=form in ("text", "fleet") and output is None)
-    write_result([render(report, form, choose_look(output, colour))], output)
+    write_result(render_pieces(report, form, choose_look(output, colour)), output)
     return choose_status(report, fail_on)
 
 

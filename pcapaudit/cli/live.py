@@ -32,7 +32,7 @@ from pcapaudit.engine.sliding import WINDOW_S
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.model.report import Report
-from pcapaudit.report.registry import render
+from pcapaudit.report.registry import render_pieces
 from pcapaudit.station.alerts import Alerts
 from pcapaudit.station.memory import Memory
 from pcapaudit.watch.state import Watch
@@ -99,7 +99,7 @@ def command(interface: str | None, pipe: str | None, form: str, fail_on: str, **
         report = desk.run(interrupt)
     _write_end(form, desk.audit.count(), report)
     if form == "json":
-        write_result([render(report, "json")], None)
+        write_result(render_pieces(report, "json"), None)
     if desk.source.fault is not None:
         write_note(f"pcapaudit: {desk.source.name}: {desk.source.fault}")
     return UNUSABLE if desk.source.fault else choose_status(report, fail_on)

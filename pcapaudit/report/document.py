@@ -11,7 +11,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache, partial
@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 from pcapaudit.model.errors import ReportError
 from pcapaudit.model.report import SCHEMA, Report
-from pcapaudit.report.serialize import serialize
+from pcapaudit.report.serialize import serialize_pieces
 
 Json = dict[str, Any]
 _Reader = Callable[[object], object]
@@ -47,7 +47,17 @@ def to_json(report: Report) -> str:
         TypeError: A mapping of the report holds something that JSON has not.
         ValueError: A number is infinite or none.
     """
-    return serialize(report) + "\n"
+    return "".join(json_pieces(report))
+
+
+def json_pieces(report: Report) -> Iterator[str]:
+    """The same document piece by piece, one for each device: that of a large network is as large as its analysis.
+
+    Raises:
+        TypeError, ValueError: As ``to_json``, once the pieces before are told.
+    """
+    yield from serialize_pieces(report)
+    yield "\n"
 
 
 def from_json(text: str | bytes) -> Report:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pcapaudit.model.report import Report
-from pcapaudit.report.document import to_json
+from pcapaudit.report.document import json_pieces
 from pcapaudit.report.registry import Look
 
 
-def render(report: Report, _look: Look) -> str:
-    """The JSON document; looks the same everywhere."""
-    return to_json(report)
+def render(report: Report, _look: Look) -> Iterator[str]:
+    """The JSON document, piece by piece; looks the same everywhere."""
+    return json_pieces(report)

@@ -8,7 +8,7 @@ their capture. Here a data class is one template that is filled, made once for e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from functools import cache
@@ -30,6 +30,38 @@ def serialize(value: object) -> str:
         ValueError: A number is infinite or none.
     """
     return _writers(0)[type(value)](value)
+
+
+def serialize_pieces(record: Any) -> Iterator[str]:
+    """The same text of a data class in pieces, so that a large one never lies in memory whole.
+
+    Args:
+        record: With at least one field. Its tuples come item by item, all else field by field.
+
+    Raises:
+        TypeError, ValueError: As ``serialize``, once the pieces before are told.
+    """
+    inside = _writers(1)
+    before = "{"
+    for field in fields(record):
+        value = getattr(record, field.name)
+        key = f"{before}\n  {quote(field.name.rstrip('_'))}: "
+        if isinstance(value, tuple) and value:
+            yield from _pieces_of(value, key)
+        else:
+            yield key + inside[type(value)](value)
+        before = ","
+    yield "\n}"
+
+
+def _pieces_of(items: Sequence[object], key: str) -> Iterator[str]:
+    """The items of a list of a whole document's record, the first with the key of that list before it."""
+    inside = _writers(2)
+    before = f"{key}["
+    for item in items:
+        yield f"{before}\n    {inside[type(item)](item)}"
+        before = ","
+    yield "\n  ]"
 
 
 def _write_float(value: float) -> str:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcapaudit.model.report import Report
-from pcapaudit.report.serialize import serialize
+from pcapaudit.report.serialize import serialize, serialize_pieces
 from tests.support.reports import any_report
 
 
@@ -57,6 +57,12 @@ def write_slowly(value: object) -> str:
 @given(any_report())
 def test_reports_are_written_as_the_standard_library_writes_them(report: Report) -> None:
     assert serialize(report) == write_slowly(report)
+    assert "".join(serialize_pieces(report)) == serialize(report)
+
+
+@pytest.mark.parametrize("value", [Alone({}), Mark("a", None, (1, 2)), Mark("", Colour.RED)])
+def test_the_pieces_of_any_data_class_are_its_text(value: object) -> None:
+    assert "".join(serialize_pieces(value)) == serialize(value)
 
 
 @given(VALUES)

@@ -21,7 +21,7 @@ from pcapaudit.engine.jobs import run_audit, run_evidence
 from pcapaudit.engine.progress import Judged, Step
 from pcapaudit.model.errors import JobError, PcapAuditError
 from pcapaudit.model.report import DeviceReport, Report
-from pcapaudit.report.document import from_json, to_json
+from pcapaudit.report.document import from_json, json_pieces
 from pcapaudit.report.phrases import say_title
 from pcapaudit.web.captures.status import Course, Status
 from pcapaudit.web.captures.store import DeviceLine, Entry, JobState, Store
@@ -214,7 +214,7 @@ class Workshop:
         report = _named(from_json(path.read_text(encoding="utf-8")), entry.name)
         draft = path.with_suffix(".part")
         with draft.open("w", encoding="utf-8") as out:
-            out.write(to_json(report))
+            out.writelines(json_pieces(report))
             out.flush()
             # On disk before the list says that it is there.
             os.fsync(out.fileno())
