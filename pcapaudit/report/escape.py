@@ -8,15 +8,20 @@ is what was there, spelled out: ``\x1b``, ``\u202e``.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
+from operator import is_
 from typing import Any, TypeVar
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that are not shown: control, format, surrogate, private, unassigned, separators."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+_PLAIN = (int, float, StrEnum, type(None))
+"""What is shown as it is."""
 
 T = TypeVar("T")
 
@@ -30,7 +35,8 @@ def make_visible(text: str) -> str:
 
 def make_ascii(text: str) -> str:
     """As ``make_visible``, and everything beyond ASCII spelled out as well, our own marks by a twin."""
-    return make_visible(text).translate(_TWINS).encode("ascii", "backslashreplace").decode("ascii")
+    shown = make_visible(text)
+    return shown if shown.isascii() else shown.translate(_TWINS).encode("ascii", "backslashreplace").decode("ascii")
 
 
 _TWINS = str.maketrans({"…": "...", "·": "-", "–": "-", "—": "-", "×": "x", "→": "->", "µ": "u", "≥": ">=", "≤": "<="})
@@ -43,20 +49,40 @@ def quote_cell(text: str) -> str:
 
 
 def clean(value: T, spell: Callable[[str], str]) -> T:
-    """A copy of a report, or of a part of it, with every string passed through ``spell``."""
+    """A report, or a part of it, with every string passed through ``spell``; what that leaves alone is shared."""
     return _clean(value, spell)  # type: ignore[no-any-return]
 
 
 def _clean(value: Any, spell: Callable[[str], str]) -> Any:
+    """The value itself where nothing changes: of most reports, that have thousands of parts, nothing does."""
     if isinstance(value, str):
         return value if isinstance(value, StrEnum) else spell(value)
     if isinstance(value, (tuple, list)):
-        return tuple(_clean(item, spell) for item in value)
-    if isinstance(value, Mapping):
-        return {spell(str(key)): _clean(item, spell) for key, item in value.items()}
+        made = _clean_each(value, spell)
+        return value if isinstance(value, tuple) and _are_same(made, value) else tuple(made)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _clean(getattr(value, f.name), spell) for f in fields(value)})
+        names = _names(type(value))
+        held = [getattr(value, name) for name in names]
+        made = _clean_each(held, spell)
+        return value if _are_same(made, held) else replace(value, **dict(zip(names, made, strict=True)))
+    if isinstance(value, Mapping):
+        keys, items = _clean_each(map(str, value), spell), _clean_each(value.values(), spell)
+        is_same = _are_same(keys, value) and _are_same(items, value.values())
+        return value if is_same else dict(zip(keys, items, strict=True))
     return value
+
+
+def _clean_each(values: Iterable[Any], spell: Callable[[str], str]) -> list[Any]:
+    return [value if isinstance(value, _PLAIN) else _clean(value, spell) for value in values]
+
+
+def _are_same(made: Iterable[object], values: Iterable[object]) -> bool:
+    return all(map(is_, made, values))
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _spell(char: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,15 @@ def test_a_cell_that_begins_like_a_formula_gets_an_apostrophe(text: str) -> None
 @pytest.mark.parametrize("text", ["", "a=1", "10.0.0.5", "'=1"])
 def test_other_cells_stay_as_they_are(text: str) -> None:
     assert quote_cell(text) == text
+
+
+def test_what_cleaning_leaves_alone_is_shared() -> None:
+    report = load_report("e1_blinking_red")
+    assert clean(report, make_visible) is report
+    device = replace(report.devices[0], next_step="\x1b[2J")
+    cleaned = clean(replace(report, devices=(device,)), make_visible)
+    assert (cleaned.devices[0].next_step, device.next_step) == ("\\x1b[2J", "\x1b[2J")
+    assert cleaned.devices[0].findings is device.findings
 
 
 def test_cleaning_reaches_every_string_of_a_report() -> None:
