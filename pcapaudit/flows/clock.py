@@ -85,6 +85,8 @@ class Clock:
 
     def written(self, time_ns: int) -> int:
         """The time stamp that the file gives to a moment of the steady clock."""
+        if not self._begins:
+            return time_ns
         passed = sum(begin <= time_ns for begin in self._begins)
         return time_ns - int(self._added[passed])
 

@@ -9,6 +9,7 @@ NS = 1_000_000_000
 SET_BACK_NS = 10 * NS
 """A frame that lies so far behind those before it shows that a clock was set."""
 _DAY = 86_400
+_MINUTE_US = 60_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR_NS = -62_135_596_800 * NS
 _LAST_NS = 253_402_300_799 * NS
@@ -18,14 +19,15 @@ def rfc3339(time_ns: int) -> str:
     """UTC time stamp with microseconds and ``Z``; times outside the years 1 to 9999 are clipped."""
     if not _FIRST_YEAR_NS <= time_ns <= _LAST_NS:
         time_ns = _FIRST_YEAR_NS if time_ns < 0 else _LAST_NS
-    seconds, rest = divmod(time_ns, NS)
-    return f"{_to_the_second(seconds)}.{rest // 1000:06d}Z"
+    minute, rest = divmod(time_ns // 1000, _MINUTE_US)
+    digits = str(rest).zfill(8)
+    return f"{_to_the_minute(minute)}:{digits[:2]}.{digits[2:]}Z"
 
 
-@lru_cache(maxsize=65536)
-def _to_the_second(seconds: int) -> str:
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}"
+@lru_cache(maxsize=4096)
+def _to_the_minute(minute: int) -> str:
+    """``2026-01-01T14:02``: captures last minutes or hours, and a report names thousands of moments of these."""
+    return (_EPOCH + timedelta(minutes=minute)).isoformat()[:16]
 
 
 def readable(time_ns: int) -> str:
