@@ -50,6 +50,8 @@ from pcapaudit.model.words import (
     When,
 )
 
+OF_NEEDS = STAGES[STAGES.index(Stage.CONNECT) :]
+"""Stages that each need has for itself; those before them are the device's own."""
 CONTRADICTED = 15
 """What a LED or log statement that contradicts the capture takes from a finding (catalogue, section 14.3)."""
 
@@ -133,7 +135,7 @@ def _all_needs(d: Diagnosis) -> list[NeedJudgement]:
 
 def _need(n: NeedJudgement, clock: Clock) -> NeedReport:
     need = n.need
-    tries = [p.frame for a in n.attempts for p in a.tries]
+    first, last = _span(n.attempts, clock) if n.attempts else (None, None)
     return NeedReport(
         id=need.id,
         what=need.what,
@@ -144,12 +146,10 @@ def _need(n: NeedJudgement, clock: Clock) -> NeedReport:
         state=n.state,
         result=n.result,
         attempts=count_attempts(n.attempts),
-        first=clock.rfc3339(n.attempts[0].began_ns) if n.attempts else None,
-        last=clock.rfc3339(max(a.last_try_ns for a in n.attempts)) if n.attempts else None,
-        frames=tuple(choose_frames(tries)),
-        stages=tuple(
-            _stage(s, n.stages.get(s) or _unknown(n)) for s in STAGES if STAGES.index(s) >= STAGES.index(Stage.CONNECT)
-        ),
+        first=first,
+        last=last,
+        frames=tuple(choose_frames(_frames(n.attempts))),
+        stages=tuple(_stage(s, n.stages.get(s) or _unknown(n)) for s in OF_NEEDS),
         endpoints=tuple(_endpoint(attempts, state, word, clock) for attempts, state, word in endpoint_states(n)),
     )
 
@@ -162,23 +162,36 @@ def _unknown(n: NeedJudgement) -> Proof:
 
 def count_attempts(attempts: Sequence[Attempt]) -> int:
     """Distinct initial sequence numbers or source ports; for UDP the datagrams that expect an answer."""
-    return sum(len(a.tries) if a.flow.proto == UDP else 1 for a in attempts)
+    return sum([len(a.tries) if a.flow.proto == UDP else 1 for a in attempts])
+
+
+def _span(attempts: Sequence[Attempt], clock: Clock) -> tuple[str, str]:
+    """When the first began and when the device last tried; one text where both are the same moment."""
+    first_ns, last_ns = attempts[0].began_ns, max([a.last_try_ns for a in attempts])
+    first = clock.rfc3339(first_ns)
+    return first, first if last_ns == first_ns else clock.rfc3339(last_ns)
+
+
+def _frames(attempts: Sequence[Attempt]) -> list[int]:
+    """Frames of all tries."""
+    return [p.frame for a in attempts for p in a.tries]
 
 
 def _endpoint(attempts: Sequence[Attempt], state: State, word: str, clock: Clock) -> EndpointReport:
-    first = attempts[0]
+    far, frames = attempts[0], _frames(attempts)
+    first, last = _span(attempts, clock)
     return EndpointReport(
-        host=first.host,
-        address=ip_text(first.address),
-        transport=first.transport,
-        port=first.port,
+        host=far.host,
+        address=ip_text(far.address),
+        transport=far.transport,
+        port=far.port,
         state=state,
         result=word,
         attempts=count_attempts(attempts),
-        tries=sum(len(a.tries) for a in attempts),
-        first=clock.rfc3339(first.began_ns),
-        last=clock.rfc3339(max(a.last_try_ns for a in attempts)),
-        frames=tuple(choose_frames(f for a in attempts for f in a.frames)),
+        tries=len(frames),
+        first=first,
+        last=last,
+        frames=tuple(choose_frames(frames)),
     )
 
 

@@ -56,12 +56,15 @@ class _Lane:
     def written(self, clock: Clock) -> TimelineLane:
         """The lane as the report has it."""
         shown = _thinned(self.marks)
-        marks = tuple(TimelineMark(clock.rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown)
-        return TimelineLane(self.stage, self.what, marks, len(self.marks) - len(shown) + self.left_out)
+        marks = [TimelineMark(clock.rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown]
+        return TimelineLane(self.stage, self.what, tuple(marks), len(self.marks) - len(shown) + self.left_out)
 
 
 def _parted(lane: _Lane, clock: Clock) -> Iterator[_Lane]:
     """A lane for each stretch between two steps of the clock: times on both sides of one cannot stand on one line."""
+    if not clock.steps:
+        yield lane
+        return
     begins = [0, *(step.hop.frame for step in clock.steps)]
     for number, (begin, end) in enumerate(zip_longest(begins, begins[1:])):
         marks = [m for m in lane.marks if m[0].frame >= begin and (end is None or m[0].frame < end)]

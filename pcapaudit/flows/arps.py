@@ -79,12 +79,13 @@ class ArpQuestion:
             The moments, and how many are left out.
         """
         requests = self._table.requests(self._group)
-        both = np.concatenate([requests, self._table.replies(self._group)]) if self.is_answered else requests
-        order = np.argsort(both, kind="stable")
-        if len(both) > limit:
-            order = order[[round(i * (len(both) - 1) / (limit - 1)) for i in range(limit)]]
-        shown = self._table.moments(both[order])
-        return list(zip(shown, (order >= len(requests)).tolist(), strict=True)), len(both) - len(shown)
+        if not self.is_answered:
+            shown = _spread(requests, limit)
+            return [(moment, False) for moment in self._table.moments(shown)], len(requests) - len(shown)
+        both = np.concatenate([requests, self._table.replies(self._group)])
+        order = _spread(np.argsort(both, kind="stable"), limit)
+        moments = self._table.moments(both[order])
+        return list(zip(moments, (order >= len(requests)).tolist(), strict=True)), len(both) - len(order)
 
 
 class ArpMessages(Sequence[ArpMessage]):
@@ -387,6 +388,13 @@ def _read(row: tuple[int, ...]) -> ArpMessage:
     src, dst = sender.to_bytes(ADDRESS_SIZE, "big"), target.to_bytes(ADDRESS_SIZE, "big")
     at = Packet(frame, time_ns, src, 0, dst, 0, 0, packed_mac(smac), packed_mac(dmac), _vlan(vlan))
     return ArpMessage(at, op, sender_mac.to_bytes(MAC_SIZE, "big"), src, target_mac.to_bytes(MAC_SIZE, "big"), dst)
+
+
+def _spread(places: _Places, limit: int) -> _Places:
+    """All, or of more than the limit so many, evenly spread, the first and the last among them."""
+    if len(places) <= limit:
+        return places
+    return places[[round(i * (len(places) - 1) / (limit - 1)) for i in range(limit)]]
 
 
 def _changes(macs: _Numbers) -> _Places:
