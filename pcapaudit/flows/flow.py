@@ -62,7 +62,7 @@ class Flow:
         words = log.digests.turned(index) if is_turned else log.digests.table[index].tolist()
         self._words: list[int] = words
         self._state = words[layout.STATE]
-        a, a_port, b, b_port, self.proto = log.ends[index]
+        a, a_port, b, b_port, self.proto = log.ends(index)
         self._orig_side = self._state & layout.FROM_B
         ends: tuple[Endpoint, Endpoint] = ((a, a_port), (b, b_port))
         self.orig, self.resp = ends[:: -1 if self._orig_side else 1]

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.flows.packets import Ends
-from pcapaudit.flows.traffic import Traffic
+from pcapaudit.flows.packets import packed_address
+from pcapaudit.scan.columns import Table
+
+if TYPE_CHECKING:
+    from pcapaudit.flows.traffic import Traffic
 
 _Numbers = npt.NDArray[np.uint32]
 _Flags = npt.NDArray[np.bool_]
+_SIX = np.uint64(1 << 32)
+"""From here up are the keys of IPv6 addresses; below, those of IPv4 are the addresses themselves."""
+_NONE = np.uint64((1 << 64) - 1)
 
 
 class Numbering:
     """Which address, by its number, is at each end of each flow.
 
     Attributes:
-        addresses: The addresses; their places are their numbers.
+        addresses: The addresses in order of their first flow, there side a before b; their places are their numbers.
         a: Per flow: the number of the address of side a.
         b: The same of side b.
 
     Args:
-        traffic: The capture.
+        flows: The flow table.
     """
 
-    def __init__(self, traffic: Traffic) -> None:
-        self.addresses = list(traffic.flows_by_address)
+    def __init__(self, flows: Table) -> None:
+        family = np.repeat(flows["family"], 2)
+        high, low = _both(flows, "hi"), _both(flows, "lo")
+        _, first, key = np.unique(_keys_of(family, high, low), return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        first = first[order]
+        self.addresses = list(map(packed_address, family[first].tolist(), high[first].tolist(), low[first].tolist()))
         self._numbers = {address: number for number, address in enumerate(self.addresses)}
-        ends = [traffic.ends(flow) for flow in range(len(traffic.result.flows))]
-        self.a, self.b = self._at(ends, 0), self._at(ends, 2)
-
-    def _at(self, ends: Sequence[Ends], place: int) -> _Numbers:
-        return np.fromiter(map(self._numbers.__getitem__, map(itemgetter(place), ends)), np.uint32, len(ends))
+        number = np.empty(len(order), np.uint32)
+        number[order] = np.arange(len(order), dtype=np.uint32)
+        self.a, self.b = number[key[0::2]], number[key[1::2]]
 
     def number(self, address: bytes) -> int:
         """The number of an address; -1 when it takes part in no flow."""
@@ -49,9 +58,26 @@ class Numbering:
         return np.fromiter((test(address) for address in self.addresses), np.bool_, len(self.addresses))
 
 
+def _both(flows: Table, name: str) -> npt.NDArray[np.uint64]:
+    """A column of both sides: that of side a, that of side b, flow by flow."""
+    both = np.empty(2 * len(flows), np.uint64)
+    both[0::2], both[1::2] = flows[f"a_{name}"], flows[f"b_{name}"]
+    return both
+
+
+def _keys_of(
+    family: npt.NDArray[Any], high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint64]:
+    """One number for each end, equal where the addresses are: the halves of an IPv6 address do not fit into one."""
+    keys = np.where(family == 4, low, _NONE)
+    six = np.flatnonzero(family == 6)
+    order = six[np.lexsort((low[six], high[six]))]
+    is_new = (high[order[1:]] != high[order[:-1]]) | (low[order[1:]] != low[order[:-1]])
+    keys[order[:1]] = _SIX
+    keys[order[1:]] = _SIX + np.cumsum(is_new, dtype=np.uint64)
+    return keys
+
+
 def numbering_of(traffic: Traffic) -> Numbering:
     """The numbering of a capture; made once."""
-    known: Numbering | None = traffic.memo.get("numbering")
-    if known is None:
-        known = traffic.memo["numbering"] = Numbering(traffic)
-    return known
+    return traffic.numbering

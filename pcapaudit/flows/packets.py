@@ -32,14 +32,16 @@ _READ = (
 )  # fmt: skip
 """Columns of the log that make a packet, in the order in which ``PacketLog.packet`` takes them."""
 
-_ENDS = ("family", "a_hi", "a_lo", "a_port", "b_hi", "b_lo", "b_port", "proto")
-"""Columns of the flow table that tell a flow's ends."""
+_ENDS = ("family", "proto", "a_hi", "a_lo", "b_hi", "b_lo", "a_port", "b_port")
+"""Columns of the flow table that tell a flow's ends, in its order."""
 _LETTERS = {"i8": "q", "u8": "Q", "u4": "I", "u2": "H", "u1": "B"}
 """What ``struct`` calls the types of the columns."""
 FEW = 4
 """So few packets are made one by one; for more, all of the flow are."""
 MAX_HELD = 50_000
 """Packets that are kept at one time (about 400 bytes each); those of the flow read longest ago are given up first."""
+MAX_ENDS = 20_000
+"""Flows of which the ends are kept at one time (about 200 bytes each); all are given up together."""
 
 
 @lru_cache(maxsize=65_536)
@@ -68,6 +70,8 @@ class PacketLog:
     def __init__(self, result: ScanResult) -> None:
         self._result = result
         self._row = row_reader(result.rows, _READ)
+        self._flow_row = row_reader(result.flows, _ENDS)
+        self._ends: dict[int, Ends] = {}
         self._held: OrderedDict[int, list[Packet]] = OrderedDict()
         self._count = 0
 
@@ -76,19 +80,16 @@ class PacketLog:
         """What the packets of each flow add up to."""
         return Digests(self._result.rows, self._result.flows)
 
-    @cached_property
-    def ends(self) -> list[Ends]:
-        """Both ends of every flow."""
-        f = {name: self._result.flows[name].tolist() for name in _ENDS}
-        a = map(packed_address, f["family"], f["a_hi"], f["a_lo"])
-        b = map(packed_address, f["family"], f["b_hi"], f["b_lo"])
-        return list(zip(a, f["a_port"], b, f["b_port"], f["proto"], strict=True))
-
-    @cached_property
-    def first_frames(self) -> list[int]:
-        """The first frame of every flow."""
-        frames: list[int] = self._result.flows["first_frame"].tolist()
-        return frames
+    def ends(self, flow: int) -> Ends:
+        """Both ends of a flow."""
+        known = self._ends.get(flow)
+        if known is None:
+            family, proto, a_high, a_low, b_high, b_low, a_port, b_port = self._flow_row(flow)
+            a, b = packed_address(family, a_high, a_low), packed_address(family, b_high, b_low)
+            if len(self._ends) >= MAX_ENDS:
+                self._ends.clear()
+            known = self._ends[flow] = a, a_port, b, b_port, proto
+        return known
 
     def flow_row(self, flow: int) -> Any:
         """The flow table's record of a flow."""
@@ -100,7 +101,7 @@ class PacketLog:
             time_ns, frame, flow, smac, dmac, seq, ack, ip_len, payload_len, ip_id, dup_of,
             flags, window, vlan, ttl, side, dont_fragment,
         ) = self._row(row)  # fmt: skip
-        a, a_port, b, b_port, proto = NOWHERE if flow == NO_FLOW else self.ends[flow]
+        a, a_port, b, b_port, proto = NOWHERE if flow == NO_FLOW else self._ends.get(flow) or self.ends(flow)
         src, sport, dst, dport = (b, b_port, a, a_port) if side else (a, a_port, b, b_port)
         # What a call of Packet does, without the function before it: packets are made by the hundred thousand.
         return tuple.__new__(Packet, (

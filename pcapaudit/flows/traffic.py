@@ -7,11 +7,12 @@ payloads into events, only for the flows that somebody asks about.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, KeysView, Sequence
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.dissect import conversation, dns
 from pcapaudit.flows import layout
@@ -20,8 +21,10 @@ from pcapaudit.flows.clock import THE_FILES, Clock, find_steps
 from pcapaudit.flows.digest import Digests
 from pcapaudit.flows.exchanges import Lookup, pair_dns
 from pcapaudit.flows.flow import Flow
+from pcapaudit.flows.groups import FlowsByAddress, FlowsByService, Service
 from pcapaudit.flows.marks import Marks
 from pcapaudit.flows.messages import Messages
+from pcapaudit.flows.numbering import Numbering
 from pcapaudit.flows.outline import Outline, outline_of
 from pcapaudit.flows.packets import Ends, PacketLog
 from pcapaudit.flows.spoken import Spoken
@@ -112,7 +115,7 @@ class Traffic:
 
     def ends(self, flow: int) -> Ends:
         """Address and port of side a, address and port of side b, IP protocol of a flow."""
-        return self._log.ends[flow]
+        return self._log.ends(flow)
 
     def packet(self, row: int) -> Packet:
         """The logged packet of one row."""
@@ -146,14 +149,14 @@ class Traffic:
         return found
 
     @cached_property
-    def flows_by_address(self) -> dict[bytes, list[int]]:
+    def numbering(self) -> Numbering:
+        """The addresses by number, and which of them is at each end of each flow."""
+        return Numbering(self.result.flows)
+
+    @cached_property
+    def flows_by_address(self) -> Mapping[bytes, Sequence[int]]:
         """Address -> flows that it takes part in, in order of their first frame."""
-        table: dict[bytes, list[int]] = defaultdict(list)
-        for index, (a, _, b, _, _) in enumerate(self._log.ends):
-            table[a].append(index)
-            if b != a:
-                table[b].append(index)
-        return table
+        return FlowsByAddress(self.numbering)
 
     @cached_property
     def grain_ns(self) -> int:
@@ -174,22 +177,21 @@ class Traffic:
         return frozenset(rows["flow"][rows["cut"] == 1].tolist())
 
     @cached_property
-    def flows_to(self) -> dict[tuple[int, bytes, int], list[int]]:
+    def flows_to(self) -> Mapping[Service, Sequence[int]]:
         """Protocol, address and port of a responder -> flows to it, in order."""
-        table: dict[tuple[int, bytes, int], list[int]] = defaultdict(list)
-        is_from_b = self.digests.table[:, layout.STATE] & layout.FROM_B
-        for index, turned in enumerate(is_from_b.tolist()):
-            a, a_port, b, b_port, proto = self.ends(index)
-            table[(proto, a, a_port) if turned else (proto, b, b_port)].append(index)
-        return table
+        return self._by_service(np.arange(len(self.result.flows)))
 
     @cached_property
-    def answered_flows(self) -> dict[tuple[int, bytes, int], list[int]]:
+    def answered_flows(self) -> Mapping[Service, Sequence[int]]:
         """Protocol, address and port of a responder -> flows in which it sent something, in order."""
-        answers = self.digests.table[:, layout.SIDE + layout.PACKETS].tolist()
-        answered = ((key, [i for i in flows if answers[i]]) for key, flows in self.flows_to.items())
-        # In order of the first answered one.
-        return dict(sorted(((key, flows) for key, flows in answered if flows), key=lambda item: item[1][0]))
+        return self._by_service(np.flatnonzero(self.digests.table[:, layout.SIDE + layout.PACKETS]))
+
+    def _by_service(self, chosen: npt.NDArray[np.integer]) -> FlowsByService:
+        numbering, flows = self.numbering, self.result.flows
+        is_from_b = (self.digests.table[chosen, layout.STATE] & layout.FROM_B) > 0
+        responder = np.where(is_from_b, numbering.a[chosen], numbering.b[chosen])
+        port = np.where(is_from_b, flows["a_port"][chosen], flows["b_port"][chosen])
+        return FlowsByService(numbering, chosen, flows["proto"][chosen], responder, port)
 
     # --- messages -------------------------------------------------------------------------
 

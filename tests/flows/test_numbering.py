@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from pcapaudit.flows.numbering import numbering_of
+import numpy as np
+
+from pcapaudit.flows.numbering import Numbering, numbering_of
 from pcapaudit.model.addresses import is_public, parse_ip
+from pcapaudit.scan.columns import FLOW_DTYPE
 from tests.support.scene import scan_frames, traffic_of
 
 SCRIPT = "0.0 dev:50000 > cloud:4321 CONNECT\n1.0 pc:50001 > cloud:80 SYN\n2.0 gw > dev PING"
@@ -34,3 +37,23 @@ def test_an_address_without_flows_has_no_number() -> None:
 
 def test_a_capture_without_flows_numbers_nothing() -> None:
     assert numbering_of(scan_frames([])).addresses == []
+
+
+def test_addresses_are_numbered_in_order_of_their_first_flow() -> None:
+    traffic = traffic_of("0.0 dev:50000 > cloud:4321 SYN\n1.0 pc:50001 > dev:80 SYN")
+
+    assert traffic.numbering.addresses == list(map(parse_ip, ("10.0.0.5", "54.229.203.190", "10.0.0.9")))
+    assert (traffic.numbering.a.tolist(), traffic.numbering.b.tolist()) == ([0, 2], [1, 0])
+
+
+def test_ipv6_addresses_that_share_a_half_are_different_and_no_ipv4_address_is_one_of_them() -> None:
+    flows = np.zeros(4, FLOW_DTYPE)
+    flows["family"] = [6, 6, 4, 6]
+    flows["a_hi"], flows["a_lo"] = [1, 1, 0, 2], [7, 8, 7, 7]
+    flows["b_hi"], flows["b_lo"] = [2, 0, 0, 1], [7, 7, 0, 7]
+
+    found = Numbering(flows)
+
+    assert found.a.tolist() == [0, 2, 4, 1]
+    assert found.b.tolist() == [1, 3, 5, 0]
+    assert found.addresses[4:] == [b"\0\0\0\7", bytes(4)]
