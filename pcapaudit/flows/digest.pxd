@@ -5,7 +5,7 @@ from pcapaudit.flows.logged cimport Logged, distance, ints, octets
 
 
 cdef class Digests(Logged):
-    cdef public object table, spare, protocols, hints
+    cdef public object table, spare, flat, protocols, hints
     cdef unsigned int *words
     cdef unsigned char *protocol
     cdef unsigned char *hint

@@ -13,6 +13,7 @@ are C variables and ``p_...`` ones raw pointers; interpreted, the same lines run
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,10 +88,16 @@ class Digests(Logged):
         self.spare = np.zeros(WIDTH, np.uint32)
         self.protocols = np.ascontiguousarray(flows["proto"])
         self.hints = _hints_of(flows)
+        self.flat = self.table.reshape(-1).data
         self.words = ints(self.table.reshape(-1))
         self.protocol, self.hint = octets(self.protocols), octets(self.hints)
         for flow in range(len(flows)):
             self._read(flow, flow * WIDTH, -1)
+
+    def of(self, flow: int) -> Sequence[int]:
+        """The digest of a flow, as plain numbers."""
+        words: memoryview[int] = self.flat[flow * WIDTH : (flow + 1) * WIDTH]
+        return words
 
     def turned(self, flow: int) -> list[int]:
         """The digest of a flow with its other side as originator: where nothing tells who opened it."""

@@ -59,8 +59,8 @@ class Flow:
         self.index = index
         self._log = log
         self._is_turned = is_turned
-        words = log.digests.turned(index) if is_turned else log.digests.table[index].tolist()
-        self._words: list[int] = words
+        words = log.digests.turned(index) if is_turned else log.digests.of(index)
+        self._words: Sequence[int] = words
         self._state = words[layout.STATE]
         a, a_port, b, b_port, self.proto = log.ends(index)
         self._orig_side = self._state & layout.FROM_B

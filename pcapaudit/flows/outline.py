@@ -6,6 +6,7 @@ concern a device are worth reading packet by packet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -59,13 +60,13 @@ class Outline:
 def outline_of(log: PacketLog, index: int) -> Outline:
     """One flow of a capture, from the side that opened it."""
     a, a_port, b, b_port, proto = log.ends(index)
-    words: list[int] = log.digests.table[index].tolist()
+    words = log.digests.of(index)
     sent, received, first = _half(words, 0), _half(words, layout.SIDE), int(log.flow_row(index)["first_frame"])
     if words[layout.STATE] & layout.FROM_B:
         return Outline(index, proto, (b, b_port), (a, a_port), sent, received, first)
     return Outline(index, proto, (a, a_port), (b, b_port), sent, received, first)
 
 
-def _half(words: list[int], at: int) -> Half:
+def _half(words: Sequence[int], at: int) -> Half:
     packets, syns, syn_at, isn, syn_ack_at, answer_isn, low, high = words[at : at + layout.DATA]
     return Half(packets, syns, low, high, isn if syn_at else None, answer_isn if syn_ack_at else None)
