@@ -14,7 +14,7 @@ from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, Tell, an
 from pcapaudit.flows.spoken import WANTED
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
-from pcapaudit.scan import Bounds, Scanner
+from pcapaudit.scan import Bounds, Scanner, ScanResult
 
 
 class Auditor:
@@ -56,7 +56,10 @@ class Auditor:
 
     def traffic(self) -> Traffic:
         """What was on the wire so far."""
-        return Traffic(self._scanner.result(), self._notes, now_ns=self._now_ns, until_ns=self._until_ns)
+        return self._read(self._scanner.result())
+
+    def _read(self, result: ScanResult) -> Traffic:
+        return Traffic(result, self._notes, now_ns=self._now_ns, until_ns=self._until_ns)
 
     def snapshot(self, capture: int = 0, go_on: GoOn | None = None) -> CaptureAnalysis:
         """The diagnosis of what was fed so far; feeding may go on after it.
@@ -75,7 +78,7 @@ class Auditor:
             go_on: Asked before each device whether to judge it, see ``analyse``.
             tell: Told each device as it is judged.
         """
-        traffic = self.traffic()
+        traffic = self._read(self._scanner.conclude())
         del self._scanner
         return analyse(traffic, self._request, capture, go_on, tell)
 

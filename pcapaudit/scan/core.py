@@ -147,9 +147,19 @@ class Scanner(Journal):
     def result(self) -> ScanResult:
         """Take a picture of everything found so far; feeding may go on after it."""
         self.is_shown = True
+        return self._picture(is_last=False)
+
+    def conclude(self) -> ScanResult:
+        """Take the last picture: the scanner takes no frame after it, its memory is given back on the way."""
+        del self.arrays["flow_slots"]
+        result = self._picture(is_last=True)
+        self.arrays.clear()
+        return result
+
+    def _picture(self, *, is_last: bool) -> ScanResult:
         held = bytes(self.arrays["blob"].data[: self.n_blob - self.blob_from])
-        blob = Blob(self.spill, self.blob_from, held)
-        return take_snapshot(self.arrays, self._sizes(), self._counters(), self._left_out(), self.clock, blob)
+        blob, sizes = Blob(self.spill, self.blob_from, held), self._sizes()
+        return take_snapshot(self.arrays, sizes, self._counters(), self._left_out(), self.clock, blob, is_last=is_last)
 
     def _counters(self) -> dict[str, int]:
         return {

@@ -3,7 +3,7 @@
 The packet log and the list of what was handed over are shown where they lie, without a copy: they
 grow at their end, and the scanner that is to thin them makes a copy first. Where flows have tails, whose rows change
 with every packet, both are copied with the tails put in place, in order of the frames. Tables whose rows still change
-are copied.
+are copied; the last picture of a scan takes the loop's own words of the flows apart while it does so.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _SIDE_FIELDS4: Final = (
     "flags", "ttl_min", "ttl_max", "mac_changes",
 )  # fmt: skip
 """What the first words of a side are, in the order of core's 4-byte layout."""
+_PART: Final = 4096
+"""So many flows are brought into their form at a time: their words and their rows stay in the processor's cache."""
 
 
 def take_snapshot(
@@ -46,6 +48,8 @@ def take_snapshot(
     left_out: dict[str, int],
     clock: Clock,
     blob: Blob,
+    *,
+    is_last: bool = False,
 ) -> ScanResult:
     """Make a result of the loop's arrays.
 
@@ -56,12 +60,15 @@ def take_snapshot(
         left_out: Entries that a bound kept out, by table name.
         clock: What the time stamps showed.
         blob: The bytes handed over.
+        is_last: Nothing is scanned after it: of the flows' words what is done with is given back at once, so that
+            words and table never lie in the memory as a whole beside each other.
     """
-    flows = _flows(arrays, sizes["flows"])
+    tails = _tail_rows(arrays, sizes["tails"]) if sizes["tails"] else None
+    flows = _flows(arrays, sizes["flows"], is_last=is_last)
     rows = _shown(arrays["rows"], sizes["rows"], ROW_DTYPE)
     handed = _shown(arrays["handed"], sizes["handed"], HANDED_DTYPE)
-    if sizes["tails"]:
-        rows, handed = _with_tails(rows, handed, flows, _tail_rows(arrays, sizes["tails"]))
+    if tails is not None:
+        rows, handed = _with_tails(rows, handed, flows, tails)
     return ScanResult(
         counters=_all_counters(counters, clock),
         flows=_sealed(flows),
@@ -109,10 +116,26 @@ def _sealed(table: Table) -> Table:
     return table
 
 
-def _flows(arrays: dict[str, Words], count: int) -> Table:
-    eight = _records(arrays["flow8"], count, layout.FLOW8)
-    four = _records(arrays["flow4"], count, layout.FLOW4)
+def _flows(arrays: dict[str, Words], count: int, *, is_last: bool) -> Table:
+    """The flow table, made from its end on, so that the arrays can be shortened meanwhile."""
     table: Table = np.zeros(count, FLOW_DTYPE)
+    for begin in reversed(range(0, count, _PART)):
+        end = min(begin + _PART, count)
+        eight, four = (
+            arrays[name][begin * width : end * width].reshape(-1, width)
+            for name, width in (("flow8", layout.FLOW8), ("flow4", layout.FLOW4))
+        )
+        _fill_flows(table[begin:end], eight, four)
+        if is_last:
+            del eight, four
+            # Nobody looks at them: the loop is over. A large array that is shortened gives its pages back.
+            arrays["flow8"].resize(begin * layout.FLOW8, refcheck=False)
+            arrays["flow4"].resize(begin * layout.FLOW4, refcheck=False)
+    return table
+
+
+def _fill_flows(table: Table, eight: Words, four: Words) -> None:
+    """Fill some rows of the flow table from their words."""
     for index, name in enumerate(("a_hi", "a_lo", "b_hi", "b_lo")):
         table[name] = eight[:, index].view(np.uint64)
     key = eight[:, 4]
@@ -130,7 +153,6 @@ def _flows(arrays: dict[str, Words], count: int) -> Table:
             table[f"{side}_{name}"] = four[:, at4 + index] & 0xFF if name == "flags" else four[:, at4 + index]
         table[f"{side}_bytes"], table[f"{side}_payload"] = eight[:, at8], eight[:, at8 + 1]
         table[f"{side}_mac"], table[f"{side}_last_ns"] = eight[:, at8 + 2], eight[:, at8 + 4]
-    return table
 
 
 def _tail_rows(arrays: dict[str, Words], count: int) -> Table:

@@ -6,7 +6,23 @@ import numpy as np
 import pytest
 
 from pcapaudit.scan import Bounds, Scanner, is_compiled
-from tests.scan.material import MS, SYN, B, batch, eth, ip4, ip6, scan, scan_batches, scanners, tcp, udp, udp_flow
+from tests.scan.material import (
+    ACK,
+    MS,
+    SYN,
+    B,
+    batch,
+    differences,
+    eth,
+    ip4,
+    ip6,
+    scan,
+    scan_batches,
+    scanners,
+    tcp,
+    udp,
+    udp_flow,
+)
 
 
 def test_the_arp_table_ends_at_its_bound() -> None:
@@ -31,6 +47,21 @@ def test_a_result_does_not_change_when_the_scanner_is_fed_on(make: type[Scanner]
     assert all(np.array_equal(kept[name], getattr(early, name)) for name in kept)
     assert early.counters["frames"] == 5
     assert len(scanner.result().rows) == 505
+
+
+@pytest.mark.parametrize("make", scanners())
+def test_the_last_picture_is_that_of_a_scan_which_goes_on(make: type[Scanner]) -> None:
+    flows = [eth(ip4(udp(sport=1024 + n), ident=n + 1)) for n in range(4500)]
+    frames = [*flows, *(eth(ip4(tcp(flags=ACK, seq=n), 6, ident=n)) for n in range(400))]
+    scanner = make()
+    scanner.feed(batch(frames))
+    early = scanner.result()
+    last = scanner.conclude()
+
+    assert differences(early, last) == []
+    assert (len(last.flows), last.flows["a_port"][:4500].tolist()) == (4501, list(range(1024, 1024 + 4500)))
+    with pytest.raises(KeyError):
+        scanner.feed(batch(flows[:1], first_frame=len(frames) + 1))
 
 
 @pytest.mark.parametrize("name", ["flows", "rows", "handed", "arps", "pairs", "bindings"])
