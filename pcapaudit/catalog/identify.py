@@ -6,11 +6,11 @@ gateway fails, often only by the names that it keeps asking for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 from pcapaudit.catalog.schema import Signature
-from pcapaudit.catalog.signs import Evidence, NameTest, Probe, Subject
+from pcapaudit.catalog.signs import Evidence, NameTest, Probe, Sieve, Subject
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.report import NearMiss
 from pcapaudit.model.traits import Traits
@@ -84,6 +84,7 @@ class Identifier:
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
         self._products = [_Product(signature) for signature in signatures]
+        self._sieve = Sieve(probe for product in self._products for probe in product.probes)
 
     def identify(self, traits: Traits) -> Identified:
         """Say which product a host is.
@@ -98,7 +99,8 @@ class Identifier:
         if traits.answers_dns or traits.is_proxy or (traits.is_router and not traits.is_shared):
             return Identified()
         subject = Subject(traits)
-        return _choose([match for product in self._products if (match := product.match(subject)) is not None])
+        likely = self._sieve.sift(subject)
+        return _choose([match for product in self._products if (match := product.match(subject, likely)) is not None])
 
 
 def _choose(matches: Sequence[_Match]) -> Identified:
@@ -124,21 +126,26 @@ class _Product:
         self._weak = [Probe(sign) for sign in signature.identify.weak]
         self._never = [Probe(sign) for sign in signature.identify.never]
 
-    def match(self, subject: Subject) -> _Match | None:
-        """None when not a single sign of the product is there."""
-        strong = list(self._evidence(self._strong, subject))
-        weak = list(self._evidence(self._weak, subject))
+    @property
+    def probes(self) -> Sequence[Probe]:
+        """All its signs."""
+        return [*self._strong, *self._weak, *self._never]
+
+    def match(self, subject: Subject, likely: Collection[Probe]) -> _Match | None:
+        """None when not a single sign of the product is there; those that are not among the likely ones are not."""
+        strong = self._evidence([probe for probe in self._strong if probe in likely], subject)
+        weak = self._evidence([probe for probe in self._weak if probe in likely], subject)
         evidence = (*strong, *weak)
         if not evidence:
             return None
         points = _count_points(strong, weak)
-        objection = self._object(subject) or self._find_gap(subject, evidence, points)
+        objection = self._object(subject, likely) or self._find_gap(subject, evidence, points)
         return _Match(self._signature, evidence, points, objection)
 
-    def _evidence(self, probes: Sequence[Probe], subject: Subject) -> Iterator[Evidence]:
-        return (found for probe in probes if (found := probe.find(subject, self._known)) is not None)
+    def _evidence(self, probes: Sequence[Probe], subject: Subject) -> list[Evidence]:
+        return [found for probe in probes if (found := probe.find(subject, self._known)) is not None]
 
-    def _object(self, subject: Subject) -> str | None:
+    def _object(self, subject: Subject, likely: Collection[Probe]) -> str | None:
         """What speaks against the product; nothing does where several boxes share an address."""
         if subject.traits.is_shared:
             return None
@@ -146,7 +153,7 @@ class _Product:
             if _opens(subject.traits, forbid.transport):
                 return f"it opens {forbid.transport.upper()} conversations, which this product never does"
         for probe in self._never:
-            found = probe.find(subject, _NO_NAMES)
+            found = probe.find(subject, _NO_NAMES) if probe in likely else None
             if found is not None:
                 return f"{', '.join(found.by.values())} speaks against it"
         others = count_other_domains(subject, self._known)

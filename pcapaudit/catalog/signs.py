@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache, partial
-from ipaddress import ip_address
 from itertools import islice
 
-from pcapaudit.catalog.schema import HostPattern, Network, Range, Sign
+from pcapaudit.catalog.schema import HostPattern, Range, Sign
 from pcapaudit.model.addresses import ip_text, is_private
 from pcapaudit.model.records import dataclass
-from pcapaudit.model.traits import Contact, Traits
+from pcapaudit.model.traits import Contact, Contacts, Service, Traits, is_on
 from pcapaudit.model.words import Identification
 
 MAX_NAMES = 2000
@@ -107,11 +106,11 @@ class Probe:
     """One sign, ready to be looked for in many hosts."""
 
     def __init__(self, sign: Sign) -> None:
-        self._sign = sign
+        self.sign = sign
         self._hosts = NameTest(sign.hosts)
         self._names = NameTest((*sign.dns_query, *sign.after_lease, *sign.sni, *sign.http_host))
-        self._ports = tuple((ports.low, ports.high) for ports in sign.ports)
-        self._is_hinted = lru_cache(maxsize=4096)(partial(_lies_in, sign.addresses))
+        self.ports = tuple((ports.low, ports.high) for ports in sign.ports)
+        self._networks = [(len(n.netmask.packed), int(n.netmask), int(n.network_address)) for n in sign.addresses]
         self._has_shape = sign.payload is not None or sign.source_ports is not None
 
     def find(self, subject: Subject, known: NameTest) -> Evidence | None:
@@ -125,7 +124,7 @@ class Probe:
         Returns:
             The earliest evidence, or None when the sign does not hold.
         """
-        sign = self._sign
+        sign = self.sign
         if sign.hosts:
             return self._find_visit(subject)
         if sign.dns_query:
@@ -138,6 +137,11 @@ class Probe:
             return self._find_name(subject.http_hosts, "http host")
         return self._find_contact(subject, known)
 
+    def is_hinted(self, address: bytes) -> bool:
+        """Whether the address lies in the sign's networks."""
+        number = int.from_bytes(address, "big")
+        return any(number & mask == prefix for size, mask, prefix in self._networks if size == len(address))
+
     def _find_name(self, names: Mapping[str, int], word: str) -> Evidence | None:
         found = [(frame, name) for name, frame in names.items() if self._names.fits(name)]
         if not found:
@@ -147,8 +151,6 @@ class Probe:
 
     def _find_visit(self, subject: Subject) -> Evidence | None:
         """It asked for the name itself, or said it, and then went to a fitting port of that name's address."""
-        if len(subject.used) <= MAX_NAMES and not any(map(self._hosts.fits, subject.used)):
-            return None
         queried = subject.traits.queried
         for contact in self._contacts(subject):
             for name in contact.names:
@@ -161,12 +163,9 @@ class Probe:
         return None
 
     def _find_contact(self, subject: Subject, known: NameTest) -> Evidence | None:
-        sign = self._sign
-        met = subject.traits.inbound if sign.is_inbound else subject.traits.contacts
-        if sign.addresses and not any(map(self._is_hinted, met.addresses)):
-            return None
+        sign = self.sign
         for contact in self._contacts(subject):
-            if sign.addresses and not self._is_hinted(contact.address):
+            if sign.addresses and not self.is_hinted(contact.address):
                 continue
             if not (self._has_shape or sign.is_inbound) and _is_foreign(contact, known):
                 continue
@@ -177,8 +176,58 @@ class Probe:
 
     def _contacts(self, subject: Subject) -> Iterator[Contact]:
         """Contacts whose port, sizes and own ports fit, in order of the first frame."""
-        contacts = subject.traits.inbound if self._sign.is_inbound else subject.traits.contacts
-        return (c for c in contacts.on(self._sign.transport, self._ports) if _fits(self._sign, c))
+        contacts = subject.traits.inbound if self.sign.is_inbound else subject.traits.contacts
+        return (c for c in contacts.on(self.sign.transport, self.ports) if _fits(self.sign, c))
+
+
+class Sieve:
+    """Which signs may hold for a host: each name, service and address is held against all of them once.
+
+    Most hosts show nothing of most products, and most of what they do speaks of none.
+
+    Args:
+        probes: The signs.
+    """
+
+    def __init__(self, probes: Iterable[Probe]) -> None:
+        every = list(probes)
+        self._naming = frozenset(probe for probe in every if probe.sign.names)
+        self._by_name = lru_cache(MAX_KNOWN)(partial(_named, self._naming))
+        met = [probe for probe in every if not probe.sign.names]
+        self._outward = _Places([probe for probe in met if not probe.sign.is_inbound])
+        self._inbound = _Places([probe for probe in met if probe.sign.is_inbound])
+
+    def sift(self, subject: Subject) -> frozenset[Probe]:
+        """The signs of which the host shows a name, a service or an address; the others do not hold."""
+        traits = subject.traits
+        names = subject.used.union(map(str.lower, traits.asked_after_lease))
+        named = (self._naming,) if len(names) > MAX_NAMES else map(self._by_name, names)
+        return frozenset().union(*named, self._outward.sift(traits.contacts), self._inbound.sift(traits.inbound))
+
+
+class _Places:
+    """Signs that tell where a host goes, or who comes to it."""
+
+    def __init__(self, probes: Iterable[Probe]) -> None:
+        every = list(probes)
+        self._by_service = lru_cache(MAX_KNOWN)(partial(_served, [p for p in every if not p.sign.addresses]))
+        self._by_address = lru_cache(MAX_KNOWN)(partial(_hinted, [p for p in every if p.sign.addresses]))
+
+    def sift(self, met: Contacts) -> frozenset[Probe]:
+        """Those that one of the services fits, or one of the addresses."""
+        return frozenset().union(*map(self._by_service, met.services), *map(self._by_address, met.addresses))
+
+
+def _named(probes: Iterable[Probe], name: str) -> frozenset[Probe]:
+    return frozenset(p for p in probes if any(pattern.matches(name) for pattern in p.sign.names))
+
+
+def _served(probes: Iterable[Probe], service: Service) -> frozenset[Probe]:
+    return frozenset(p for p in probes if is_on(service, p.sign.transport, p.ports))
+
+
+def _hinted(probes: Iterable[Probe], address: bytes) -> frozenset[Probe]:
+    return frozenset(p for p in probes if p.is_hinted(address))
 
 
 def _fits(sign: Sign, contact: Contact) -> bool:
@@ -193,11 +242,6 @@ def _fits(sign: Sign, contact: Contact) -> bool:
 def _is_foreign(contact: Contact, known: NameTest) -> bool:
     """Whether the far side has names and none of them is the product's: the host went there for somebody else."""
     return bool(known and contact.names) and not any(map(known.fits, contact.names))
-
-
-def _lies_in(networks: tuple[Network, ...], packed: bytes) -> bool:
-    address = ip_address(packed)
-    return any(address in network for network in networks)
 
 
 def _describe(sign: Sign, contact: Contact) -> str:

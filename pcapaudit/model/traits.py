@@ -67,7 +67,7 @@ class Contacts:
         """Contacts by one transport, on some ports, in order of the first frame; None and () stand for any."""
         chosen = self._chosen.get((transport, ports))
         if chosen is None:
-            chosen = self._chosen[transport, ports] = [s for s in self.services if _is_on(s, transport, ports)]
+            chosen = self._chosen[transport, ports] = [s for s in self.services if is_on(s, transport, ports)]
         if len(chosen) == 1:
             return iter(self.services[chosen[0]])
         return merge(*(self.services[service] for service in chosen), key=_WHEN)
@@ -79,7 +79,8 @@ class Contacts:
 _WHEN = attrgetter("first_frame", "port")
 
 
-def _is_on(service: Service, transport: str | None, ports: Ports) -> bool:
+def is_on(service: Service, transport: str | None, ports: Ports) -> bool:
+    """Whether a service goes by the transport and stands on one of the ports; None and () stand for any."""
     over, port = service
     return transport in (None, over) and (not ports or any(low <= port <= high for low, high in ports))
 

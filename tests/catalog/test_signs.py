@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.catalog.schema import HostPattern, Range, Sign
-from pcapaudit.catalog.signs import MAX_KNOWN, MAX_NAMES, Evidence, NameTest, Probe, Subject
+from pcapaudit.catalog.signs import MAX_KNOWN, MAX_NAMES, Evidence, NameTest, Probe, Sieve, Subject
 from pcapaudit.model.traits import Contact, Contacts, Traits
 from pcapaudit.model.words import Identification
 from tests.catalog.material import host, went
@@ -178,5 +178,38 @@ def test_whatever_a_host_did_a_sign_holds_or_does_not(
 ) -> None:
     met = Contacts.of(contacts)
     traits = Traits("h", contacts=met, inbound=met, queried=queried, asked_after_lease=tuple(queried))
-    found = find_evidence(sign, traits, (GK,))
+    probe, subject = Probe(sign), Subject(traits)
+    found = probe.find(subject, NameTest((GK,)))
     assert found is None or found.by
+    assert found is None or probe in Sieve([probe]).sift(subject), "what holds is likely"
+
+
+def test_of_many_signs_those_are_likely_of_which_a_host_shows_something() -> None:
+    signs = (VISIT, QUERY, SHAPE, HINTED, INBOUND, PRIVATE)
+    probes = [Probe(sign) for sign in signs]
+
+    def likely(traits: Traits) -> list[Sign]:
+        found = Sieve(probes).sift(Subject(traits))
+        return [probe.sign for probe in probes if probe in found]
+
+    assert likely(host(asked=["www.example"])) == []
+    assert likely(host(asked=["www.example", "GK.sensorist.com"])) == [VISIT, QUERY]
+    assert likely(host(went(ELSEWHERE, 443), went(ELSEWHERE, 9001))) == [PRIVATE]
+    assert likely(host(went(CLOUD, 80), datagrams())) == [SHAPE, HINTED]
+    assert likely(host(inbound=Contacts.of([went("10.0.0.9", 9001)]))) == [INBOUND]
+    assert likely(host(asked=[f"n{number}.example" for number in range(MAX_NAMES + 1)])) == [VISIT, QUERY]
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "lies_in"),
+    [
+        ("192.0.2.0/24", "192.0.2.255", True),
+        ("192.0.2.0/24", "192.0.3.0", False),
+        ("2001:db8::/32", "2001:db8:ffff::1", True),
+        ("2001:db8::/32", "2001:db9::", False),
+        ("0.0.0.0/0", "::1", False),
+        ("::/0", "192.0.2.1", False),
+    ],
+)
+def test_an_address_lies_in_networks_of_its_own_family(network: str, address: str, *, lies_in: bool) -> None:
+    assert Probe(Sign(addresses=(ip_network(network),))).is_hinted(ip_address(address).packed) is lies_in
