@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import NamedTuple
 
+import numpy as np
+
 from pcapaudit.diagnose.attempts import asks_proxy, proxied_to
 from pcapaudit.diagnose.domains import is_public_name, registered_domain
 from pcapaudit.diagnose.facts import Facts
@@ -75,14 +77,13 @@ class _Talk(NamedTuple):
 def _talks(facts: Facts) -> list[_Talk]:
     """What the host and others may have said to each other."""
     traffic, own, table = facts.traffic, facts.addresses, _contact_table(facts.traffic)
-    known = traffic.spoken.known
+    flows = np.array(facts.flows[:MAX_FLOWS], np.int64)
     found: list[_Talk] = []
-    for flow in facts.flows[:MAX_FLOWS]:
-        if known[flow]:
-            a, a_port, b, b_port, _ = traffic.ends(flow)
-            is_a = a in own and (b not in own or table.way(flow, 0) == OUTWARD)
-            near, far = ((a, a_port), (b, b_port)) if is_a else ((b, b_port), (a, a_port))
-            found.append(_Talk(flow, near, far, is_outward=table.way(flow, 0 if is_a else 1) != INWARD))
+    for flow in flows[traffic.spoken.known[flows]].tolist():
+        a, a_port, b, b_port, _ = traffic.ends(flow)
+        is_a = a in own and (b not in own or table.way(flow, 0) == OUTWARD)
+        near, far = ((a, a_port), (b, b_port)) if is_a else ((b, b_port), (a, a_port))
+        found.append(_Talk(flow, near, far, is_outward=table.way(flow, 0 if is_a else 1) != INWARD))
     return found
 
 
@@ -187,7 +188,7 @@ def _contacts(
 
     def names(service: Service, far: bytes) -> tuple[str, ...]:
         known = own.get(far) or others.get(far) or ()
-        said = words.by_server.get((service, far), ())
+        said = words.by_server.get((service, far))
         return tuple(dict.fromkeys((*said, *known))) if said else tuple(known)
 
     counted = [(service, table.sum_of(flow, far)) for service, flow, far in alone]

@@ -7,6 +7,7 @@ they are sorted and added up for all hosts at once; what a host sees of them is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -26,8 +27,9 @@ OUTWARD, TURNED, INWARD = 0, 1, 2
 """How a host stands to a conversation: it opened it; it is taken for the opener, since nothing tells who is; or not."""
 
 _MOST = np.uint32(0xFFFFFFFF)
-_SERVED = ("me", "way", "mac", "service")
+_HALF = np.uint64(32)
 _Numbers = npt.NDArray[Any]
+_Flags = npt.NDArray[np.bool_]
 _Names = Callable[[Service, bytes], tuple[str, ...]]
 
 
@@ -61,6 +63,10 @@ class Sum(NamedTuple):
         )
 
 
+_as_sum = partial(tuple.__new__, Sum)
+"""What ``Sum._make`` does, without the function before it: there are as many as far sides of all hosts."""
+
+
 class Stretch(NamedTuple):
     """Where the sums of one service of one host lie: behind ``low``, before ``high``."""
 
@@ -83,20 +89,27 @@ class ContactTable:
 
     def __init__(self, traffic: Traffic, left_out: npt.NDArray[np.bool_]) -> None:
         self.numbering = numbering_of(traffic)
-        entries, self._ways = _both_views(traffic, self.numbering, left_out)
-        order = np.lexsort((entries["far"], entries["service"], entries["mac"], entries["way"], entries["me"]))
+        self._ways = _ways(traffic)
+        entries = _both_views(traffic, self.numbering, self._ways, left_out)
+        keys = _ranks(_served(entries)) << _HALF | entries["far"]
+        order = np.argsort(keys)
         for name in entries:
             # One by one, since at a million flows a second copy of all would be felt.
             entries[name] = entries[name][order]
-        firsts = _first_of_each(entries, (*_SERVED, "far"))
-        self._stretches = _divide(entries, firsts)
-        sums = _add_up(entries, firsts)
-        services = np.searchsorted(_first_of_each(entries, _SERVED), firsts, side="right")
-        self._sums = sums[np.lexsort((sums[:, 1], services))]
+        keys = keys[order]
+        sums, services = _first_of_each(keys), _first_of_each(keys >> _HALF)
+        lows = np.searchsorted(sums, services)
+        self._services = _divide(entries, services, lows, len(sums))
+        self._sums = _add_up(entries, sums, lows)
+        self._begins = np.searchsorted(entries["me"][services], np.arange(len(self.numbering.addresses) + 1))
 
     def stretches(self, address: bytes) -> Sequence[Stretch]:
         """The services that an address uses or offers."""
-        return self._stretches.get(self.numbering.number(address), ())
+        number = self.numbering.number(address)
+        if number < 0:
+            return ()
+        lines = self._services[self._begins[number] : self._begins[number + 1]].tolist()
+        return [Stretch(way, mac, _service(code), low, high, bool(sent)) for way, mac, code, low, high, sent in lines]
 
     def way(self, flow: int, side: int) -> int:
         """How a side of a flow stands to it: side 0 is a, 1 is b."""
@@ -104,11 +117,13 @@ class ContactTable:
 
     def sums(self, stretch: Stretch) -> list[Sum]:
         """The sums of one of these, one for each far side, in order of the first frame."""
-        return list(map(Sum._make, self._sums[stretch.low : stretch.high].tolist()))
+        return list(map(_as_sum, self._sums[stretch.low : stretch.high].tolist()))
 
     def far_sides(self, stretches: Iterable[Stretch]) -> frozenset[bytes]:
         """The addresses that these lead to."""
-        numbers = {n for s in stretches for n in self._sums[s.low : s.high, 0].tolist()}
+        numbers: set[int] = set()
+        for low, high in _joined(stretches):
+            numbers.update(self._sums[low:high, 0].tolist())
         return frozenset(map(self.numbering.addresses.__getitem__, numbers))
 
     def sum_of(self, flow: Outline, far: bytes) -> Sum:
@@ -126,47 +141,58 @@ class ContactTable:
         )
 
 
-def _both_views(
-    traffic: Traffic, numbering: Numbering, left_out: npt.NDArray[np.bool_]
-) -> tuple[dict[str, _Numbers], tuple[_Numbers, _Numbers]]:
-    """Each conversation twice, as its two ends see it; and how side a and side b of every flow stand to it."""
-    flows, digests = traffic.result.flows, traffic.digests.table
-    a, b = numbering.a, numbering.b
+def _joined(stretches: Iterable[Stretch]) -> list[tuple[int, int]]:
+    """Where the sums of these lie; those that follow upon each other as one."""
+    found: list[tuple[int, int]] = []
+    for stretch in stretches:
+        low = found.pop()[0] if found and found[-1][1] == stretch.low else stretch.low
+        found.append((low, stretch.high))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _service(code: int) -> Service:
+    return TRANSPORTS[code >> 16], code & 0xFFFF
+
+
+def _ways(traffic: Traffic) -> tuple[_Numbers, _Numbers]:
+    """How side a and side b of every flow stand to it."""
+    digests = traffic.digests.table
     is_from_b = (digests[:, layout.STATE] & layout.FROM_B) > 0
-    wanted = np.isin(flows["proto"], list(TRANSPORTS)) & ~left_out
-    one = _view(flows, digests, ("a", a), ("b", b), ~is_from_b)
-    # A host that talks to itself is one end only.
-    other = _view(flows, digests, ("b", b), ("a", a), is_from_b)
-    both = {name: np.concatenate([one[name], other[name]]) for name in one}
-    kept = np.concatenate([wanted, wanted & (a != b)]) & (_ranks(a, b) < MAX_FLOWS)
-    return {name: column[kept] for name, column in both.items()}, (one["way"], other["way"])
+    is_told = (digests[:, layout.SYNS] > 0) | (digests[:, layout.SIDE + layout.SYN_ACK_AT] > 0)
+    other = np.where(is_told | (traffic.result.flows["proto"] != TCP), INWARD, TURNED).astype(np.uint8)
+    return np.where(is_from_b, other, np.uint8(OUTWARD)), np.where(is_from_b, np.uint8(OUTWARD), other)
 
 
-def _view(
-    flows: Any, digests: Any, mine: tuple[str, _Numbers], far: tuple[str, _Numbers], is_mine: npt.NDArray[np.bool_]
+def _both_views(
+    traffic: Traffic, numbering: Numbering, ways: tuple[_Numbers, _Numbers], left_out: npt.NDArray[np.bool_]
 ) -> dict[str, _Numbers]:
-    """The flows as one end sees them; ``is_mine``: this end opened the flow."""
-    is_tcp = flows["proto"] == TCP
-    is_known = ~is_tcp | (digests[:, layout.SYNS] > 0) | (digests[:, layout.SIDE + layout.SYN_ACK_AT] > 0)
-    way = np.where(is_mine, OUTWARD, np.where(is_known, INWARD, TURNED)).astype(np.uint8)
-    (me, numbers), (other, far_numbers) = mine, far
-    ports, far_ports = flows[f"{me}_port"], flows[f"{other}_port"]
+    """Each conversation twice, as its two ends see it."""
+    flows, digests, a, b = traffic.result.flows, traffic.digests.table, numbering.a, numbering.b
+    wanted = np.isin(flows["proto"], list(TRANSPORTS)) & ~left_out
+    early = _among_the_first(a, b)
+    # A host that talks to itself is one end only.
+    places = np.flatnonzero(wanted & early[0]), np.flatnonzero(wanted & early[1] & (a != b))
+    every = np.concatenate(places)
+
+    def mine(one: _Numbers, other: _Numbers) -> _Numbers:
+        return np.concatenate([one[places[0]], other[places[1]]])
+
+    proto, way = flows["proto"][every], mine(*ways)
+    ports, far_ports = (mine(flows[f"{x}_port"], flows[f"{y}_port"]) for x, y in ("ab", "ba"))
     is_in, at = way == INWARD, np.where(way == TURNED, layout.SIDE, 0)
-    lines = np.arange(len(flows))
     sent, syns, low, high, answered = (
-        digests[lines, place]
-        for place in (
-            at + layout.PACKETS, at + layout.SYNS, at + layout.LOW, at + layout.HIGH, layout.SIDE - at + layout.PACKETS
-        )
-    )  # fmt: skip
+        digests[every, at + word]
+        for word in (layout.PACKETS, layout.SYNS, layout.LOW, layout.HIGH, layout.SIDE - 2 * at + layout.PACKETS)
+    )
     return {
-        "me": numbers,
-        "far": far_numbers,
+        "me": mine(a, b),
+        "far": mine(b, a),
         "way": way,
-        "mac": flows[f"{me}_mac"],
-        "service": flows["proto"].astype(np.uint32) << 16 | np.where(is_in, ports, far_ports),
-        "first_frame": flows["first_frame"],
-        "tries": np.where(is_tcp, np.maximum(syns, 1), sent),
+        "mac": mine(flows["a_mac"], flows["b_mac"]),
+        "service": proto.astype(np.uint32) << 16 | np.where(is_in, ports, far_ports),
+        "first_frame": flows["first_frame"][every],
+        "tries": np.where(proto == TCP, np.maximum(syns, 1), sent),
         "payload_low": np.where(high > 0, low, _MOST),
         "payload_high": high,
         "source": np.where(is_in, far_ports, ports),
@@ -175,34 +201,51 @@ def _view(
     }
 
 
-def _ranks(a: _Numbers, b: _Numbers) -> _Numbers:
-    """How many flows each address had before this one: for all flows by their side a, then by their side b."""
+def _among_the_first(a: _Numbers, b: _Numbers) -> tuple[_Flags, _Flags]:
+    """Per flow: whether it is among the first ``MAX_FLOWS`` of its side a, and of its side b."""
     addresses = np.stack([a, b], axis=1).reshape(-1)
-    order = np.argsort(addresses, kind="stable")
-    starts = np.searchsorted(addresses[order], addresses[order])
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.arange(len(order)) - starts
-    return np.concatenate([ranks[0::2], ranks[1::2]])
+    is_early = np.ones(len(addresses), np.bool_)
+    places = np.flatnonzero((np.bincount(addresses) > MAX_FLOWS)[addresses])
+    places = places[np.argsort(addresses[places], kind="stable")]
+    starts = np.searchsorted(addresses[places], addresses[places])
+    is_early[places] = np.arange(len(places)) - starts < MAX_FLOWS
+    return is_early[0::2], is_early[1::2]
 
 
-def _first_of_each(keys: Mapping[str, _Numbers], names: Iterable[str]) -> _Numbers:
-    """Places in sorted columns at which one of these changes."""
-    count = len(keys["me"])
-    is_new = np.zeros(count, np.bool_)
-    is_new[:1] = True
-    for name in names:
-        is_new[1:] |= keys[name][1:] != keys[name][:-1]
+def _served(entries: Mapping[str, _Numbers]) -> _Numbers:
+    """A number for each of a host's services with its way and MAC; in order of host, MAC, way and service."""
+    owner = _ranks(entries["me"].astype(np.uint64) << _HALF | _ranks(entries["mac"]))
+    return owner << _HALF | entries["way"].astype(np.uint64) << np.uint64(24) | entries["service"]
+
+
+def _ranks(keys: _Numbers) -> _Numbers:
+    """For each key how many smaller ones there are, equal ones counted once."""
+    order = np.argsort(keys)
+    ranks = np.zeros(len(keys), np.uint64)
+    ranks[order[_first_of_each(keys[order])[1:]]] = 1
+    ranks[order] = np.cumsum(ranks[order])
+    return ranks
+
+
+def _first_of_each(keys: _Numbers) -> _Numbers:
+    """Places in sorted keys at which another one begins."""
+    is_new = np.ones(len(keys), np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=is_new[1:])
     return np.flatnonzero(is_new)
 
 
-def _add_up(entries: Mapping[str, _Numbers], firsts: _Numbers) -> _Numbers:
-    """One line of ``Sum`` for each group that begins at these places."""
+def _add_up(entries: Mapping[str, _Numbers], firsts: _Numbers, lows: _Numbers) -> _Numbers:
+    """One line of ``Sum`` for each group that begins at these places; those of a service in order of the first frame.
+
+    ``lows`` are the lines with which the services begin.
+    """
     if not len(firsts):
         return np.empty((0, len(Sum._fields)), np.uint32)
     high = np.maximum.reduceat(entries["payload_high"], firsts)
+    first_frame = np.minimum.reduceat(entries["first_frame"], firsts)
     columns = (
         entries["far"][firsts],
-        np.minimum.reduceat(entries["first_frame"], firsts),
+        first_frame,
         np.add.reduceat(entries["tries"], firsts),
         np.where(high > 0, np.minimum.reduceat(entries["payload_low"], firsts), 0),
         high,
@@ -210,22 +253,19 @@ def _add_up(entries: Mapping[str, _Numbers], firsts: _Numbers) -> _Numbers:
         np.maximum.reduceat(entries["source"], firsts),
         np.logical_or.reduceat(entries["answered"], firsts),
     )
-    return np.stack([column.astype(np.uint32) for column in columns], axis=1)
+    is_low = np.zeros(len(firsts), np.uint64)
+    is_low[lows] = 1
+    order = np.argsort(np.cumsum(is_low) << _HALF | first_frame)
+    return np.stack([column[order].astype(np.uint32) for column in columns], axis=1)
 
 
-def _divide(entries: Mapping[str, _Numbers], firsts: _Numbers) -> dict[int, list[Stretch]]:
-    """Host -> its services, with where their sums lie."""
-    starts = _first_of_each(entries, _SERVED)
-    if not len(starts):
-        return {}
-    lows = np.searchsorted(firsts, starts).tolist()
-    has_sent = np.logical_or.reduceat(entries["sent"], starts).tolist()
-    keys = (entries[name][starts].tolist() for name in _SERVED)
-    table: dict[int, list[Stretch]] = {}
-    for me, way, mac, service, low, high, sent in zip(*keys, lows, [*lows[1:], len(firsts)], has_sent, strict=True):
-        name = (TRANSPORTS[service >> 16], service & 0xFFFF)
-        table.setdefault(me, []).append(Stretch(way, mac, name, low, high, sent))
-    return table
+def _divide(entries: Mapping[str, _Numbers], firsts: _Numbers, lows: _Numbers, count: int) -> _Numbers:
+    """One line for each service: way, MAC, number of the service, where its sums begin and end, whether it sent."""
+    if not len(firsts):
+        return np.empty((0, 6), np.int64)
+    served = (entries[name][firsts] for name in ("way", "mac", "service"))
+    columns = (*served, lows, np.append(lows[1:], count), np.logical_or.reduceat(entries["sent"], firsts))
+    return np.stack([column.astype(np.int64) for column in columns], axis=1)
 
 
 class HostServices(Mapping[Service, Sequence[Contact]]):
@@ -320,8 +360,9 @@ class _Met(Sequence[Contact]):
         transport, port = self._service
         far = self._addresses[number]
         names = self._names(self._service, far)
-        return Contact(
-            transport, far, port, names, first, tries, low, high, source_low, source_high, answered=bool(answered)
+        # As with the sums.
+        return tuple.__new__(
+            Contact, (transport, far, port, names, first, tries, low, high, source_low, source_high, bool(answered))
         )
 
 
