@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from typing import IO, Final
 
 ROOM: Final = 4 << 20
 """Bytes that are gathered in memory before the file is opened, and between two writes to it."""
+
+_HAS_PLACES = hasattr(os, "pread")
+"""Files can be read and written at a place without moving their own, which a copy of this process (``fork``) shares."""
 
 
 class Spill:
@@ -22,9 +26,7 @@ class Spill:
         if self._is_broken:
             return False
         try:
-            file = self._file or self._open()
-            file.seek(self.size)
-            file.write(data)
+            _write(self._file or self._open(), data, self.size)
         except OSError:
             self._is_broken = True
             return False
@@ -36,8 +38,7 @@ class Spill:
         if self._file is None or start >= stop:
             return b""
         try:
-            self._file.seek(start)
-            return self._file.read(stop - start)
+            return _read(self._file, start, stop - start)
         except OSError:
             return b""
 
@@ -48,6 +49,25 @@ class Spill:
         weakref.finalize(self, file.close)
         self._file = file
         return file
+
+
+def _write(file: IO[bytes], data: memoryview, at: int) -> None:
+    """Write all of ``data`` at a place; the system may take a part of it at a time."""
+    while data:
+        if _HAS_PLACES:
+            size = os.pwrite(file.fileno(), data, at)
+        else:
+            file.seek(at)
+            size = file.write(data)
+        data, at = data[size:], at + size
+
+
+def _read(file: IO[bytes], at: int, size: int) -> bytes:
+    """Read at a place."""
+    if _HAS_PLACES:
+        return os.pread(file.fileno(), size, at)
+    file.seek(at)
+    return file.read(size)
 
 
 class Blob:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 from collections.abc import Callable
 from typing import Never
 
 import pytest
 
+from pcapaudit.scan import blob as blob_module
 from pcapaudit.scan.blob import ROOM, Blob, Spill
 from tests.scan.material import batch, eth, ip4, scan_batches, udp
 
@@ -35,6 +37,40 @@ def test_a_blob_does_not_change_when_more_is_put_away() -> None:
     blob = Blob(spill, len(OLD), NEW)
     spill.append(memoryview(b"something else"))
     assert blob[:] == OLD + NEW
+
+
+def place_of(spill: Spill) -> int:
+    """Where the file itself says that it is read or written next."""
+    assert spill._file is not None
+    return os.lseek(spill._file.fileno(), 0, os.SEEK_CUR)
+
+
+def test_copies_of_the_process_that_read_and_write_at_once_do_not_meet() -> None:
+    spill = Spill()
+    spill.append(memoryview(OLD))
+    assert (spill.read(0, 3), place_of(spill)) == (OLD[:3], 0)
+
+
+@pytest.mark.parametrize("has_places", [True, False])
+def test_what_the_disk_takes_in_parts_is_written_whole(monkeypatch: pytest.MonkeyPatch, has_places: bool) -> None:
+    class Slow:
+        def __init__(self, **_how: object) -> None:
+            self._file = tempfile.NamedTemporaryFile(buffering=0)  # noqa: SIM115 - the spill closes it
+
+        def write(self, data: memoryview) -> int:
+            return self._file.write(data[:3])
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._file, name)
+
+    take = os.pwrite
+    monkeypatch.setattr(blob_module, "_HAS_PLACES", has_places)
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: take(file, data[:3], at))
+    monkeypatch.setattr(tempfile, "TemporaryFile", Slow)
+    spill = Spill()
+    assert spill.append(memoryview(OLD))
+    assert spill.append(memoryview(NEW))
+    assert spill.read(0, 100) == OLD + NEW
 
 
 def refuse(why: Exception) -> Callable[..., Never]:
