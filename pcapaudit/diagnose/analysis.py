@@ -10,6 +10,7 @@ from typing import TypeAlias
 from pcapaudit.catalog.identify import Identified, Identifier
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.diagnose.capture_info import capture_info
+from pcapaudit.diagnose.crew import Alone, Crew
 from pcapaudit.diagnose.document import device_report
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
@@ -23,12 +24,13 @@ from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, mac_text, parse_ip, parse_mac
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.records import dataclass
-from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, NearMiss, Said
+from pcapaudit.model.report import BusyHost, CaptureInfo, DeviceReport, HealthItem, NearMiss, Said
 from pcapaudit.model.words import Identification, Stage, Verdict
 
 GoOn: TypeAlias = Callable[[int, int], bool]
 Tell: TypeAlias = Callable[[DeviceReport], None]
 
+ALONE = Alone()
 BUSIEST = 10
 _WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstance(value, cached_property))
 DECLINE = 4
@@ -69,8 +71,9 @@ class CaptureAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A host and what it was recognised as."""
+    """A host and what it was recognised as. ``number``: its place among the hosts."""
 
+    number: int
     facts: Facts
     identified: Identified
     is_named: bool
@@ -78,7 +81,12 @@ class _Candidate:
 
 
 def analyse(
-    traffic: Traffic, request: Request, capture: int, go_on: GoOn | None = None, tell: Tell | None = None
+    traffic: Traffic,
+    request: Request,
+    capture: int,
+    go_on: GoOn | None = None,
+    tell: Tell | None = None,
+    crew: Crew = ALONE,
 ) -> CaptureAnalysis:
     """Judge every device of a capture.
 
@@ -88,50 +96,61 @@ def analyse(
         capture: Index of the capture in the report.
         go_on: Asked before each device, with the numbers judged and to judge; False ends it with those judged.
         tell: Told each device of the report as it is judged; what comes later changes nothing of it.
+        crew: Who does it.
     """
     traffic = traffic.on_steady_clock()
     hosts = find_hosts(traffic)[:MAX_HOSTS]
     identifier = Identifier(request.signatures)
-    candidates = [_candidate(traffic, host, hosts, request, identifier) for host in hosts]
+    facts = [Facts(traffic, host, hosts, None, None, request.params, request.values) for host in hosts]
+    identified = crew.share(lambda number: identifier.identify(traits_of(facts[number])), range(len(hosts)))
+    candidates = [_Candidate(n, facts[n], i, _is_named(hosts[n], request.device)) for n, i in enumerate(identified)]
     forget_contacts(traffic)
     traffic.memo["service_hosts"] = _service_hosts(candidates)
     traffic.memo["hosts_by_vendor"] = _hosts_by_vendor(candidates)
-    chosen = [(_facts_for(c, request), c) for c in _choose(candidates, request)]
-    chosen = [(f, c) for f, c in chosen if _may_be_listed(f, c, request)]
+    known = {c.number: (_facts_for(c, request), c) for c in _choose(candidates, request)}
+    chosen = {number: (f, c) for number, (f, c) in known.items() if _may_be_listed(f, c, request)}
     for c in candidates:
         _forget(c.facts)
-    view = View(traffic, [f for f, _ in chosen], request.params)
+    view = View(traffic, [f for f, _ in chosen.values()], request.params)
     items = examine_capture(view)
     shared = tuple(items)
+
+    def judge(number: int) -> tuple[list[HealthItem], DeviceReport | None]:
+        return _judge(*chosen[number], view, shared, request, capture)
+
+    judged = crew.gather(judge, list(chosen))
     devices: list[DeviceReport] = []
     macs: set[str] = set()
-    for number, (facts, c) in enumerate(chosen):
-        if go_on is not None and not go_on(number, len(chosen)):
+    for count, (own_facts, _) in enumerate(chosen.values()):
+        if go_on is not None and not go_on(count, len(chosen)):
             break
-        own = examine_device(view, facts)
+        own, device = next(judged)
         items += own
-        judged = diagnose_device(facts, caps_for(facts, [*shared, *own]), is_witnessed=request.why)
-        if _is_listed(judged, c, request):
-            devices.append(device_report(judged, c.identified, capture, request.said))
-            macs |= {mac_text(facts.mac)} if facts.mac is not None else set()
+        if device is not None:
+            devices.append(device)
+            macs |= {mac_text(own_facts.mac)} if own_facts.mac is not None else set()
             if tell is not None:
-                tell(devices[-1])
-        _forget(facts)
+                tell(device)
     info = capture_info(traffic, [i for i in in_order(items) if i.device is None or i.device in macs])
     return CaptureAnalysis(info, tuple(devices), _busiest(hosts, capture), _nearest(candidates))
+
+
+def _judge(
+    facts: Facts, c: _Candidate, view: View, shared: Sequence[HealthItem], request: Request, capture: int
+) -> tuple[list[HealthItem], DeviceReport | None]:
+    """What the capture's health is for one device, and its report if it is to be listed."""
+    own = examine_device(view, facts)
+    judged = diagnose_device(facts, caps_for(facts, [*shared, *own]), is_witnessed=request.why)
+    is_listed = _is_listed(judged, c, request)
+    report = device_report(judged, c.identified, capture, request.said) if is_listed else None
+    _forget(facts)
+    return own, report
 
 
 def _forget(facts: Facts) -> None:
     """Give up what was worked out of a device's packets; of hundreds in a capture one is judged at a time."""
     for name in _WORKED_OUT & vars(facts).keys():
         del vars(facts)[name]
-
-
-def _candidate(
-    traffic: Traffic, host: Host, hosts: Sequence[Host], request: Request, identifier: Identifier
-) -> _Candidate:
-    facts = Facts(traffic, host, hosts, None, None, request.params, request.values)
-    return _Candidate(facts, identifier.identify(traits_of(facts)), _is_named(host, request.device))
 
 
 def _is_named(host: Host, device: str | None) -> bool:

@@ -11,10 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, Tell, analyse
+from pcapaudit.engine.pair import in_two
 from pcapaudit.flows.spoken import WANTED
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.frames import CaptureNotes, FrameBatch, Tick
 from pcapaudit.scan import Bounds, Scanner, ScanResult
+
+MANY = 5000
+"""Conversations from which on a diagnosis is worth a second processor."""
 
 
 class Auditor:
@@ -80,7 +84,9 @@ class Auditor:
         """
         traffic = self._read(self._scanner.conclude())
         del self._scanner
-        return analyse(traffic, self._request, capture, go_on, tell)
+        if len(traffic.result.flows) < MANY:
+            return analyse(traffic, self._request, capture, go_on, tell)
+        return in_two(lambda crew: analyse(traffic, self._request, capture, go_on, tell, crew))
 
     def _inside(self, batch: FrameBatch) -> Iterator[FrameBatch]:
         """The runs of frames inside the time window."""

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pcapaudit.capture import read_ring
-from pcapaudit.engine import reading
+from pcapaudit.engine import auditor, pair, reading
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.errors import CaptureError
 from pcapaudit.report.document import to_json
@@ -117,6 +117,15 @@ def test_the_size_of_a_batch_never_shows_in_the_report(data: bytes, size: int, t
 @given(data=captures(), piece=SIZES)
 def test_a_pipe_gives_the_report_of_the_file(data: bytes, piece: int, tmp_path: Path) -> None:
     assert report_of_pipe(data, tmp_path, max(piece, 64)) == report_of_file(data, tmp_path)
+
+
+@SLOW
+@given(data=captures())
+def test_two_processes_give_the_report_of_one(data: bytes, tmp_path: Path) -> None:
+    expected = report_of_file(data, tmp_path)
+
+    with patch.object(auditor, "MANY", 0), patch.object(pair, "may_copy", lambda: True):
+        assert report_of_file(data, tmp_path) == expected
 
 
 @pytest.mark.parametrize("codec", CODECS)
