@@ -33,7 +33,7 @@ class Spoken:
     Attributes:
         known: Per flow: a dissector may know what it speaks.
         http: Per flow: it may hold an HTTP message in the clear.
-        kept: Per flow: the scan did not find that there is nothing to read.
+        read: Per flow: it is known so far, and its bytes are there; else it is sure that nothing is to be read.
 
     Args:
         result: The scan's tables.
@@ -48,11 +48,11 @@ class Spoken:
         has_words = _marked(len(flows), speakers)
         unclear = has_words & _begins_within_a_segment(result)
         self.http = unclear | _marked(len(flows), speakers[begins & _HTTP > 0])
-        self.kept = ~_marked(len(flows), speakers[result.handed["start"][places] == NOT_KEPT])
         others = _marked(len(flows), speakers[begins > _HTTP])
         may_be_half = _is_on(flows, READ_ONE_SIDED)
         is_half = may_be_half & ~_has_both_beginnings(result, rows[may_be_half[speakers]])
         self.known = self.http | others | (has_words & (is_half | _is_on(flows, ALWAYS_READ)))
+        self.read = self.known & ~_marked(len(flows), speakers[result.handed["start"][places] == NOT_KEPT])
 
 
 def _is_on(flows: Table, ports: Sequence[int]) -> _Flags:

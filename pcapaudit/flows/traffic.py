@@ -430,11 +430,11 @@ class Traffic:
 
     @cached_property
     def _streams(self) -> Streams:
-        return Streams(self.result, self.spoken.known & self.spoken.kept, self._log.packet)
+        return Streams(self.result, self.spoken.read, self._log.packet)
 
     def conversation(self, flow: int) -> list[Event]:
         """What the two sides of a TCP flow said, as far as a dissector knows the protocol."""
-        if not self.spoken.known[flow]:
+        if not self.spoken.read[flow]:
             return []
         known = self._conversations.get(flow)
         if known is None:

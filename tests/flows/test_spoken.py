@@ -116,7 +116,7 @@ def test_a_connection_is_not_kept_once_both_sides_began_in_words_that_nobody_rea
     assert (result.handed["start"] == NOT_KEPT).tolist() == [False, False, False, True, True]
     assert [result.payload(n) for n in range(5)] == [NOISE, WORDS[0], NOISE, b"", b""]
     assert result.handed["length"].tolist() == [len(body) for _, _, body in parts]
-    assert (Spoken(result).known.tolist(), Spoken(result).kept.tolist()) == ([True], [False])
+    assert (Spoken(result).known.tolist(), Spoken(result).read.tolist()) == ([True], [False])
 
 
 @pytest.mark.parametrize("port", [21, 53, 5432])

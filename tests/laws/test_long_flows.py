@@ -131,9 +131,9 @@ def report_of(script: str, scanner: Any) -> dict[str, Any]:
     return device
 
 
-def thinned(*, bounds: Bounds | None = None) -> Scanner:
+def thinned(*, bounds: Bounds | None = None, **how: Any) -> Scanner:
     """A scanner whose log is full again and again."""
-    return Scanner(bounds=replace(bounds or Bounds(), max_rows=FULL))
+    return Scanner(bounds=replace(bounds or Bounds(), max_rows=FULL), **how)
 
 
 @pytest.mark.parametrize("name", STORIES)

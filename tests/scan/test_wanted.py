@@ -46,7 +46,8 @@ def kept(wanted: Wanted, first: bytes, answer: bytes, *, port: int = 443, syn: i
     results = [scanner.result() for scanner in forms]
     assert not [d for other in results[1:] for d in differences(results[0], other)]
     assert results[0].handed["head"].tolist() == [int.from_bytes(b, "little") for b in (first, answer, b"Hi", b"Hi")]
-    return (results[0].handed["start"] != NOT_KEPT).tolist()
+    is_kept: list[bool] = (results[0].handed["start"] != NOT_KEPT).tolist()
+    return is_kept
 
 
 def test_nothing_more_is_kept_once_both_sides_began_otherwise() -> None:
