@@ -62,6 +62,12 @@ class Auditor:
         """What was on the wire so far."""
         return self._read(self._scanner.result())
 
+    def last_traffic(self) -> Traffic:
+        """What was on the wire; nothing can be fed any more, and the memory is given back that the scan would need."""
+        result = self._scanner.conclude()
+        del self._scanner
+        return self._read(result)
+
     def _read(self, result: ScanResult) -> Traffic:
         return Traffic(result, self._notes, now_ns=self._now_ns, until_ns=self._until_ns)
 
@@ -75,15 +81,14 @@ class Auditor:
         return analyse(self.traffic(), self._request, capture, go_on)
 
     def conclude(self, capture: int = 0, go_on: GoOn | None = None, tell: Tell | None = None) -> CaptureAnalysis:
-        """The last diagnosis: before it begins, the memory is given back that the scan would need to go on.
+        """The last diagnosis; nothing can be fed any more.
 
         Args:
             capture: Index of this capture in the report.
             go_on: Asked before each device whether to judge it, see ``analyse``.
             tell: Told each device as it is judged.
         """
-        traffic = self._read(self._scanner.conclude())
-        del self._scanner
+        traffic = self.last_traffic()
         if len(traffic.result.flows) < MANY:
             return analyse(traffic, self._request, capture, go_on, tell)
         return in_two(lambda crew: analyse(traffic, self._request, capture, go_on, tell, crew))

@@ -56,7 +56,7 @@ def write_evidence(
     count = ByteCount(progress, ring * 3)
     for batch in _read(ring, count):
         auditor.feed(batch)
-    traffic = auditor.traffic()
+    traffic = auditor.last_traffic()
     comments = cite_frames(analyse(traffic, request, 0).devices)
     if not comments:
         raise UsageError("no finding cites a frame of this capture: there is nothing to prove")

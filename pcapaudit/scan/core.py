@@ -151,6 +151,9 @@ class Scanner(Journal):
 
     def conclude(self) -> ScanResult:
         """Take the last picture: the scanner takes no frame after it, its memory is given back on the way."""
+        if self.is_shown:
+            # Earlier pictures look at the log, which is put in order where it lies.
+            self.arrays["rows"], self.arrays["handed"] = self.arrays["rows"].copy(), self.arrays["handed"].copy()
         del self.arrays["flow_slots"]
         result = self._picture(is_last=True)
         self.arrays.clear()

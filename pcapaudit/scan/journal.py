@@ -466,8 +466,8 @@ class Journal(Connections):
         kept: cython.longlong = low32(self.flow8[flow * FLOW8 + KEPT8])
         f4: cython.longlong = flow * FLOW4
         says: cython.int = self.marks[row] > (self.thinned >= THIN_PAUSES)
-        is_last: cython.int = self._is_last_word(f4, row)
-        if is_handed or says or is_last or kept < first or kept + last >= self.flow4[f4 + ROWS4]:
+        # What has to be looked up in the flow comes last.
+        if is_handed or says or kept < first or kept + last >= self.flow4[f4 + ROWS4] or self._is_last_word(f4, row):
             self.flow8[flow * FLOW8 + KEPT8] += 1
             return 1
         self.flow4[f4 + ROWS4] -= 1

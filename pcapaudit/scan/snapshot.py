@@ -2,8 +2,9 @@
 
 The packet log and the list of what was handed over are shown where they lie, without a copy: they
 grow at their end, and the scanner that is to thin them makes a copy first. Where flows have tails, whose rows change
-with every packet, both are copied with the tails put in place, in order of the frames. Tables whose rows still change
-are copied; the last picture of a scan takes the loop's own words of the flows apart while it does so.
+with every packet, both are copied and the tails put in place, in order of the frames. Tables whose rows still change
+are copied. The last picture of a scan puts the tails into the loop's own log, and takes its words of the flows apart
+while it copies them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _SIDE_FIELDS4: Final = (
     "flags", "ttl_min", "ttl_max", "mac_changes",
 )  # fmt: skip
 """What the first words of a side are, in the order of core's 4-byte layout."""
+_STRETCH: Final = 1 << 13
+"""So many rows of the log are moved at a time, which stay in the processor's cache, too."""
 _PART: Final = 4096
 """So many flows are brought into their form at a time: their words and their rows stay in the processor's cache."""
 
@@ -60,15 +63,18 @@ def take_snapshot(
         left_out: Entries that a bound kept out, by table name.
         clock: What the time stamps showed.
         blob: The bytes handed over.
-        is_last: Nothing is scanned after it: of the flows' words what is done with is given back at once, so that
-            words and table never lie in the memory as a whole beside each other.
+        is_last: Nothing is scanned after it, and nobody else looks at the log: it is put in order where it lies, and
+            of the flows' words what is done with is given back at once, so that words and table never lie in the
+            memory as a whole beside each other.
     """
-    tails = _tail_rows(arrays, sizes["tails"]) if sizes["tails"] else None
+    tails = _tail_rows(arrays, sizes["tails"])
+    if is_last:
+        del arrays["tails"]
+    rows, handed = _log(arrays["rows"], arrays["handed"], sizes, tails, is_last=is_last)
     flows = _flows(arrays, sizes["flows"], is_last=is_last)
-    rows = _shown(arrays["rows"], sizes["rows"], ROW_DTYPE)
-    handed = _shown(arrays["handed"], sizes["handed"], HANDED_DTYPE)
-    if tails is not None:
-        rows, handed = _with_tails(rows, handed, flows, tails)
+    added = np.bincount(tails["flow"], minlength=len(flows)).astype(np.uint32)
+    flows["rows"] += added
+    flows["rows_left_out"] -= added
     return ScanResult(
         counters=_all_counters(counters, clock),
         flows=_sealed(flows),
@@ -104,11 +110,6 @@ def _all_counters(counters: dict[str, int], clock: Clock) -> dict[str, int]:
 
 def _records(words: Words, count: int, width: int) -> Words:
     return words[: count * width].reshape(count, width)
-
-
-def _shown(words: Words, count: int, dtype: np.dtype[np.void]) -> Table:
-    """Look at the first ``count`` entries where they lie."""
-    return _sealed(words[: count * dtype.itemsize // 8].view(dtype))
 
 
 def _sealed(table: Table) -> Table:
@@ -171,21 +172,46 @@ def _tail_rows(arrays: dict[str, Words], count: int) -> Table:
     return rows
 
 
-def _with_tails(rows: Table, handed: Table, flows: Table, tails: Table) -> tuple[Table, Table]:
-    """The log with the rows of tails in their places and what was handed over; the flows' counts are put right."""
-    order = np.argsort(np.concatenate([rows["frame"], tails["frame"]]), kind="stable")
+def _log(rows: Words, handed: Words, sizes: dict[str, int], tails: Table, *, is_last: bool) -> tuple[Table, Table]:
+    """The log with the rows of tails in their places, and what was handed over."""
+    count = sizes["rows"]
+    used, used_handed = count * layout.ROW8, sizes["handed"] * layout.HANDED8
+    whole = used + len(tails) * layout.ROW8
+    if is_last:
+        # In place, so that memory which was used before the log was thinned is given back.
+        rows.resize(whole, refcheck=False)
+        handed.resize(used_handed, refcheck=False)
+    elif sizes["tails"]:
+        rows, handed = np.concatenate([rows[:used], np.empty(whole - used, np.uint64)]), handed[:used_handed].copy()
+    table: Table = handed[:used_handed].view(HANDED_DTYPE)
+    # A row that came back out of a tail stands too late, though none may be left there.
+    if sizes["tails"]:
+        table["row"] = _put_in_order(rows.reshape(-1, layout.ROW8), count, tails)[table["row"]]
+    return _sealed(rows[:whole].view(ROW_DTYPE)), _sealed(table)
+
+
+def _put_in_order(log: Words, count: int, tails: Table) -> npt.NDArray[np.uint32]:
+    """Put tails among the first ``count`` rows of the log, which has room for them behind; where each of these is then.
+
+    That is done from the end, a stretch after the other, so that no row is overwritten before it was moved. Those few
+    that move to the front, because they came back into the log late, are set aside before.
+    """
+    frames = np.concatenate([log[:count].reshape(-1).view(ROW_DTYPE)["frame"], tails["frame"]])
+    order = np.argsort(frames, kind="stable")
     places = np.empty(len(order), np.uint32)
     places[order] = np.arange(len(order), dtype=np.uint32)
-    whole = np.empty((len(order), layout.ROW8), np.uint64)
+    late = np.flatnonzero(places[:count] < np.arange(count, dtype=np.uint32))
     # As plain words: numpy copies records field by field.
-    for table, own in ((rows, places[: len(rows)]), (tails, places[len(rows) :])):
-        whole[own] = table.view(np.uint64).reshape(-1, layout.ROW8)
-    moved = handed.copy()
-    moved["row"] = places[handed["row"]]
-    added = np.bincount(tails["flow"], minlength=len(flows))
-    flows["rows"] += added.astype(np.uint32)
-    flows["rows_left_out"] -= added.astype(np.uint32)
-    return _sealed(whole.reshape(-1).view(ROW_DTYPE)), _sealed(moved)
+    aside = np.concatenate([log[late], tails.view(np.uint64).reshape(-1, layout.ROW8)])
+    order[np.concatenate([places[late], places[count:]])] = count + np.arange(len(aside))
+    for end in range(len(order), 0, -_STRETCH):
+        begin = max(0, end - _STRETCH)
+        wanted = order[begin:end]
+        is_aside = wanted >= count
+        stretch = log[np.where(is_aside, 0, wanted)]
+        stretch[is_aside] = aside[wanted[is_aside] - count]
+        log[begin:end] = stretch
+    return places[:count]
 
 
 def _arps(records: Words) -> Table:

@@ -135,12 +135,13 @@ def scanners() -> tuple[Callable[..., Any], ...]:
 
 
 def scan_batches(batches: Iterable[FrameBatch], bounds: Bounds | None = None) -> ScanResult:
-    """Scan with every form there is; they must agree in all that they say."""
+    """Scan with every form there is; they must agree in all that they say, and the last result with any other."""
     forms = [make(bounds=bounds) for make in scanners()]
+    ended = scanners()[0](bounds=bounds)
     for each in batches:
-        for scanner in forms:
+        for scanner in (*forms, ended):
             scanner.feed(each)
-    results = [scanner.result() for scanner in forms]
+    results = [*(scanner.result() for scanner in forms), ended.conclude()]
     for other in results[1:]:
         assert not differences(results[0], other)
     found: ScanResult = results[0]

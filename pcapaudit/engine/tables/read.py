@@ -60,4 +60,4 @@ def read_traffic(ring: Sequence[str], options: AuditOptions, count: ByteCount) -
         auditor.feed(batch)
         count.tell()
     count.end_capture()
-    return auditor.traffic()
+    return auditor.last_traffic()
