@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
+from sys import intern
 
 from pcapaudit.diagnose.attempts import Attempt, Series
 from pcapaudit.diagnose.facts import Facts
@@ -81,7 +82,8 @@ def _gateway_lanes(facts: Facts) -> Iterator[_Lane]:
     """What was asked by ARP; these stand in order of the first request."""
     for question in facts.arps[:MAX_LANES]:
         is_gateway = question.target == facts.gateway
-        what = f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}"
+        # All devices of a network ask for the same addresses: one text of each is kept.
+        what = intern(f"ARP for {'the gateway ' if is_gateway else ''}{ip_text(question.target)}")
         moments, left_out = question.moments(MAX_MARKS)
         asked = _asked(question.is_answered)
         marks = [(moment, MarkKind.ANSWERED if is_reply else asked) for moment, is_reply in moments]

@@ -148,9 +148,11 @@ class _Index:
 class _Questions(NamedTuple):
     """Requests grouped by who asks and for what, groups of one MAC in order of their first request."""
 
-    groups: _Index
     places: _Places
-    """Place in the table of each request, in the order that ``groups`` speaks of."""
+    """Place in the table of each request, group by group, in frame order."""
+    starts: _Places
+    ends: _Places
+    """Where in ``places`` each group begins and ends."""
     by_mac: dict[int, list[int]]
     known: list[_Known]
 
@@ -307,13 +309,12 @@ class ArpTable:
     def requests(self, group: int) -> _Places:
         """Places of the requests of one question."""
         asked = self._questions
-        start, end = asked.groups.starts[group], asked.groups.ends[group]
-        return asked.places[asked.groups.order[start:end]]
+        return asked.places[asked.starts[group] : asked.ends[group]]
 
     def replies(self, group: int) -> _Places:
         """Places of the replies to one question."""
         asked = self._questions
-        first = asked.places[asked.groups.order[asked.groups.starts[group]]]
+        first = asked.places[asked.starts[group]]
         mac, target = self._table["sender_mac"][first], self._table["target_ip"][first]
         named = self._by_sender.places(int(target))
         named = named[np.searchsorted(named, first) :]
@@ -342,8 +343,9 @@ class ArpTable:
         places = np.flatnonzero(is_asking)
         keys = self._macs[0][places] << np.uint64(32) | t["target_ip"][places]
         index = _Index(keys)
-        firsts = places[index.order[index.starts]]
-        newest = np.maximum.reduceat(t["time_ns"][places[index.order]], index.starts) if len(places) else places
+        places = places[index.order]
+        firsts = places[index.starts]
+        newest = np.maximum.reduceat(t["time_ns"][places], index.starts) if len(places) else places
         last = np.maximum(self._last_told(index.values), self._last_heard(firsts))
         is_answered = last > firsts
         answered = np.where(is_answered, t["time_ns"][last], 0)
@@ -353,7 +355,8 @@ class ArpTable:
             by_mac.setdefault(mac, []).append(group)
         tries = index.ends - index.starts
         columns = (t["target_ip"][firsts], t["sender_ip"][firsts], tries, newest, answered, is_answered)
-        return _Questions(index, places, by_mac, list(zip(*(column.tolist() for column in columns), strict=True)))
+        known = list(zip(*(column.tolist() for column in columns), strict=True))
+        return _Questions(places, index.starts, index.ends, by_mac, known)
 
     def _last_told(self, keys: _Numbers) -> _Places:
         """For each MAC and address the place of the last reply to this MAC alone that names the address."""
