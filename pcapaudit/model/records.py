@@ -32,6 +32,9 @@ def _define(*, frozen: bool = False, slots: bool, kw_only: bool = False) -> Call
     assert slots  # noqa: S101 - a slip of ours, found at import
 
     def define(raw: type) -> type:
+        if raw.__doc__ is None:
+            # Else the standard library puts a signature in its place, and compiles the grammar of tokens for it.
+            raw.__doc__ = raw.__name__
         made: Any = make_plain(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(raw)
         made.__init__ = _make_init(made)
         for name, method in (_compare(made) | (_FROZEN if frozen else _OPEN)).items():

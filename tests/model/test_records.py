@@ -151,3 +151,11 @@ def test_there_is_no_room_beside_the_fields() -> None:
 def test_it_survives_pickling_and_copying(record: object) -> None:
     assert pickle.loads(pickle.dumps(record)) == record
     assert copy.deepcopy(record) == record
+
+
+def test_one_without_a_docstring_has_its_name_there() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Bare:
+        name: str
+
+    assert (Bare.__doc__, Frame.__doc__) == ("Bare", "A frame.")
