@@ -82,25 +82,29 @@ class Flow:
     def _row(self) -> Any:
         return self._log.flow_row(self.index)
 
+    @cached_property
+    def _span(self) -> tuple[int, int, int, int]:
+        return self._log.span(self.index)
+
     @property
     def first_ns(self) -> int:
         """Time of the first packet."""
-        return int(self._row["first_ns"])
+        return self._span[0]
 
     @property
     def last_ns(self) -> int:
         """Time of the last packet."""
-        return int(self._row["last_ns"])
+        return self._span[1]
 
     @property
     def first_frame(self) -> int:
         """Frame number of the first packet."""
-        return int(self._row["first_frame"])
+        return self._span[2]
 
     @property
     def last_frame(self) -> int:
         """Frame number of the last packet."""
-        return int(self._row["last_frame"])
+        return self._span[3]
 
     @property
     def left_out(self) -> int:

@@ -61,7 +61,7 @@ def outline_of(log: PacketLog, index: int) -> Outline:
     """One flow of a capture, from the side that opened it."""
     a, a_port, b, b_port, proto = log.ends(index)
     words = log.digests.of(index)
-    sent, received, first = _half(words, 0), _half(words, layout.SIDE), int(log.flow_row(index)["first_frame"])
+    sent, received, first = _half(words, 0), _half(words, layout.SIDE), log.span(index)[2]
     if words[layout.STATE] & layout.FROM_B:
         return Outline(index, proto, (b, b_port), (a, a_port), sent, received, first)
     return Outline(index, proto, (a, a_port), (b, b_port), sent, received, first)

@@ -40,6 +40,8 @@ FEW = 4
 """So few packets are made one by one; for more, all of the flow are."""
 MAX_HELD = 50_000
 """Packets that are kept at one time (about 400 bytes each); those of the flow read longest ago are given up first."""
+_SPAN = ("first_ns", "last_ns", "first_frame", "last_frame")
+"""Columns of the flow table that tell a flow's first and last packet, in its order."""
 MAX_ENDS = 20_000
 """Flows of which the ends are kept at one time (about 200 bytes each); all are given up together."""
 
@@ -70,7 +72,9 @@ class PacketLog:
     def __init__(self, result: ScanResult) -> None:
         self._result = result
         self._row = row_reader(result.rows, _READ)
-        self._flow_row = row_reader(result.flows, _ENDS)
+        self._flow_ends = row_reader(result.flows, _ENDS)
+        self.span: Callable[[int], tuple[int, int, int, int]] = row_reader(result.flows, _SPAN)
+        """Gives a flow's first and last time (ns), then its first and last frame."""
         self._ends: dict[int, Ends] = {}
         self._held: OrderedDict[int, list[Packet]] = OrderedDict()
         self._count = 0
@@ -84,7 +88,7 @@ class PacketLog:
         """Both ends of a flow."""
         known = self._ends.get(flow)
         if known is None:
-            family, proto, a_high, a_low, b_high, b_low, a_port, b_port = self._flow_row(flow)
+            family, proto, a_high, a_low, b_high, b_low, a_port, b_port = self._flow_ends(flow)
             a, b = packed_address(family, a_high, a_low), packed_address(family, b_high, b_low)
             if len(self._ends) >= MAX_ENDS:
                 self._ends.clear()
