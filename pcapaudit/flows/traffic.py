@@ -57,6 +57,8 @@ NEIGHBOUR_DISCOVERY = range(133, 137)
 """Types of ICMPv6 messages by which routers and neighbours are found (RFC 4861)."""
 MAX_EVENTS = 50_000
 """Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
+MAX_LOOKUPS = 50_000
+"""DNS lookups that are kept at one time; those of the host asked for longest ago are given up first."""
 
 _E = TypeVar("_E", bound=Event)
 
@@ -98,7 +100,8 @@ class Traffic:
         self._malformed: list[Malformed] = []
         self._messages = Messages(result, self._log)
         self._arps = ArpTable(result.arps)
-        self._lookups: dict[tuple[frozenset[bytes], bytes | None], list[Lookup]] = {}
+        self._lookups: OrderedDict[tuple[frozenset[bytes], bytes | None], list[Lookup]] = OrderedDict()
+        self._kept_lookups = 0
         self.memo: dict[str, Any] = {}
         """Tables that other modules of this room derive once per capture."""
 
@@ -237,6 +240,9 @@ class Traffic:
                 found = [m for m in found if m.at.smac in near or m.at.dmac in near]
             known = pair_dns(sorted(found, key=lambda m: m.at.frame), addresses)
             self._lookups[addresses, mac] = known
+            self._kept_lookups += len(known)
+            while self._kept_lookups > MAX_LOOKUPS and len(self._lookups) > 1:
+                self._kept_lookups -= len(self._lookups.popitem(last=False)[1])
         return known
 
     @cached_property

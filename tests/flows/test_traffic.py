@@ -189,6 +189,25 @@ def test_packets_that_were_given_up_are_read_again(monkeypatch: pytest.MonkeyPat
             assert bounded.flow(index).sent_data == whole.flow(index).sent_data
 
 
+def test_ends_that_were_given_up_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "\n".join(f"{n}.0 dev:5000{n} > cloud:4321 SYN" for n in range(4))
+    whole = traffic_of(script)
+    monkeypatch.setattr("pcapaudit.flows.packets.MAX_ENDS", 2)
+    bounded = traffic_of(script)
+
+    for _ in range(2):
+        assert [bounded.ends(index) for index in range(4)] == [whole.ends(index) for index in range(4)]
+
+
+def test_lookups_that_were_given_up_are_paired_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcapaudit.flows.traffic.MAX_LOOKUPS", 1)
+    traffic = traffic_of("0.0 dev > gw DNS? a.example A\n1.0 pc > gw DNS? b.example A")
+    hosts = [frozenset({m.at.src}) for m in traffic.dns if not m.is_response]
+
+    for _ in range(2):
+        assert [[k.name for k in traffic.lookups_of(host, None)] for host in hosts] == [["a.example"], ["b.example"]]
+
+
 def test_conversations_that_were_given_up_are_read_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pcapaudit.flows.traffic.MAX_EVENTS", 1)
     script = "\n".join(
