@@ -7,7 +7,7 @@ they are sorted and added up for all hosts at once; what a host sees of them is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -25,6 +25,9 @@ MAX_FLOWS = 5000
 """Flows of one address that are looked at; a host with more is no simple device."""
 OUTWARD, TURNED, INWARD = 0, 1, 2
 """How a host stands to a conversation: it opened it; it is taken for the opener, since nothing tells who is; or not."""
+
+FEW = 8
+"""Contacts of a service that are made at first."""
 
 _MOST = np.uint32(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -61,10 +64,6 @@ class Sum(NamedTuple):
             max(self.source_high, other.source_high),
             self.answered | other.answered,
         )
-
-
-_as_sum = partial(tuple.__new__, Sum)
-"""What ``Sum._make`` does, without the function before it: there are as many as far sides of all hosts."""
 
 
 class Stretch(NamedTuple):
@@ -115,9 +114,9 @@ class ContactTable:
         """How a side of a flow stands to it: side 0 is a, 1 is b."""
         return int(self._ways[side][flow])
 
-    def sums(self, stretch: Stretch) -> list[Sum]:
-        """The sums of one of these, one for each far side, in order of the first frame."""
-        return list(map(_as_sum, self._sums[stretch.low : stretch.high].tolist()))
+    def sums(self, stretch: Stretch) -> _Numbers:
+        """The sums of one of these, a line of ``Sum`` for each far side, in order of the first frame."""
+        return self._sums[stretch.low : stretch.high]
 
     def far_sides(self, stretches: Iterable[Stretch]) -> frozenset[bytes]:
         """The addresses that these lead to."""
@@ -310,14 +309,20 @@ class HostServices(Mapping[Service, Sequence[Contact]]):
             self._made[service] = _Met(service, sums, addresses, self._names)
         return self._made[service]
 
-    def _merged(self, service: Service) -> list[Sum]:
+    def _merged(self, service: Service) -> _Numbers:
         """One sum for each far side, whichever of the host's addresses talked to it, in order of the first frame."""
-        parts = [self._counted.get(service, [])]
-        for stretch in self._parts.get(service, ()):
-            found = self._table.sums(stretch)
-            parts.append(found if stretch.way == OUTWARD else [s for s in found if s.far not in self._own])
-        filled = [part for part in parts if part]
-        return filled[0] if len(filled) == 1 and filled[0] is not parts[0] else _merge(filled)
+        parts = [self._foreign(stretch) for stretch in self._parts.get(service, ())]
+        if service in self._counted:
+            parts.append(np.array(self._counted[service], np.uint32))
+        return parts[0] if len(parts) == 1 and service not in self._counted else _merge(np.concatenate(parts))
+
+    def _foreign(self, stretch: Stretch) -> _Numbers:
+        """The sums of a stretch, but for what the host says to itself."""
+        found = self._table.sums(stretch)
+        if stretch.way != OUTWARD:
+            for number in self._own:
+                found = found[found[:, 0] != number]
+        return found
 
 
 class _Met(Sequence[Contact]):
@@ -325,12 +330,12 @@ class _Met(Sequence[Contact]):
 
     Args:
         service: The service.
-        sums: What makes each.
+        sums: What makes each, a line of ``Sum``.
         addresses: The addresses by number.
         names: Gives the names known for a far side on a service.
     """
 
-    def __init__(self, service: Service, sums: Sequence[Sum], addresses: Sequence[bytes], names: _Names) -> None:
+    def __init__(self, service: Service, sums: _Numbers, addresses: Sequence[bytes], names: _Names) -> None:
         self._service = service
         self._sums = sums
         self._addresses = addresses
@@ -349,27 +354,33 @@ class _Met(Sequence[Contact]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[Contact]:
-        made = self._made
-        for place, found in enumerate(self._sums):
+        made, place = self._made, 0
+        while True:
             if place == len(made):
-                made.append(self._contact(found))
+                # Ever more at a time: mostly one of the first is what was looked for.
+                made.extend(map(self._contact, self._sums[place : 2 * place + FEW].tolist()))
+                if place == len(made):
+                    return
             yield made[place]
+            place += 1
 
-    def _contact(self, found: Sum) -> Contact:
+    def _contact(self, found: Sequence[int]) -> Contact:
         number, first, tries, low, high, source_low, source_high, answered = found
         transport, port = self._service
         far = self._addresses[number]
         names = self._names(self._service, far)
-        # As with the sums.
+        # What a call of Contact does, without the function before it: there are as many as far sides of all hosts.
         return tuple.__new__(
             Contact, (transport, far, port, names, first, tries, low, high, source_low, source_high, bool(answered))
         )
 
 
-def _merge(parts: Iterable[Iterable[Sum]]) -> list[Sum]:
-    table: dict[int, Sum] = {}
-    for part in parts:
-        for found in part:
+def _merge(sums: _Numbers) -> _Numbers:
+    """The same with those of one far side put together, in order of the first frame."""
+    if len(set(sums[:, 0].tolist())) < len(sums):
+        table: dict[int, Sum] = {}
+        for found in map(Sum._make, sums.tolist()):
             known = table.get(found.far)
             table[found.far] = found if known is None else known.plus(found)
-    return sorted(table.values(), key=lambda s: s.first_frame)
+        sums = np.array(list(table.values()), np.uint32)
+    return sums[np.argsort(sums[:, 1], kind="stable")]

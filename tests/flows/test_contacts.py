@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pcapaudit.flows.contacts import INWARD, OUTWARD, TURNED, ContactTable, HostServices, Sum
+from pcapaudit.flows.contacts import FEW, INWARD, OUTWARD, TURNED, ContactTable, HostServices, Sum
 from pcapaudit.model.addresses import parse_ip
 from pcapaudit.model.traits import Contact
 from tests.support.scene import traffic_of
@@ -88,6 +88,37 @@ def test_what_a_box_says_to_itself_is_no_contact_of_its_services() -> None:
 
     assert list(inbound["tcp", 9001]) == []
     assert [c.address for c in outward["tcp", 9001]] == [PC]
+
+
+def test_what_several_addresses_of_a_box_used_is_one_list_by_the_first_frame() -> None:
+    script = """
+    0.0 pc:50001 > 192.0.2.1:80 SYN
+    1.0 dev:50002 > 192.0.2.2:80 SYN
+    2.0 pc:50003 > 192.0.2.3:80 SYN
+    3.0 dev:50004 > 192.0.2.1:80 SYN
+    """
+    table = table_of("\n".join(line.strip() for line in script.strip().splitlines()))
+    both = [s for a in (DEV, PC) for s in table.stretches(a)]
+
+    found = HostServices(table, both, [DEV, PC], (), lambda _, __: ())["tcp", 80]
+
+    assert [(c.address[-1], c.first_frame, c.tries, c.source_low, c.source_high) for c in found] == [
+        (1, 1, 2, 50001, 50004),
+        (2, 2, 1, 50002, 50002),
+        (3, 3, 1, 50003, 50003),
+    ]
+
+
+def test_contacts_are_made_a_few_at_a_time_and_once() -> None:
+    table = table_of("\n".join(f"{n}.0 dev:{50000 + n} > 192.0.2.{n + 1}:80 SYN" for n in range(5 * FEW)))
+    found = HostServices(table, table.stretches(DEV), [DEV], (), lambda _, __: ())["tcp", 80]
+
+    first = next(iter(found))
+    again = list(found)
+
+    assert again[0] is first
+    assert [c.first_frame for c in again] == list(range(1, 5 * FEW + 1))
+    assert len(found) == len(again)
 
 
 def test_an_address_that_two_boxes_use_has_stretches_of_each() -> None:
