@@ -7,12 +7,15 @@ from dataclasses import field
 from functools import cached_property
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from pcapaudit.catalog.identify import Identified, Identifier
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.diagnose.capture_info import capture_info
 from pcapaudit.diagnose.crew import Alone, Crew
 from pcapaudit.diagnose.document import device_report
-from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.facts import OF_THE_HOST, Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.health.registry import View, caps_for, examine_capture, examine_device, in_order
 from pcapaudit.diagnose.params import Params
@@ -102,7 +105,13 @@ def analyse(
     hosts = find_hosts(traffic)[:MAX_HOSTS]
     identifier = Identifier(request.signatures)
     facts = [Facts(traffic, host, hosts, None, None, request.params, request.values) for host in hosts]
-    identified = crew.share(lambda number: identifier.identify(traits_of(facts[number])), range(len(hosts)))
+
+    def identify(number: int) -> Identified:
+        found = identifier.identify(traits_of(facts[number]))
+        _forget(facts[number], but_for=OF_THE_HOST)
+        return found
+
+    identified = crew.share(identify, range(len(hosts)))
     candidates = [_Candidate(n, facts[n], i, _is_named(hosts[n], request.device)) for n, i in enumerate(identified)]
     forget_contacts(traffic)
     traffic.memo["service_hosts"] = _service_hosts(candidates)
@@ -111,12 +120,18 @@ def analyse(
     chosen = {number: (f, c) for number, (f, c) in known.items() if _may_be_listed(f, c, request)}
     for c in candidates:
         _forget(c.facts)
+    last_devices = _last_devices(traffic, {number: f for number, (f, _) in chosen.items()})
     view = View(traffic, [f for f, _ in chosen.values()], request.params)
     items = examine_capture(view)
     shared = tuple(items)
 
     def judge(number: int) -> tuple[list[HealthItem], DeviceReport | None]:
-        return _judge(*chosen[number], view, shared, request, capture)
+        own_facts, candidate = chosen[number]
+        found = _judge(own_facts, candidate, view, shared, request, capture)
+        flows = np.array(own_facts.flows, np.int64)
+        traffic.forget(flows[last_devices[flows] == number].tolist(), (own_facts.addresses, own_facts.mac))
+        _forget(own_facts)
+        return found
 
     judged = crew.gather(judge, list(chosen))
     devices: list[DeviceReport] = []
@@ -142,14 +157,20 @@ def _judge(
     own = examine_device(view, facts)
     judged = diagnose_device(facts, caps_for(facts, [*shared, *own]), is_witnessed=request.why)
     is_listed = _is_listed(judged, c, request)
-    report = device_report(judged, c.identified, capture, request.said) if is_listed else None
-    _forget(facts)
-    return own, report
+    return own, device_report(judged, c.identified, capture, request.said) if is_listed else None
 
 
-def _forget(facts: Facts) -> None:
+def _last_devices(traffic: Traffic, devices: Mapping[int, Facts]) -> npt.NDArray[np.uint32]:
+    """Per flow: which of the devices is the last that takes part in it; nobody reads the flow behind that one."""
+    last = np.zeros(len(traffic.result.flows), np.uint32)
+    for number, facts in devices.items():
+        last[np.array(facts.flows, np.int64)] = number
+    return last
+
+
+def _forget(facts: Facts, *, but_for: frozenset[str] = frozenset()) -> None:
     """Give up what was worked out of a device's packets; of hundreds in a capture one is judged at a time."""
-    for name in _WORKED_OUT & vars(facts).keys():
+    for name in (_WORKED_OUT - but_for) & vars(facts).keys():
         del vars(facts)[name]
 
 

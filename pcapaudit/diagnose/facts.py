@@ -50,7 +50,7 @@ from pcapaudit.model.events import DhcpMessage, Event, Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Identification, Outcome, Stage
 
-_OF_THE_HOST = frozenset({"addresses", "flows"})
+OF_THE_HOST = frozenset({"addresses", "flows"})
 """Facts that are the same whatever a device is taken for, and small."""
 
 
@@ -102,7 +102,7 @@ class Facts:
     def taken_for(self, signature: Signature | None, identification: Identification | None, params: Params) -> Facts:
         """The same device under a signature; what does not depend on that is not worked out again."""
         other = Facts(self.traffic, self.host, self.hosts, signature, identification, params, self.values)
-        vars(other).update({name: value for name, value in vars(self).items() if name in _OF_THE_HOST})
+        vars(other).update({name: value for name, value in vars(self).items() if name in OF_THE_HOST})
         return other
 
     # --- who and when ---------------------------------------------------------------------------

@@ -139,6 +139,10 @@ class PacketLog:
         while self._count > MAX_HELD and len(self._held) > 1:
             self._count -= len(self._held.popitem(last=False)[1])
 
+    def forget(self, flow: int) -> None:
+        """Give up the packets that were made of a flow."""
+        self._count -= len(self._held.pop(flow, ()))
+
     def packet_of(self, flow: int, place: int) -> Packet:
         """One packet of a flow, counted from 0; the flow's others are not made for it."""
         known = self._held.get(flow)

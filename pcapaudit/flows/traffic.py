@@ -461,6 +461,21 @@ class Traffic:
             "dns_rcodes": dict(sorted(rcodes.items())),
         }
 
+    # --- forgetting -----------------------------------------------------------------------
+
+    def forget(self, flows: Iterable[int], host: tuple[frozenset[bytes], bytes | None]) -> None:
+        """Give up what was made of some flows, and the lookups of a host; what is asked for again is made again.
+
+        Args:
+            flows: Rows of the flow table.
+            host: Its addresses and its MAC, as ``lookups_of`` takes them.
+        """
+        for flow in flows:
+            self._flows.pop(flow, None)
+            self._kept_events -= len(self._conversations.pop(flow, ()))
+            self._log.forget(flow)
+        self._lookups.pop(host, None)
+
     # --- reading --------------------------------------------------------------------------
 
     def _dns_over_tcp(self) -> list[DnsMessage]:

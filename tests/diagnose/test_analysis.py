@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pcapaudit.catalog import load_signatures
 from pcapaudit.diagnose.analysis import CaptureAnalysis, Request, analyse
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.events import Event
 from pcapaudit.model.words import Verdict
 from tests.support.scene import traffic_of
 
@@ -75,6 +78,27 @@ def test_a_named_device_that_is_not_there_leaves_nothing_to_judge() -> None:
 def test_a_name_that_is_neither_mac_nor_address_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="kitchen"):
         analysed(GATEWAY, device="kitchen")
+
+
+def test_a_conversation_is_read_once_and_kept_no_longer_than_a_device_takes_part_in_it() -> None:
+    traffic = traffic_of("0.0 pc > gw BOOT\n1.0 dev > gw BOOT\n2.0 dev:50001 > pc:80 CONNECT\n2.1 dev > pc HTTP GET /")
+    read: list[int] = []
+    traffic._read_conversation = read_and_noted(traffic, read)  # type: ignore[method-assign]
+
+    analyse(traffic, Request(SIGNATURES, all_devices=True), 0)
+
+    assert len(read) == len(set(read)) == 1
+    assert not traffic._conversations
+
+
+def read_and_noted(traffic: Traffic, read: list[int]) -> Callable[[int], list[Event]]:
+    reading = traffic._read_conversation
+
+    def noted(flow: int) -> list[Event]:
+        read.append(flow)
+        return reading(flow)
+
+    return noted
 
 
 def test_all_devices_lists_every_host_but_routers() -> None:

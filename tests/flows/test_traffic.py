@@ -220,6 +220,31 @@ def test_conversations_that_were_given_up_are_read_again_and_counted_once(monkey
         assert said == ["h0.example", "h1.example", "h2.example"]
 
 
+def test_what_was_made_of_a_flow_is_forgotten_on_request_and_made_again() -> None:
+    traffic = traffic_of("0.0 dev:50001 > cloud:80 CONNECT\n0.5 dev > cloud HTTP GET / host=h.example")
+    flow, said, packets = traffic.flow(0), traffic.conversation(0), traffic.packets(0)
+
+    traffic.forget([0, 0], (frozenset(), None))
+
+    assert traffic.flow(0) is not flow
+    assert traffic.conversation(0) == said
+    assert traffic.conversation(0) is not said
+    assert traffic.packets(0) == packets
+    assert traffic.packets(0) is not packets
+
+
+def test_lookups_of_a_host_are_forgotten_on_request_and_those_of_others_are_not() -> None:
+    traffic = traffic_of("0.0 dev > gw LOOKUP a.example A 192.0.2.1\n1.0 pc > gw LOOKUP b.example A 192.0.2.1")
+    dev, pc = (frozenset([bytes([10, 0, 0, last])]) for last in (5, 9))
+    own, others = traffic.lookups_of(dev, None), traffic.lookups_of(pc, None)
+
+    traffic.forget([], (dev, None))
+
+    assert [k.name for k in traffic.lookups_of(dev, None)] == ["a.example"]
+    assert traffic.lookups_of(dev, None) is not own
+    assert traffic.lookups_of(pc, None) is others
+
+
 def test_an_answered_flow_is_found_by_its_service() -> None:
     traffic = traffic_of(
         "0.0 dev:50000 > cloud:4321 SYN\n1.0 pc:50001 > cloud:4321 CONNECT\n2.0 pc:50002 > cloud:80 SYN\n"
