@@ -23,23 +23,28 @@ class DnsQuery:
     id (catalogue, M9). Another id or port is another ``DnsQuery`` of the same ``Lookup``.
     """
 
+    __slots__ = ("_addresses", "answers", "kind", "name", "resolver", "sent")
+
     def __init__(self, resolver: bytes, name: str, kind: int) -> None:
         self.resolver = resolver
         self.name = name
         self.kind = kind
         self.sent: list[DnsMessage] = []
         self.answers: list[DnsMessage] = []
+        self._addresses: tuple[bytes, ...] | None = None
 
     @property
     def began_ns(self) -> int:
         """Time of the first transmission (of the first answer when no query was seen)."""
         return (self.sent or self.answers)[0].at.time_ns
 
-    @cached_property
+    @property
     def addresses(self) -> tuple[bytes, ...]:
         """Addresses of the type asked, in the order of the answers."""
-        found = [r.data for m in self.answers for r in m.answers if r.kind in (A, AAAA) and isinstance(r.data, bytes)]
-        return tuple(dict.fromkeys(found))
+        if self._addresses is None:
+            records = (r for m in self.answers for r in m.answers if r.kind in (A, AAAA))
+            self._addresses = tuple(dict.fromkeys(r.data for r in records if isinstance(r.data, bytes)))
+        return self._addresses
 
     @property
     def rcode(self) -> int | None:
@@ -87,25 +92,25 @@ def pair_dns(messages: Iterable[DnsMessage], addresses: frozenset[bytes]) -> lis
     Messages that ask no question of this kind (NOTIFY, UPDATE) are left out.
     """
     lookups: dict[tuple[str, int], Lookup] = {}
-    open_queries: dict[tuple[bytes, int, int, str, int, str], DnsQuery] = {}
+    open_queries: dict[tuple[bytes, int, int, str, tuple[str, int]], DnsQuery] = {}
     last_asked: dict[tuple[bytes, int, int, str], tuple[str, int]] = {}
     for m in messages:
-        at, is_answer = m.at, m.is_response
+        at, transport, ident, is_answer, _, question, kind = m[:7]
         own, resolver, port = (at.dst, at.src, at.dport) if is_answer else (at.src, at.dst, at.sport)
         if own not in addresses or m.opcode != 0:
             continue
-        name, kind = m.question or "", m.kind
+        asked = (question or "", kind)
         if not is_answer:
-            last_asked[(resolver, port, m.id, m.transport)] = (name, kind)
-        elif m.question is None:
-            name, kind = last_asked.get((resolver, port, m.id, m.transport), (name, kind))
-        lookup = lookups.get((name, kind))
+            last_asked[resolver, port, ident, transport] = asked
+        elif question is None:
+            asked = last_asked.get((resolver, port, ident, transport), asked)
+        lookup = lookups.get(asked)
         if lookup is None:
-            lookup = lookups[name, kind] = Lookup(name, kind)
-        key = (resolver, port, m.id, name, kind, m.transport)
+            lookup = lookups[asked] = Lookup(*asked)
+        key = (resolver, port, ident, transport, asked)
         query = open_queries.get(key)
         if query is None or (not is_answer and query.answers and not _is_overtaken(m, query)):
-            query = open_queries[key] = DnsQuery(resolver, name, kind)
+            query = open_queries[key] = DnsQuery(resolver, *asked)
             lookup.queries.append(query)
         (query.answers if is_answer else query.sent).append(m)
         (lookup.answers if is_answer else lookup.sent).append(m)

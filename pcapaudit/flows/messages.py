@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -37,6 +38,7 @@ MAX_REPEATED = 512
 WINDOW = 1 << 16
 """Bytes that are fetched at a time; messages lie far apart among the data of connections."""
 
+_FRAME = attrgetter("at.frame")
 _E = TypeVar("_E")
 _Read: TypeAlias = Event | Malformed
 _KINDS: dict[type, tuple[Kind, ...]] = {
@@ -81,7 +83,8 @@ class Repeats:
         if known is None:
             return self._read_new(key, payload, at)
         own = (at, known[1], int.from_bytes(payload[:2], "big")) if type(known) is DnsMessage else (at, *known[1:3])
-        found: _Read = known._make(own + known[3:])
+        # What a call of the class does, without the function before it: this runs for every datagram.
+        found: _Read = tuple.__new__(type(known), own + known[3:])
         return found
 
     def _read_new(self, key: tuple[int, bytes, bool], payload: bytes, at: Packet) -> _Read:
@@ -126,7 +129,7 @@ class Messages:
     def malformed(self) -> list[Malformed]:
         """Messages that do not keep their protocol's form, in frame order."""
         found = (e for kind in _KINDS for e in self._read_class(kind) if isinstance(e, Malformed))
-        return sorted(found, key=lambda e: e.at.frame)
+        return sorted(found, key=_FRAME)
 
     @property
     def lone_openings(self) -> list[Packet]:
@@ -144,7 +147,7 @@ class Messages:
             known = [e for k in _KINDS[kind] for e in self._read_kind(k)]
             if kind is DnsMessage:
                 known += self._joined.read
-            known.sort(key=lambda e: e.at.frame)
+            known.sort(key=_FRAME)
             self._read[kind] = known
         return known
 
