@@ -12,6 +12,9 @@ from functools import cached_property
 from heapq import nlargest
 from typing import Unpack
 
+import numpy as np
+import numpy.typing as npt
+
 from pcapaudit.catalog.schema import Need, Signature
 from pcapaudit.diagnose.attempts import Attempt, Binder, Series, series_of
 from pcapaudit.diagnose.fired import Details, Fired, Target, choose_frames, display_filter
@@ -33,10 +36,11 @@ from pcapaudit.flows.exchanges import (
     pair_ntp,
     pair_pings,
 )
-from pcapaudit.flows.flow import TCP, UDP, Flow
+from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.kept import is_kept_in_part
 from pcapaudit.flows.latest import last_received_ns
+from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.owned import opened_flows, owned_flows
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.flows.visibility import Visibility, hears_unseen, judge_visibility
@@ -151,7 +155,7 @@ class Facts:
     @cached_property
     def goes_out_unseen(self) -> bool:
         """One-sided capture in which the device sends to far addresses: it must know its way there."""
-        return self.visibility.missing == "inbound" and any(is_public(f.resp[0]) for f in self.outward_flows)
+        return self.visibility.missing == "inbound" and any(map(is_public, self.outward_flows.far))
 
     @cached_property
     def has_boot(self) -> bool:
@@ -243,33 +247,37 @@ class Facts:
     @cached_property
     def gateway_mac(self) -> bytes | None:
         """MAC that the device's off-link frames go to."""
-        for flow in self.outward_flows:
-            far = flow.resp[0]
-            is_beyond = is_public(far) and (len(far) == 4 or self.is_off_link(far))
-            if is_beyond and flow.sent and flow.sent[0].dmac is not None:
-                return flow.sent[0].dmac
-        return None
+        outward = self.outward_flows
+        is_beyond = outward.leads_to(lambda far: is_public(far) and (len(far) == 4 or self.is_off_link(far)))
+        first = (flow.sent[0].dmac for flow in outward.where(is_beyond & outward.has_sent))
+        return next((mac for mac in first if mac is not None), None)
 
     @cached_property
-    def outward_flows(self) -> list[Flow]:
+    def outward_flows(self) -> Outward:
         """TCP and UDP flows that the device opened, in order; DHCP left out."""
-        return [self.traffic.flow(i) for i in opened_flows(self.traffic, self.addresses, self.flows)]
+        return opened_flows(self.traffic, self.addresses, self.flows)
 
     @cached_property
     def called(self) -> frozenset[bytes]:
         """Addresses to which the device opened a TCP connection, or tried to."""
-        return frozenset(f.resp[0] for f in self.outward_flows if f.proto == TCP and f.has_opening)
+        outward = self.outward_flows
+        return frozenset(outward.where((outward.protocols == TCP) & outward.has_opening).far)
 
     @cached_property
-    def flows_beyond(self) -> list[Flow]:
+    def leads_beyond(self) -> npt.NDArray[np.bool_]:
+        """For each of the outward flows whether it leads beyond the gateway."""
+        return self.outward_flows.leads_to(self.is_off_link)
+
+    @cached_property
+    def flows_beyond(self) -> Outward:
         """Those of the outward flows that lead beyond the gateway."""
-        return [f for f in self.outward_flows if self.is_off_link(f.resp[0])]
+        return self.outward_flows.where(self.leads_beyond)
 
     @cached_property
     def heard_beyond_ns(self) -> list[int]:
         """When each of these was last answered, ascending; of a far side that is not seen the device's word counts."""
-        seen = {f.index: last_received_ns(self.traffic, f.index) for f in self.flows_beyond}
-        told = (f.last_answer for f in self.flows_beyond if not seen[f.index])
+        seen = {i: last_received_ns(self.traffic, i) for i in self.flows_beyond.places.tolist()}
+        told = (self.traffic.flow(i).last_answer for i, time_ns in seen.items() if not time_ns)
         return sorted([*filter(None, seen.values()), *(p.time_ns for p in told if p is not None)])
 
     def is_off_link(self, address: bytes) -> bool:
@@ -403,10 +411,10 @@ class Facts:
         asked = [lookup.queries[0] for lookup in self.lookups if len(lookup.sent) == 1]
         if not asked or any(q.answers for lookup in self.lookups for q in lookup.queries):
             return
-        first = min(q.began_ns for q in asked)
-        for flow in self.outward_flows:
-            near = flow.first_ns - first
-            if is_public(flow.resp[0]) and flow.resp[1] not in (53, 123) and 0 <= near <= ns(60):
+        first, outward = min(q.began_ns for q in asked), self.outward_flows
+        is_near = (outward.first_ns >= first) & (outward.first_ns <= first + ns(60))
+        for flow in outward.where(is_near & outward.leads_to(is_public)):
+            if flow.resp[1] not in (53, 123):
                 yield flow.first_frame
 
     def has_waited(self, since_ns: int, wait_s: float) -> bool:
@@ -426,7 +434,7 @@ class Facts:
     def sees_inbound(self) -> bool:
         """Gate G2: frames to the device would have been seen, from far away too, and at least some were."""
         is_open = self.visibility.received >= self.params.vis_min and self.visibility.sees_inbound
-        return is_open and not hears_unseen(f for f in self.outward_flows if is_public(f.resp[0]))
+        return is_open and not hears_unseen(self.outward_flows)
 
     # --- findings -----------------------------------------------------------------------------------
 

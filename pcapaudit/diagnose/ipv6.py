@@ -107,9 +107,9 @@ def works(facts: Facts) -> bool:
     if facts.signature is not None:
         own = (a for a in facts.attempts if a.need.required and len(a.address) == V6)
         return any(a.answered_ns is not None for a in own)
-    wide = wide_addresses(facts)
-    beyond = any(len(f.resp[0]) == V6 and f.received and facts.is_off_link(f.resp[0]) for f in facts.outward_flows)
-    return beyond or (bool(wide) and bool(routers(facts)))
+    wide, outward = wide_addresses(facts), facts.outward_flows
+    beyond = outward.is_answered & outward.leads_to(lambda far: len(far) == V6 and facts.is_off_link(far))
+    return bool(beyond.any()) or (bool(wide) and bool(routers(facts)))
 
 
 def assignment(facts: Facts) -> Proof | None:

@@ -233,8 +233,15 @@ class ArpTable:
 
     def address_of(self, mac: bytes) -> bytes | None:
         """The address that a host first gave as its own, but for 0.0.0.0."""
-        given = self._table["sender_ip"][self._sent_by(mac)]
-        return int(given[(given > 0).argmax()]).to_bytes(ADDRESS_SIZE, "big") if given.any() else None
+        place = self._first_claims.get(_mac_number(mac))
+        return None if place is None else int(self._table["sender_ip"][place]).to_bytes(ADDRESS_SIZE, "big")
+
+    @cached_property
+    def _first_claims(self) -> dict[int, int]:
+        """Per sender MAC the place of the first packet that gives an address."""
+        places = np.flatnonzero(self._table["sender_ip"])
+        macs, firsts = np.unique(self._table["sender_mac"][places], return_index=True)
+        return dict(zip(macs.tolist(), places[firsts].tolist(), strict=True))
 
     def used_by(self, mac: bytes | None) -> list[tuple[bytes, int]]:
         """Addresses that a host gave as its own, but for 0.0.0.0, and when (ns), in frame order."""

@@ -1,11 +1,18 @@
-"""When the far side of a flow was last heard: by the flow table, and by the packet log where copies are marked."""
+"""When a side of a flow was last heard: by the flow table, and by the packet log where copies are marked."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.flows import layout
+from pcapaudit.flows.rows import last_rows_sent
 from pcapaudit.flows.traffic import Traffic
+
+UNSURE = -1
+"""Stands for a time that the table does not tell: it counts copies as well, which the log marks."""
+
+_Numbers = npt.NDArray[np.int64]
 
 
 def last_received_ns(traffic: Traffic, flow: int) -> int:
@@ -15,22 +22,38 @@ def last_received_ns(traffic: Traffic, flow: int) -> int:
         traffic: The capture.
         flow: Row of the flow table; the flow is seen from the side that opened it.
     """
-    known: list[int] | None = traffic.memo.get("last_received")
-    if known is None:
-        known = traffic.memo["last_received"] = _read(traffic)
-    if known[flow] >= 0:
-        return known[flow]
+    known = int(_by_table(traffic, "responder")[flow])
+    if known != UNSURE:
+        return known
     received = traffic.flow(flow).received
     return received[-1].time_ns if received else 0
 
 
-def _read(traffic: Traffic) -> list[int]:
-    """Per flow the time, or -1 where the table counts copies as well, which the log marks."""
-    flows, words = traffic.result.flows, traffic.digests.table.astype(np.int64)
-    is_from_b = (words[:, layout.STATE] & layout.FROM_B) > 0
-    logged = words[:, layout.PACKETS] + words[:, layout.SIDE + layout.PACKETS]
-    counted = flows["a_pkts"].astype(np.int64) + flows["b_pkts"]
-    times = np.where(is_from_b, flows["a_last_ns"], flows["b_last_ns"])
-    times[counted != logged + flows["rows_left_out"]] = -1
-    found: list[int] = times.tolist()
-    return found
+def last_sent_ns(traffic: Traffic, flows: _Numbers) -> _Numbers:
+    """For each of some flows the same of the side that opened it.
+
+    Args:
+        traffic: The capture.
+        flows: Rows of the flow table.
+    """
+    times = _by_table(traffic, "originator")[flows]
+    unsure = np.flatnonzero(times == UNSURE)
+    if len(unsure):
+        spoke = unsure[traffic.digests.table[flows[unsure], layout.PACKETS] > 0]
+        times[unsure] = 0
+        times[spoke] = traffic.result.rows["time_ns"][last_rows_sent(traffic, flows[spoke], 1)]
+    return times
+
+
+def _by_table(traffic: Traffic, side: str) -> _Numbers:
+    """When the originator or the responder of each flow last sent something, or UNSURE; found once per capture."""
+    known: _Numbers | None = traffic.memo.get(f"last of {side}")
+    if known is None:
+        flows, words = traffic.result.flows, traffic.digests.table
+        is_b = (words[:, layout.STATE] & layout.FROM_B > 0) != (side == "responder")
+        logged = words[:, layout.PACKETS].astype(np.int64) + words[:, layout.SIDE + layout.PACKETS]
+        counted = flows["a_pkts"].astype(np.int64) + flows["b_pkts"]
+        known = np.where(is_b, flows["b_last_ns"], flows["a_last_ns"])
+        known[counted != logged + flows["rows_left_out"]] = UNSURE
+        traffic.memo[f"last of {side}"] = known
+    return known

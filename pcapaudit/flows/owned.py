@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.flows.numbering import numbering_of
+from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_unicast
 
@@ -35,24 +36,24 @@ def owned_flows(traffic: Traffic, addresses: Collection[bytes], mac: bytes | Non
     return sorted(found)
 
 
-def opened_flows(traffic: Traffic, addresses: Collection[bytes], flows: Sequence[int]) -> list[int]:
+def opened_flows(traffic: Traffic, addresses: Collection[bytes], flows: Sequence[int]) -> Outward:
     """Those of some flows that the addresses opened over TCP or UDP to a single host; DHCP left out."""
-    numbering, table = numbering_of(traffic), traffic.result.flows
-    chosen = np.array(flows, np.int64)
-    is_from_b = (traffic.digests.table[chosen, layout.STATE] & layout.FROM_B) > 0
-    own = np.zeros(len(numbering.addresses), np.bool_)
+    numbering, chosen = numbering_of(traffic), np.array(flows, np.int64)
+    own = np.zeros(len(numbering.addresses) + 1, np.bool_)
     own[list(numbering.numbers(addresses))] = True
-    orig = np.where(is_from_b, numbering.b[chosen], numbering.a[chosen])
-    far = np.where(is_from_b, numbering.a[chosen], numbering.b[chosen])
-    proto, port = table["proto"][chosen], np.where(is_from_b, table["a_port"][chosen], table["b_port"][chosen])
-    is_meant = ((proto == TCP) | (proto == UDP)) & (port != DHCP_PORTS[0]) & (port != DHCP_PORTS[1])
-    opened: list[int] = chosen[is_meant & own[orig] & _unicast(traffic)[far]].tolist()
-    return opened
+    return Outward(traffic, chosen[own[_openers(traffic)[chosen]]])
 
 
-def _unicast(traffic: Traffic) -> npt.NDArray[np.bool_]:
-    """Per number of an address: whether it is one host's."""
-    known: npt.NDArray[np.bool_] | None = traffic.memo.get("unicast_numbers")
+def _openers(traffic: Traffic) -> npt.NDArray[np.uint32]:
+    """Per flow over TCP or UDP to a single host the number of who opened it; for others, and DHCP, one beyond all."""
+    known: npt.NDArray[np.uint32] | None = traffic.memo.get("openers")
     if known is None:
-        known = traffic.memo["unicast_numbers"] = numbering_of(traffic).which(is_unicast)
+        numbering, table = numbering_of(traffic), traffic.result.flows
+        is_from_b = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
+        far = np.where(is_from_b, numbering.a, numbering.b)
+        port = np.where(is_from_b, table["a_port"], table["b_port"])
+        is_meant = np.isin(table["proto"], (TCP, UDP)) & ~np.isin(port, DHCP_PORTS)
+        known = np.where(is_from_b, numbering.b, numbering.a)
+        known[~(is_meant & numbering.which(is_unicast)[far])] = len(numbering.addresses)
+        traffic.memo["openers"] = known
     return known

@@ -46,11 +46,10 @@ def rows_received(traffic: Traffic, flow: Flow) -> _Numbers:
     return received
 
 
-def last_rows_sent(traffic: Traffic, flows: Sequence[Flow], count: int) -> _Numbers:
+def last_rows_sent(traffic: Traffic, flows: Sequence[int] | _Numbers, count: int) -> _Numbers:
     """Rows of the last packets, at most so many of each flow, that those who opened some flows sent."""
-    indices = [f.index for f in flows]
-    places, lengths = _places_of(traffic, indices)
-    is_b = traffic.digests.table[indices, layout.STATE] & layout.FROM_B
+    places, lengths = _places_of(traffic, flows)
+    is_b = traffic.digests.table[flows, layout.STATE] & layout.FROM_B
     of_whom = np.repeat(np.arange(len(lengths)), lengths)
     is_sent = traffic.result.rows["side"][places] == is_b[of_whom]
     sent, of_whom = places[is_sent], of_whom[is_sent]
@@ -114,7 +113,7 @@ def first_acks(traffic: Traffic) -> tuple[_Numbers, _Numbers]:
     return found[0], found[1]
 
 
-def _places_of(traffic: Traffic, flows: Sequence[int]) -> tuple[_Numbers, _Numbers]:
+def _places_of(traffic: Traffic, flows: Sequence[int] | _Numbers) -> tuple[_Numbers, _Numbers]:
     """Rows of some flows, flow by flow, and how many there are of each."""
     digests, chosen = traffic.digests, np.array(flows, np.int64)
     begins = digests.bounds[chosen]

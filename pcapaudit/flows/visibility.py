@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
 from pcapaudit.flows.hosts import Host
+from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.traffic import Traffic
+from pcapaudit.model.addresses import is_public
 from pcapaudit.model.records import dataclass
 
 GROUP_BIT = np.uint64(1 << 40)
@@ -81,15 +83,16 @@ def judge_visibility(
     return Visibility(sent, received)
 
 
-def hears_unseen(flows: Iterable[Flow]) -> bool:
-    """Whether the originator acknowledges data in some of these flows, of none of which the way back is in the capture.
+def hears_unseen(outward: Outward) -> bool:
+    """Whether a host acknowledges data of public addresses, and of none of them the way back is in the capture.
 
     Half a trunk shows the neighbours both ways and the way from the router not at all.
     """
-    known = list(flows)
-    if any(f.received for f in known):
+    is_far = outward.leads_to(is_public)
+    if (is_far & outward.is_answered).any():
         return False
-    return any(p.flags & ACK and not p.flags & (SYN | RST) for f in known for p in f.sent if f.proto == TCP and f.syns)
+    opened = outward.where(is_far & outward.has_opening & (outward.protocols == TCP))
+    return any(p.flags & ACK and not p.flags & (SYN | RST) for f in opened for p in f.sent)
 
 
 def _unicast_counts(traffic: Traffic, host: Host, flows: Sequence[int]) -> tuple[int, int]:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pcapaudit.flows.latest import last_received_ns
+from pcapaudit.flows.latest import last_received_ns, last_sent_ns
 from tests.support.scene import read_capture, traffic_of
-from tests.support.transforms import copy_each
+from tests.support.transforms import copy_each, keep_direction
 from tests.support.world import START_NS
 
+MAC = bytes.fromhex("02000a000005")
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.pcapng"))
 TALK = """
 0.0  dev:50001 > cloud:4321 CONNECT
@@ -27,14 +29,31 @@ def test_the_last_reply_is_the_last_received_packet(path: Path) -> None:
         assert last_received_ns(traffic, index) == (received[-1].time_ns if received else 0)
 
 
-def test_a_marked_copy_is_no_reply() -> None:
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.stem)
+def test_the_last_word_is_the_last_sent_packet(path: Path) -> None:
+    traffic = read_capture(path)
+    flows = np.arange(len(traffic.result.flows))
+
+    sent = [traffic.flow(index).sent for index in flows.tolist()]
+    assert last_sent_ns(traffic, flows).tolist() == [packets[-1].time_ns if packets else 0 for packets in sent]
+
+
+def test_a_marked_copy_is_no_reply_and_no_word() -> None:
     traffic = traffic_of(TALK, lambda frames: copy_each(frames, 1000))
 
     assert last_received_ns(traffic, 0) == START_NS + 2_000_000_000
+    assert last_sent_ns(traffic, np.array([0])).tolist() == [START_NS + 3_000_000_000]
 
 
 def test_silence_has_no_time() -> None:
     assert last_received_ns(traffic_of("0.0 dev:50001 > cloud:4321 SYN"), 0) == 0
+
+
+def test_who_opened_a_flow_and_is_not_heard_has_no_time() -> None:
+    alone = traffic_of(TALK, lambda frames: copy_each(keep_direction(frames, MAC, "in"), 1000))
+
+    assert not alone.flow(0).sent
+    assert last_sent_ns(alone, np.array([0])).tolist() == [0]
 
 
 def test_the_responder_is_whom_the_opening_shows() -> None:

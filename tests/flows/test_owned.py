@@ -21,8 +21,8 @@ def test_opened_flows_are_those_whose_originator_is_the_host(path: Path) -> None
 
     for host in find_hosts(traffic):
         flows = owned_flows(traffic, host.addresses, host.mac)
-        assert opened_flows(traffic, host.addresses, flows) == [
-            f.index
+        assert list(opened_flows(traffic, host.addresses, flows)) == [
+            f
             for f in everything
             if f.index in flows
             and f.orig[0] in host.addresses
@@ -54,11 +54,11 @@ def test_what_others_open_and_what_goes_to_many_is_not_opened() -> None:
     flows = owned_flows(traffic, [DEV], MAC)
 
     assert flows == [0, 1, 2]
-    assert opened_flows(traffic, [DEV], flows) == [2]
+    assert opened_flows(traffic, [DEV], flows).places.tolist() == [2]
 
 
 def test_a_host_without_flows_owns_none() -> None:
     traffic = traffic_of("0.0 pc:50001 > cloud:80 SYN")
 
     assert owned_flows(traffic, [DEV], MAC) == []
-    assert opened_flows(traffic, [DEV], []) == []
+    assert not opened_flows(traffic, [DEV], [])

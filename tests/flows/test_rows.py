@@ -47,7 +47,7 @@ def test_the_last_rows_of_some_flows_are_their_last_sent_packets(path: Path) -> 
     traffic = read_capture(path)
     flows = flows_of(traffic)
 
-    last = frames_at(traffic, rows.last_rows_sent(traffic, flows, 2))
+    last = frames_at(traffic, rows.last_rows_sent(traffic, range(len(flows)), 2))
 
     assert last == [p.frame for flow in flows for p in list(flow.sent)[-2:]]
 
@@ -115,7 +115,7 @@ def test_the_last_packets_sent_stand_at_the_end_of_what_was_sent(path: Path) -> 
     flows = flows_of(traffic)
 
     last = [p.frame for flow in flows for p in flow.sent[-3:]]
-    assert frames_at(traffic, rows.last_rows_sent(traffic, flows, 3)) == last
+    assert frames_at(traffic, rows.last_rows_sent(traffic, range(len(flows)), 3)) == last
 
 
 @every_sample

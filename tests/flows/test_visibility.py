@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pcapaudit.flows.hosts import find_hosts
+from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.visibility import ENOUGH, Visibility, hears_unseen, judge_visibility
 from tests.support.player import Frame
 from tests.support.scene import traffic_of
@@ -81,10 +83,10 @@ def test_twenty_frames_are_worth_a_remark_and_not_one_fewer() -> None:
 def test_acknowledgments_alone_show_that_the_way_back_is_not_mirrored(direction: str, *, is_hearing: bool) -> None:
     traffic = traffic_of(TALK, lambda frames: keep_direction(frames, MAC, direction))
 
-    assert hears_unseen(traffic.flow(i) for i in traffic.flows_by_address[DEV]) is is_hearing
+    assert hears_unseen(Outward(traffic, np.array(traffic.flows_by_address[DEV]))) is is_hearing
 
 
 def test_a_way_back_that_is_silent_is_not_unseen() -> None:
     traffic = traffic_of(SILENCE)
 
-    assert not hears_unseen(traffic.flow(i) for i in traffic.flows_by_address[DEV])
+    assert not hears_unseen(Outward(traffic, np.array(traffic.flows_by_address[DEV])))

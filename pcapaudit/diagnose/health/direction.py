@@ -64,7 +64,7 @@ def partly_one_way(view: View) -> Iterator[HealthItem]:
 
     **Ask for**: a mirror of both directions of the device's own port.
     """
-    for facts in judged(view.devices) if _one_sided(view.traffic).any() else ():
+    for facts in judged(view.devices):
         if facts.visibility.missing is None:
             frames = _acknowledged_unseen(facts)
             if len(frames) >= 2:
@@ -93,6 +93,8 @@ def _acknowledged_unseen(facts: Facts) -> list[int]:
     """One frame of each flow in which somebody acknowledges what the capture does not hold."""
     flows = np.array(facts.flows, np.int64)
     one_sided = flows[_one_sided(facts.traffic)[flows]][:MAX_LOOKED_AT]
+    if not len(one_sided):
+        return []
     frames = _advancing(facts.traffic)[one_sided]
     found: list[int] = frames[frames > 0].tolist()
     return found

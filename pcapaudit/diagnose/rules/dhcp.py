@@ -11,7 +11,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.unserved import unoffered
 from pcapaudit.flows.exchanges import DhcpCycle
-from pcapaudit.flows.flow import Flow
+from pcapaudit.flows.outward import Outward
 from pcapaudit.model.addresses import ip_text, is_inside, is_link_local, mac_text, network
 from pcapaudit.model.events import DhcpMessage, Packet
 from pcapaudit.model.times import duration
@@ -176,7 +176,7 @@ def no_ack(facts: Facts) -> Iterator[Fired]:
         if len(selecting) < 2 or cycle.ack is not None or cycle.naks:
             continue
         last = selecting[-1].at
-        used = any(f.first_ns > last.time_ns for f in facts.outward_flows)
+        used = (facts.outward_flows.first_ns > last.time_ns).any()
         if used or _has_taken(facts, selecting[-1].requested, last.time_ns):
             continue
         yield facts.finding(
@@ -270,7 +270,7 @@ def no_router(facts: Facts) -> Iterator[Fired]:
     if ack.routers and not outside:
         return
     # Who sends beyond the subnet has a way out from elsewhere, whatever comes back on it.
-    if any((f.received if outside else f.sent) and facts.is_off_link(f.resp[0]) for f in _after(facts, ack)):
+    if _is_answered_beyond(facts, ack) if outside else _after(facts, ack).has_sent.any():
         return
     what = f"router {ip_text(ack.routers[0])} lies outside the subnet" if outside else "no router (option 3)"
     yield facts.finding(
@@ -302,7 +302,7 @@ def no_dns(facts: Facts) -> Iterator[Fired]:
     if ack is None or not ack.is_complete or ack.dns_servers or DNS not in _asked(facts):
         return
     later = [q for lookup in facts.lookups for q in lookup.queries if q.began_ns > ack.at.time_ns]
-    if any(q.answers for q in later) or any(f.received and facts.is_off_link(f.resp[0]) for f in _after(facts, ack)):
+    if any(q.answers for q in later) or _is_answered_beyond(facts, ack):
         return
     if any(m.dns_servers for m in facts.traffic.icmp if m.type == 134):
         return
@@ -322,8 +322,14 @@ def _asked(facts: Facts) -> set[int]:
     return {o for m in (*cycle.discovers, *cycle.requests) for o in m.asked_options}
 
 
-def _after(facts: Facts, ack: DhcpMessage) -> list[Flow]:
-    return [f for f in facts.outward_flows if f.first_ns > ack.at.time_ns]
+def _after(facts: Facts, ack: DhcpMessage) -> Outward:
+    """Flows beyond the gateway that the device opened after it got its lease."""
+    outward = facts.outward_flows
+    return outward.where(facts.leads_beyond & (outward.first_ns > ack.at.time_ns))
+
+
+def _is_answered_beyond(facts: Facts, ack: DhcpMessage) -> bool:
+    return bool(_after(facts, ack).is_answered.any())
 
 
 @rule("DHCP-ROGUE", stage=Stage.DHCP, outcomes="Fd", evidence=Evidence.EXPLICIT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.flows.hosts import Host, claims_of
+from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.rows import last_rows_sent
 from pcapaudit.model.addresses import (
     ANY_V4,
@@ -26,7 +28,6 @@ from pcapaudit.model.addresses import (
     mac_text,
 )
 from pcapaudit.model.events import ArpMessage, DhcpMessage, Packet
-from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 ARP_WAIT_S = 1.5
@@ -61,37 +62,46 @@ def _unanswered(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
 def _sends_to(facts: Facts, address: bytes, since_ns: int) -> bool:
     """Whether the device sends IP frames to the owner of an address: then it knows the MAC (G1)."""
     owners, used = facts.traffic.arp_owners.get(address, frozenset()), _last_uses(facts)
-    if used.addresses.get(address, 0) > since_ns:
+    if address in used.outward.far and used.addresses[address] > since_ns:
         return True
     return any(used.macs.get(int.from_bytes(mac, "big"), 0) > since_ns for mac in owners)
 
 
-@dataclass(frozen=True, slots=True)
 class _Uses:
-    """When one of the last packets of a device's connections went to a MAC (as a number), or to an address (ns)."""
+    """To whom a device sends; worked out when a question needs it.
 
-    host: Host
-    macs: Mapping[int, int]
-    addresses: Mapping[bytes, int]
+    Args:
+        host: The device.
+        outward: The flows that it opened.
+    """
+
+    def __init__(self, host: Host, outward: Outward) -> None:
+        self.host = host
+        self.outward = outward
+
+    @cached_property
+    def addresses(self) -> Mapping[bytes, int]:
+        """Address -> when a flow there last sent something (ns)."""
+        return self.outward.last_sent_to_address()
+
+    @cached_property
+    def macs(self) -> Mapping[int, int]:
+        """MAC as a number -> when one of the last packets of a flow went there (ns)."""
+        return self.outward.last_sent_to_mac(LAST_PACKETS)
 
 
 def _last_uses(facts: Facts) -> _Uses:
     known: _Uses | None = facts.traffic.memo.get("last_uses")
     if known is None or known.host is not facts.host:
-        rows, last = facts.traffic.result.rows, last_rows_sent(facts.traffic, facts.outward_flows, LAST_PACKETS)
-        ordered = last[np.argsort(rows["time_ns"][last], kind="stable")]
-        macs, times, flows = (rows[name][ordered].tolist() for name in ("dmac", "time_ns", "flow"))
-        far = {f.index: f.resp[0] for f in facts.outward_flows}
-        by_mac = {mac: time_ns for mac, time_ns in zip(macs, times, strict=True) if mac}
-        known = _Uses(facts.host, by_mac, {far[i]: time_ns for i, time_ns in zip(flows, times, strict=True)})
         # One device is judged at a time; the others' are not kept.
-        facts.traffic.memo["last_uses"] = known
+        known = facts.traffic.memo["last_uses"] = _Uses(facts.host, facts.outward_flows)
     return known
 
 
 def _goes_out(facts: Facts, since_ns: int) -> bool:
     """Whether any frame of the device leaves for an off-link address after the time."""
-    return any(p.time_ns > since_ns for f in facts.outward_flows if facts.is_off_link(f.resp[0]) for p in f.sent[-1:])
+    outward = facts.outward_flows
+    return bool((facts.leads_beyond & (outward.last_sent_ns > since_ns)).any())
 
 
 def _is_gateway_question(facts: Facts, question: ArpQuestion) -> bool:
@@ -109,7 +119,7 @@ def _looks_like_gateway(facts: Facts, question: ArpQuestion) -> bool:
 
 def _is_all_it_asks(facts: Facts, question: ArpQuestion) -> bool:
     """Whether a device that lives by its cloud gets no further than this question: it needs its gateway first."""
-    is_stuck = not any(facts.is_off_link(f.resp[0]) for f in facts.outward_flows)
+    is_stuck = not any(map(facts.is_off_link, facts.outward_flows.far))
     if facts.signature is None or facts.lease is not None or not is_stuck or facts.names.get(question.target):
         return False
     # Announcements of its own address are no questions; who answered is not what it lacks.
@@ -165,14 +175,15 @@ def _standing(facts: Facts, question: ArpQuestion) -> list[ArpMessage]:
     if len(requests) < facts.params.arp_min_tries or not facts.sees_inbound:
         return requests
     owners = facts.traffic.arp_owners.get(question.target, frozenset())
-    rows, last = facts.traffic.result.rows, last_rows_sent(facts.traffic, facts.outward_flows, 1)
+    rows, last = facts.traffic.result.rows, last_rows_sent(facts.traffic, facts.outward_flows.places, 1)
     latest = (facts.traffic.packet(row) for row in last[np.argsort(-rows["time_ns"][last], kind="stable")])
     out = next((p.time_ns for p in latest if facts.is_off_link(p.dst) or p.dmac in owners), 0)
     return [m for m in requests if m.at.time_ns > out]
 
 
 def _has_worked(facts: Facts, question: ArpQuestion) -> bool:
-    return question.is_answered or any(f.received for f in facts.outward_flows if facts.is_off_link(f.resp[0]))
+    outward = facts.outward_flows
+    return question.is_answered or bool((outward.is_answered & facts.leads_beyond).any())
 
 
 def _gateway_causes(other: ArpMessage | None, *, has_worked: bool) -> list[Cause]:
@@ -419,9 +430,11 @@ def gateway_blackhole(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: allow this device out, or repair the uplink.
     """
-    if any(f.received and f.has_opening and facts.is_off_link(f.resp[0]) for f in facts.outward_flows):
+    outward = facts.outward_flows
+    is_meant = facts.leads_beyond & outward.has_opening
+    if (is_meant & outward.is_answered).any():
         return
-    outward = [f for f in facts.outward_flows if facts.is_off_link(f.resp[0]) and f.has_opening]
+    outward = outward.where(is_meant)
     pings = [p for p in facts.pings if facts.is_off_link(p.request.at.dst)]
     if not outward or not facts.sees_inbound:
         return

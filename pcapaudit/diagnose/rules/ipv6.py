@@ -278,7 +278,8 @@ def _needs_names(facts: Facts) -> bool:
 
 
 def _gets_out(facts: Facts) -> bool:
-    return any(f.received and facts.is_off_link(f.resp[0]) for f in facts.outward_flows)
+    outward = facts.outward_flows
+    return bool((outward.is_answered & facts.leads_beyond).any())
 
 
 # --- neighbours -----------------------------------------------------------------------------------------------
@@ -333,8 +334,8 @@ def _standing(facts: Facts, question: NeighbourQuestion) -> list[Packet]:
     unseen, every packet that leaves speaks against the finding.
     """
     since = question.replies[-1].at.time_ns if question.replies else 0
-    sent = [p.time_ns for f in facts.outward_flows if facts.is_off_link(f.resp[0]) for p in f.sent[-1:]]
-    last = max(sent, default=0)
+    outward = facts.outward_flows
+    last = max(outward.last_sent_ns[facts.leads_beyond].tolist(), default=0)
     later = [m.at for m in question.requests if m.at.time_ns > since]
     if not facts.sees_inbound:
         return [] if later and last > later[0].time_ns else facts.counted(later, NEIGHBOUR_WAIT_S)

@@ -10,6 +10,7 @@ from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.discovery import discovery_of, pair_neighbours
+from pcapaudit.flows.latest import last_received_ns
 from pcapaudit.model.addresses import ip_text, is_group_mac, is_public
 from pcapaudit.model.events import DhcpMessage, EapolFrame, IcmpMessage, Packet
 from pcapaudit.model.records import dataclass
@@ -121,8 +122,9 @@ def _concerns(facts: Facts, frame: EapolFrame) -> bool:
 
 def _got_in(facts: Facts, last: Packet) -> bool:
     """Whether the device got a lease or an answer after the switch's last word, or was in all the time."""
-    leased = any(c.ack is not None and c.ack.at.time_ns > last.time_ns for c in facts.dhcp)
-    return leased or any(p.time_ns > last.time_ns for f in facts.outward_flows for p in f.received[-1:])
+    if any(c.ack is not None and c.ack.at.time_ns > last.time_ns for c in facts.dhcp):
+        return True
+    return any(last_received_ns(facts.traffic, i) > last.time_ns for i in facts.outward_flows.places.tolist())
 
 
 def _is_final(facts: Facts, asked: Sequence[EapolFrame], waiting: Sequence[Packet]) -> bool:
@@ -206,7 +208,7 @@ def _is_answered(facts: Facts) -> bool:
     """Whether anything shows that the device is heard: a frame to its MAC, or its own IP packets that go on."""
     if facts.visibility.received > 0 or any(c.offers or c.ack is not None for c in facts.dhcp):
         return True
-    return any(is_public(f.resp[0]) and f.sent for f in facts.outward_flows)
+    return bool((facts.outward_flows.has_sent & facts.outward_flows.leads_to(is_public)).any())
 
 
 def _is_same_wire(facts: Facts, packet: Packet) -> bool:

@@ -67,7 +67,7 @@ def wrong_vlan(facts: Facts) -> Iterator[Fired]:
 
 def _stuck_packets(facts: Facts) -> list[Packet]:
     """What the device asked in vain for an address or for its neighbours; empty when anything reaches it."""
-    if facts.mac is None or any(f.received for f in facts.outward_flows) or ipv6.works(facts):
+    if facts.mac is None or facts.outward_flows.is_answered.any() or ipv6.works(facts):
         return []
     asked = [p for _, counted in unoffered(facts) for p in counted]
     if len(asked) >= facts.params.dhcp_min_tries:
