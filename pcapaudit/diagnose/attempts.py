@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.catalog.schema import Endpoint, Need, Range, Signature
 from pcapaudit.diagnose.proof import Proof, prove
+from pcapaudit.flows import layout
 from pcapaudit.flows.flow import RST, TCP, UDP, Flow
+from pcapaudit.flows.flow import Endpoint as FarEnd
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_inside, translated
 from pcapaudit.model.events import Event, HttpRequest, HttpResponse, Packet, TlsClientHello
@@ -45,6 +49,7 @@ class Attempt:
     Attributes:
         member: Which endpoint entry of the need it belongs to (any-of and all-of groups).
         host: Name that led to the address, None when the capture does not show it.
+        began_ns: When it began (ns UTC).
         tries: The packets that asked for an answer: SYNs, or datagrams.
         proofs: What was positively seen, by stage.
         failed_at: Stage at which a rule found it broken, set by the verdict model.
@@ -59,6 +64,7 @@ class Attempt:
     transport: str
     port: int
     flow: Flow
+    began_ns: int
     events: Sequence[Event]
     tries: list[Packet]
     proofs: dict[Stage, Proof] = field(default_factory=dict)
@@ -70,11 +76,6 @@ class Attempt:
     def endpoint(self) -> Endpoint:
         """The entry of the signature that it matches."""
         return self.need.endpoints[self.member]
-
-    @property
-    def began_ns(self) -> int:
-        """When it began (ns UTC)."""
-        return self.flow.first_ns
 
     @property
     def failing_ns(self) -> int:
@@ -106,6 +107,10 @@ class Attempt:
         """When the service last answered with data of its own; None when it never did."""
         if not self.has(Stage.RETURN) or (self.failed_at not in (None, Stage.PERSIST) and self.lost_ns is None):
             return None
+        return self._last_answer_ns
+
+    @cached_property
+    def _last_answer_ns(self) -> int:
         last = self.flow.last_answer
         return last.time_ns if last is not None else self.flow.last_ns
 
@@ -144,6 +149,24 @@ def series_of(attempts: Iterable[Attempt]) -> list[Series]:
     return [Series(tuple(group)) for group in table.values()]
 
 
+_Bound = tuple[Need, int, str | None]
+"""The need that a call belongs to, which of its endpoints, and the name that led there."""
+
+
+class _Call(NamedTuple):
+    """A flow from the side that called: its row of the flow table, to where it went, and when it began.
+
+    ``flow`` is None where it is not turned to another side than the one that its digest tells.
+    """
+
+    row: int
+    proto: int
+    resp: FarEnd
+    first_ns: int
+    is_outward: bool
+    flow: Flow | None = None
+
+
 class Binder:
     """Decides which flows of one device belong to which need of its signature.
 
@@ -179,13 +202,13 @@ class Binder:
             if endpoint.app not in SPECIAL_APPS
         ]
         self._known: dict[bytes, tuple[str, ...]] = {}
-        self._by_port: dict[tuple[str, int], list[tuple[Need, int]]] = {}
+        self._by_port: dict[tuple[str, int, str], list[tuple[Need, int]]] = {}
         self._by_name: dict[tuple[int, tuple[str, ...]], tuple[int, str] | None] = {}
         self._told = {a: sorted((p.time_ns, name) for name, p in found) for a, found in (told or {}).items()}
 
     def attempts(self, flows: Sequence[int], addresses: frozenset[bytes]) -> list[Attempt]:
         """The attempts among these flows, in order of their beginning."""
-        found = (self._attempt(index, addresses) for index in self._likely(flows))
+        found = (self._attempt(call) for call in self._calls(self._likely(flows), addresses))
         ordered = sorted((a for a in found if a is not None), key=lambda a: (a.began_ns, a.flow.index))
         if self._signature.walks_servers:
             _mark_late([a for a in ordered if a.transport == "udp"], self._closed_ports(addresses))
@@ -196,7 +219,7 @@ class Binder:
         refused = (m.quoted for m in self._traffic.icmp_of(addresses) if m.at.src in addresses and m.quoted is not None)
         return Counter((q.src, q.dport) for q in refused if q.proto == UDP and q.dport is not None)
 
-    def _likely(self, flows: Sequence[int]) -> list[int]:
+    def _likely(self, flows: Sequence[int]) -> npt.NDArray[np.int64]:
         """Flows on a port of a need, and those in which somebody may be asked to go there."""
         places = np.asarray(flows, np.int64)
         table = self._traffic.result.flows
@@ -205,7 +228,7 @@ class Binder:
             on_port = self._ports_of(transport)
             is_there = on_port[table["a_port"][places]] | on_port[table["b_port"][places]]
             fits = fits | ((protocols == protocol) & is_there)
-        likely: list[int] = places[fits].tolist()
+        likely: npt.NDArray[np.int64] = places[fits]
         return likely
 
     def _ports_of(self, transport: str) -> npt.NDArray[np.bool_]:
@@ -222,25 +245,44 @@ class Binder:
         value = self._params.get(endpoint.param) if endpoint.param is not None else None
         return endpoint.ports if value is None else (Range(value, value),)
 
-    def _attempt(self, index: int, addresses: frozenset[bytes]) -> Attempt | None:
-        proto = self._traffic.ends(index)[4]
+    def _calls(self, flows: npt.NDArray[np.int64], addresses: frozenset[bytes]) -> Iterator[_Call]:
+        """Flows from the side that called. Of a TCP connection seen from its opening the digest tells that side."""
+        words = self._traffic.digests.table[flows]
+        is_from_b = words[:, layout.STATE] & layout.FROM_B
+        is_opened = (words[:, layout.SYNS] > 0) | (words[:, layout.SIDE + layout.SYN_ACK_AT] > 0)
+        first_ns = self._traffic.result.flows["first_ns"][flows]
+        columns = (column.tolist() for column in (flows, is_from_b, is_opened, first_ns))
+        for index, turned, opened, time_ns in zip(*columns, strict=True):
+            a, a_port, b, b_port, proto = self._traffic.ends(index)
+            if proto == TCP and opened:
+                own, far = (b, (a, a_port)) if turned else (a, (b, b_port))
+                yield _Call(index, proto, far, time_ns, own in addresses)
+            else:
+                flow = self._turned(index, addresses)
+                yield _Call(index, proto, flow.resp, time_ns, flow.orig[0] in addresses, flow)
+
+    def _turned(self, index: int, addresses: frozenset[bytes]) -> Flow:
+        """A flow that the capture may show from its middle, or from its answer, as the device's own."""
         flow = self._traffic.flow(index)
-        is_known = flow.has_opening or bool(flow.syn_acks)
         own = flow.orig[0] if flow.orig[0] in addresses else flow.resp[0]
-        if not is_known or (proto == UDP and (not flow.sent or self._is_reply(flow, own))):
-            flow = flow.seen_from(own)
-        outward = flow.orig[0] in addresses
-        events = self._traffic.conversation(index) if proto == TCP else []
-        bound = self._bind(flow, events, "out" if outward else "in")
+        is_sure = flow.proto == UDP and bool(flow.sent) and not self._is_reply(flow, own)
+        return flow if is_sure else flow.seen_from(own)
+
+    def _attempt(self, call: _Call) -> Attempt | None:
+        index, traffic = call.row, self._traffic
+        events = traffic.conversation(index) if call.proto == TCP else []
+        bound = self._bind(call, events)
         if bound is None:
             return None
         need, member, host = bound
-        tries = (flow.syns or flow.sent_data[:1]) if proto == TCP else flow.sent
-        far = flow.resp if outward else flow.orig
-        attempt = Attempt(need, member, host, far[0], TRANSPORTS[proto], flow.resp[1], flow, events, list(tries))
-        attempt.is_late = proto == TCP and _resets_late_answer(flow)
+        flow = call.flow or traffic.flow(index)
+        tries = (flow.syns or flow.sent_data[:1]) if call.proto == TCP else flow.sent
+        far = flow.resp if call.is_outward else flow.orig
+        transport, port = TRANSPORTS[call.proto], flow.resp[1]
+        attempt = Attempt(need, member, host, far[0], transport, port, flow, call.first_ns, events, list(tries))
+        attempt.is_late = call.proto == TCP and _resets_late_answer(flow)
         attempt.proofs = prove(flow, events, need.endpoints[member], is_persistent=need.persistent)
-        if index in self._traffic.cut_flows and _is_worded(attempt) and _is_unread(events):
+        if index in traffic.cut_flows and _is_worded(attempt) and _is_unread(events):
             # What was said lies behind the snap length: that something was said proves no answer.
             attempt.proofs = {s: p for s, p in attempt.proofs.items() if s is Stage.CONNECT}
         if attempt.endpoint.app == "ftp" and attempt.has(Stage.TLS) and not self._moves_data(attempt):
@@ -252,9 +294,8 @@ class Binder:
         """Whether the capture begins a flow of datagrams with the server's: it missed the one that asked."""
         if flow.orig[0] == own:
             return False
-        asked = self._endpoints_on("udp", flow.orig[1])
-        offered = self._endpoints_on("udp", flow.resp[1])
-        return any(n.direction == "out" for n, _ in asked) and not any(n.direction == "in" for n, _ in offered)
+        is_asked = bool(self._endpoints_on("udp", flow.orig[1], "out"))
+        return is_asked and not self._endpoints_on("udp", flow.resp[1], "in")
 
     def _moves_data(self, control: Attempt) -> bool:
         """Whether another connection of the two moved payload while the control connection lasted."""
@@ -268,33 +309,37 @@ class Binder:
                     return True
         return False
 
-    def _bind(self, flow: Flow, events: Sequence[Event], direction: str) -> tuple[Need, int, str | None] | None:
+    def _bind(self, call: _Call, events: Sequence[Event]) -> _Bound | None:
+        """The need that a call belongs to best."""
         tunnel = proxied_to(events)
-        port = flow.resp[1] if tunnel is None else tunnel[1]
-        possible = [e for e in self._endpoints_on(TRANSPORTS[flow.proto], port) if e[0].direction == direction]
-        names = self._names_of(flow, events) if possible else ()
-        best: tuple[Need, int, str | None] | None = None
+        port = call.resp[1] if tunnel is None else tunnel[1]
+        possible = self._endpoints_on(TRANSPORTS[call.proto], port, "out" if call.is_outward else "in")
+        names = self._names_of(call, events) if possible else ()
+        best: _Bound | None = None
         highest = 0
         for need, member in possible:
-            score, host = self._fit(need, flow, names)
+            score, host = self._fit(need, call.resp, names)
             score += 1 if need.required else 0
             if host is not False and score > highest:
                 best, highest = (need, member, host if isinstance(host, str) else None), score
         return best
 
-    def _endpoints_on(self, transport: str, port: int) -> list[tuple[Need, int]]:
-        """Needs with a port among theirs, and which of their endpoints has it."""
-        known = self._by_port.get((transport, port))
+    def _endpoints_on(self, transport: str, port: int, direction: str) -> list[tuple[Need, int]]:
+        """Needs of a direction with a port among theirs, and which of their endpoints has it."""
+        case = transport, port, direction
+        known = self._by_port.get(case)
         if known is None:
-            known = self._by_port[transport, port] = [
+            known = self._by_port[case] = [
                 (need, member)
                 for need, member, endpoint in self._endpoints
-                if endpoint.transport == transport and any(r.covers(port, port) for r in self._ranges_of(endpoint))
+                if need.direction == direction
+                and endpoint.transport == transport
+                and any(r.covers(port, port) for r in self._ranges_of(endpoint))
             ]
         return known
 
-    def _fit(self, need: Need, flow: Flow, names: tuple[str, ...]) -> tuple[int, str | bool | None]:
-        """How well a flow on a fitting port belongs to a need; False as host when it does not."""
+    def _fit(self, need: Need, resp: FarEnd, names: tuple[str, ...]) -> tuple[int, str | bool | None]:
+        """How well a call on a fitting port belongs to a need; False as host when it does not."""
         if need.direction == "in":
             return 2, None
         known = self._named(need, names)
@@ -302,7 +347,7 @@ class Binder:
             return known
         if need.hosts and names:
             return 0, False
-        far, port = flow.resp
+        far, port = resp
         hinted = any(is_inside(translated(far) or far, net) for net in need.addresses)
         if not need.hosts:
             return (5 if hinted or not need.addresses else 3), (names[0] if names else None)
@@ -318,7 +363,7 @@ class Binder:
             self._by_name[case] = _match(need, names)
         return self._by_name[case]
 
-    def _names_of(self, flow: Flow, events: Sequence[Event]) -> tuple[str, ...]:
+    def _names_of(self, call: _Call, events: Sequence[Event]) -> tuple[str, ...]:
         """Names that lead to the far side; what the connection itself says goes before what was looked up.
 
         Several services may share an address (ALS-13): then only the connection's own words tell them apart, or
@@ -328,16 +373,16 @@ class Binder:
         said += [host for e in events if isinstance(e, HttpRequest) for host in (_host_of(e),) if host]
         if said:
             return tuple(dict.fromkeys(said))
-        far = flow.resp[0]
+        far = call.resp[0]
         if far not in self._known:
             self._known[far] = tuple(dict.fromkeys(self._names.get(far, ())))
-        last = self._asked_last(flow) if far in self._told else None
+        last = self._asked_last(call) if far in self._told else None
         return self._known[far] if last is None else tuple(dict.fromkeys([last, *self._known[far]]))
 
-    def _asked_last(self, flow: Flow) -> str | None:
-        """The name whose answer gave the far address last before the flow; None where no answer was seen."""
-        told = self._told[flow.resp[0]]
-        place = bisect(told, flow.first_ns, key=lambda t: t[0])
+    def _asked_last(self, call: _Call) -> str | None:
+        """The name whose answer gave the far address last before the call; None where no answer was seen."""
+        told = self._told[call.resp[0]]
+        place = bisect(told, call.first_ns, key=lambda t: t[0])
         return told[place - 1][1] if place else None
 
 
@@ -394,7 +439,7 @@ def _resets_late_answer(flow: Flow) -> bool:
     An answer within the first retransmission time-out (RFC 6298, section 2) is late for no stack: a client that
     resets it had another reason, such as a faster connection to another address (RFC 8305).
     """
-    if not flow.syns or not flow.syn_acks or flow.is_established or flow.sent_data or flow.orig_isn is None:
+    if flow.is_established or not flow.syns or not flow.syn_acks or flow.sent_data or flow.orig_isn is None:
         return False
     answer = flow.syn_acks[0]
     is_own = answer.ack == (flow.orig_isn + 1) % (1 << 32)

@@ -31,6 +31,10 @@ TLS13_SUITES = 0x13
 TRANSFERS = frozenset({"STOR", "STOU", "APPE", "RETR", "LIST", "NLST", "MLSD"})
 """FTP commands that move data over a connection of its own."""
 CONTINUE, SWITCHING, NOT_MODIFIED = 100, 101, 304
+TLS_FLIGHT = frozenset({TlsClientHello, TlsServerHello, TlsRecords})
+TLS_TALK = TLS_FLIGHT | {TlsCertificates}
+WORDS = frozenset({HttpRequest, HttpResponse, FtpCommand, FtpReply, PostgresMessage})
+"""Messages of protocols that tell success from failure in the clear."""
 LASTING_NS = 20_000_000_000
 """An answer that comes this long after the opening shows that the connection persists."""
 
@@ -127,15 +131,14 @@ def _handshake(flow: Flow) -> Iterator[Packet]:
 
 
 def _tls(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Proof | None:
-    hellos = [e for e in events if isinstance(e, TlsClientHello)]
-    if not any(isinstance(e, TlsClientHello | TlsRecords | TlsServerHello | TlsCertificates) for e in events):
+    if TLS_TALK.isdisjoint(map(type, events)):
         if endpoint.encrypted or endpoint.app == "tls":
             return None
         spoken = flow.is_established and (flow.sent_data or flow.received_data)
         return Proof(State.NOT_APPLICABLE, "", reason="not encrypted") if spoken else None
     if any(isinstance(e, TlsAlert) and e.level == 2 for e in events):
         return None
-    both = _both_ways(events)
+    both, hellos = _both_ways(events), [e for e in events if isinstance(e, TlsClientHello)]
     if both is None and hellos and not flow.received and _went_on(flow, events) is not None:
         # One direction only: the device went on past its handshake and acknowledged what it got.
         last = flow.sent_data[-1]
@@ -205,6 +208,8 @@ def transfer_done(events: Sequence[Event]) -> Packet | None:
 
 def _good_word(events: Sequence[Event], endpoint: Endpoint) -> tuple[str, Packet] | None:
     """The last message in the clear by which a service says that it served, in words and with its packet."""
+    if not is_worded(events):
+        return None
     transfer = transfer_done(events)
     if transfer is not None:
         return "FTP transfer done", transfer
@@ -232,7 +237,7 @@ def _is_success(response: HttpResponse, endpoint: Endpoint) -> bool:
 
 def is_worded(events: Sequence[Event]) -> bool:
     """Whether a protocol is spoken whose messages tell success from failure, be the answers in the capture or not."""
-    return any(isinstance(e, HttpRequest | HttpResponse | FtpCommand | FtpReply | PostgresMessage) for e in events)
+    return not WORDS.isdisjoint(map(type, events))
 
 
 def _answer(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Packet | None:
@@ -240,7 +245,7 @@ def _answer(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Packet |
 
     Words of refusal are no answer; FTP has answered only when a transfer was completed (X-12).
     """
-    if any(isinstance(e, TlsClientHello | TlsServerHello | TlsRecords) for e in events):
+    if not TLS_FLIGHT.isdisjoint(map(type, events)):
         return _both_ways(events) if flow.received else _went_on(flow, events)
     if not flow.has_two_way_data:
         # Where the server's side alone was captured: that a transfer is done is its word, and needs no other.
