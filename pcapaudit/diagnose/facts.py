@@ -10,7 +10,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import nlargest
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -364,6 +364,11 @@ class Facts:
             for kind in dict.fromkeys(map(type, attempt.events)):
                 table.setdefault(kind, []).append(attempt)
         return table
+
+    @cached_property
+    def worked_out(self) -> dict[Any, Any]:
+        """What rules work out of the device for one another (``once``)."""
+        return {}
 
     @cached_property
     def needs(self) -> tuple[Need, ...]:

@@ -10,6 +10,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import is_public_name
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Details, Fired, Target
+from pcapaudit.diagnose.once import once
 from pcapaudit.flows.exchanges import Lookup
 from pcapaudit.model.events import DnsMessage
 from pcapaudit.model.words import Stage
@@ -18,6 +19,7 @@ MIN_GENERAL = 3
 """Queries that a device without a signature must have asked before its DNS is called broken."""
 
 
+@once
 def relevant_lookups(facts: Facts) -> list[Lookup]:
     """Lookups that decide: the signature's names; without a signature every name, if all of them fail."""
     if facts.signature is not None:
@@ -34,10 +36,11 @@ def need_of(facts: Facts, name: str) -> Need | None:
     return next((n for n in facts.needs if n.required and any(p.matches(name) for p in n.hosts)), None)
 
 
-def lookups_by_name(lookups: Sequence[Lookup]) -> dict[str, list[Lookup]]:
-    """Lookups by the name asked for, whatever the type, in order of the first question."""
+@once
+def relevant_by_name(facts: Facts) -> dict[str, list[Lookup]]:
+    """The lookups that decide by the name asked for, whatever the type, in order of the first question."""
     table: dict[str, list[Lookup]] = {}
-    for lookup in lookups:
+    for lookup in relevant_lookups(facts):
         table.setdefault(lookup.name, []).append(lookup)
     return table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TLS13
 from pcapaudit.flows.flow import ACK, RST, SYN, Flow
@@ -97,18 +98,21 @@ def _has_changed_cipher(attempt: Attempt) -> bool:
     return bool(hellos) and all(e.version < TLS13 for e in hellos) and sides == {True, False}
 
 
+@once
 def tcp_attempts(facts: Facts, need: Need) -> list[Attempt]:
     """TCP attempts that the device began."""
     attempts = facts.attempts_of(need) if need.direction == "out" else []
     return [a for a in attempts if a.transport == "tcp" and a.flow.has_opening]
 
 
+@once
 def repeating_attempts(facts: Facts, need: Need) -> list[Attempt]:
     """Those TCP attempts in which something was sent more than once, as the scan counts; most need no closer look."""
     repeating = facts.traffic.marks.repeating
     return [a for a in tcp_attempts(facts, need) if repeating[a.flow.index]]
 
 
+@once
 def repeated_segments(facts: Facts, need: Need) -> list[tuple[Attempt, Stuck]]:
     """The stuck segments that the device sent more than once, each with its attempt."""
     found = ((a, stuck_segment(a.flow)) for a in repeating_attempts(facts, need))

@@ -64,6 +64,8 @@ class _Witness:
         self._subject = subject
         self._prefix = prefix
         self._asked = asked
+        # What other rules found out is kept from it: it asks for itself, so that all is written down.
+        self.worked_out: dict[Any, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._subject, name)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pcapaudit.diagnose.lookups import (
     attempts_for,
-    lookups_by_name,
     need_of,
+    relevant_by_name,
     relevant_lookups,
     served_after,
     times_words,
@@ -52,7 +52,7 @@ def test_names_are_gathered_over_types_and_lead_to_the_attempts_at_their_service
         NAMED,
     )
 
-    assert [(name, len(found)) for name, found in lookups_by_name(facts.lookups).items()] == [("gk.sensorist.com", 2)]
+    assert [(name, len(found)) for name, found in relevant_by_name(facts).items()] == [("gk.sensorist.com", 2)]
     assert len(attempts_for(facts, ["gk.sensorist.com"])) == 1
     assert attempts_for(facts, ["example.org"]) == []
     assert served_after(facts, ["gk.sensorist.com"], facts.start_ns)

@@ -12,14 +12,16 @@ from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.lookups import (
     attempts_for,
     lookup_finding,
-    lookups_by_name,
     need_of,
+    relevant_by_name,
     relevant_lookups,
     times_words,
 )
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.flows import layout
 from pcapaudit.flows.exchanges import NOERROR, A, DnsQuery, Lookup
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public, mac_text
 from pcapaudit.model.events import DnsMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
@@ -172,23 +174,29 @@ def _addresses(message: DnsMessage) -> list[bytes]:
 
 
 def _is_bad(facts: Facts, address: bytes) -> bool:
-    return _is_no_server(address) or (_is_catch_all(facts, address) and _is_dead(facts, address))
+    if _is_no_server(address):
+        return True
+    # Whether the device tried it, and neither it nor anybody else got a connection there.
+    is_dead = _is_catch_all(facts.traffic, address) and not _serves_somebody(facts.traffic, address)
+    return is_dead and address in facts.called
 
 
-def _is_catch_all(facts: Facts, address: bytes) -> bool:
-    """Whether names of several unrelated owners lead to one address."""
-    domains = {registered_domain(n) for n in facts.traffic.names.get(address, ())[:MAX_NAMES] if is_public_name(n)}
-    return len(domains) >= MIN_DOMAINS
+def _is_catch_all(traffic: Traffic, address: bytes) -> bool:
+    """Whether names of several unrelated owners lead to one address; found once per capture."""
+    known: dict[bytes, bool] = traffic.memo.setdefault("catch_all", {})
+    if address not in known:
+        names = traffic.names.get(address, ())[:MAX_NAMES]
+        known[address] = len({registered_domain(n) for n in names if is_public_name(n)}) >= MIN_DOMAINS
+    return known[address]
 
 
-def _is_dead(facts: Facts, address: bytes) -> bool:
-    """Whether the device tried the address, and neither it nor anybody else got a connection there.
-
-    A shared server, of a content network say, serves somebody.
-    """
-    if any(facts.traffic.flow(i).is_established for i in facts.traffic.flows_by_address.get(address, ())[:MAX_NAMES]):
-        return False
-    return address in facts.called
+def _serves_somebody(traffic: Traffic, address: bytes) -> bool:
+    """Whether any host got a connection at an address, a shared server's say; found once per capture."""
+    known: dict[bytes, bool] = traffic.memo.setdefault("serving", {})
+    if address not in known:
+        flows = traffic.flows_by_address.get(address, ())[:MAX_NAMES]
+        known[address] = any(traffic.digests.table[i, layout.STATE] & layout.ESTABLISHED for i in flows)
+    return known[address]
 
 
 def _is_no_server(address: bytes) -> bool:
@@ -221,7 +229,7 @@ def answer_unused(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: look between the mirror point and the device; else ask the vendor.
     """
-    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
+    for name, lookups in relevant_by_name(facts).items():
         good = next((q for k in lookups for q in k.resolved if q.sent), None)
         if good is None or not facts.has_waited(good.answers[0].at.time_ns, UNUSED_S) or _is_in_use(facts, name, good):
             continue
@@ -304,8 +312,10 @@ def address_unexpected(facts: Facts) -> Iterator[Fired]:
         if not need.required or not need.addresses:
             continue
         for lookup in facts.needed_lookups:
+            if not any(p.matches(lookup.name) for p in need.hosts):
+                continue
             new = [q for q in lookup.resolved if q.addresses and not any(_is_listed(need, a) for a in q.addresses)]
-            if not new or not any(p.matches(lookup.name) for p in need.hosts):
+            if not new:
                 continue
             shown = ", ".join(dict.fromkeys(ip_text(a) for q in new for a in q.addresses[:3]))
             yield lookup_finding(
@@ -373,7 +383,7 @@ def stale_answer(facts: Facts) -> Iterator[Fired]:
 
 def _outdated(facts: Facts) -> Iterator[Fired]:
     """The device calls addresses whose answers have run out, and newer ones name another address that works."""
-    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
+    for name, lookups in relevant_by_name(facts).items():
         last_told = {a: m for k in lookups for m in k.answers for a in _addresses(m)}
         stale = [] if _expects_private(facts, name) else _stale_attempts(attempts_for(facts, [name]), last_told)
         newer = facts.traffic.answers_by_name.get(name) if stale else None

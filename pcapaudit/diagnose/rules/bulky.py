@@ -9,8 +9,7 @@ from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.lookups import (
     attempts_for,
     lookup_finding,
-    lookups_by_name,
-    relevant_lookups,
+    relevant_by_name,
     served_after,
     times_words,
 )
@@ -68,7 +67,7 @@ def truncated(facts: Facts) -> Iterator[Fired]:
     """
     if facts.visibility.missing == "outbound":
         return
-    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
+    for name, lookups in relevant_by_name(facts).items():
         cut = _cut_of(facts, name, lookups)
         if cut is None:
             continue
@@ -183,7 +182,7 @@ def edns_drop(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: let UDP 53 answers above 512 bytes and their fragments pass, and allow TCP 53.
     """
-    by_name = lookups_by_name(relevant_lookups(facts))
+    by_name = relevant_by_name(facts)
     asked = [(name, k, queries) for name, k in by_name.items() for queries in _extended_by_resolver(k).values()]
     newest_ns = max((m.at.time_ns for k in facts.lookups for m in k.sent), default=0) if asked else 0
     for name, lookups, queries in asked:

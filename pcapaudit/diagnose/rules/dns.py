@@ -10,7 +10,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.encrypted import uses_encrypted_dns
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
-from pcapaudit.diagnose.lookups import lookup_finding, lookups_by_name, relevant_lookups, times_words
+from pcapaudit.diagnose.lookups import lookup_finding, relevant_by_name, relevant_lookups, times_words
 from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -41,15 +41,14 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     **Ask the network team**: allow UDP and TCP 53 to this resolver, or give the device another one.
     """
     silent: dict[bytes, list[tuple[Lookup, DnsQuery]]] = {}
-    spoke, sequels = _last_answers(facts), _Sequels(facts)
-    for lookup in relevant_lookups(facts):
-        if _is_cut_elsewhere(lookup):
-            continue
-        for query in lookup.queries:
-            is_open = query.sent and not query.answers and query.began_ns > spoke.get(query.resolver, 0)
-            if is_open and not sequels.was_used(query):
-                silent.setdefault(query.resolver, []).append((lookup, query))
-    newest = max((m.at.time_ns for q in facts.lookups for m in q.sent), default=0) if silent else 0
+    asked, sequels = facts.lookups, _Sequels(facts)
+    unanswered = [(k, q) for k in relevant_lookups(facts) for q in k.queries if q.sent and not q.answers]
+    spoke = _last_answers(asked) if unanswered else {}
+    for lookup, query in unanswered:
+        is_open = query.began_ns > spoke.get(query.resolver, 0) and not _is_cut_elsewhere(lookup)
+        if is_open and not sequels.was_used(query):
+            silent.setdefault(query.resolver, []).append((lookup, query))
+    newest = max((m.at.time_ns for q in asked for m in q.sent), default=0) if silent else 0
     for resolver, pairs in silent.items():
         packets = [m.at for _, q in pairs for m in q.sent]
         counted = _counted_per_name(facts, pairs, newest)
@@ -63,9 +62,9 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
         yield _silent_resolver(facts, resolver, [lookup for lookup, _ in pairs], packets, counted)
 
 
-def _last_answers(facts: Facts) -> dict[bytes, int]:
+def _last_answers(lookups: Sequence[Lookup]) -> dict[bytes, int]:
     """Resolver -> when it last answered this device: a question before that was lost, not ignored."""
-    answers = sorted((m.at for lookup in facts.lookups for m in lookup.answers), key=lambda p: p.time_ns)
+    answers = sorted((m.at for lookup in lookups for m in lookup.answers), key=lambda p: p.time_ns)
     return {p.src: p.time_ns for p in answers}
 
 
@@ -214,7 +213,7 @@ def _answers_with(lookup: Lookup, rcode: int) -> list[DnsMessage]:
 
 
 def _by_rcode(facts: Facts, rule_id: str, rcode: int, words: str) -> Iterator[Fired]:
-    for name, lookups in lookups_by_name(relevant_lookups(facts)).items():
+    for name, lookups in relevant_by_name(facts).items():
         wrong = [m for q in lookups for m in _answers_with(q, rcode)]
         if len(wrong) < MIN_ANSWERS.get(rcode, 1) or (
             all(q.kind != A for q in lookups if _answers_with(q, rcode)) and any(q.kind == A for q in lookups)

@@ -9,6 +9,7 @@ from pcapaudit.diagnose.certificates import Offer, doubt_about, end_of_handshake
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.handshakes import broken_off
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TLS13
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -86,6 +87,7 @@ def greeting(attempt: Attempt) -> TlsClientHello | None:
     return hellos[-1] if hellos else None
 
 
+@once
 def _greeted(facts: Facts) -> list[tuple[Attempt, TlsClientHello]]:
     """Outward attempts on which the device said ClientHello and no handshake was completed."""
     open_ended = (a for a in facts.attempts_saying(TlsClientHello) if not a.has(Stage.TLS))
