@@ -247,7 +247,7 @@ def _identification(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Si
 
 def _both_ends(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     """The server gets a reset "from" the device at the same time, which the device did not send."""
-    if not flow.orig_side.flags & RST:
+    if not facts.traffic.marks.reset_by_both[flow.index]:
         return None
     usual = {(p.ttl, p.smac) for p in flow.sent if not p.flags & RST}
     for p in flow.sent:

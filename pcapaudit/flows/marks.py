@@ -18,6 +18,8 @@ from pcapaudit.scan.result import ScanResult
 
 LARGE = 1000
 """Bytes: less is no full segment of any usual path."""
+LAST = 4
+"""A packet and three repeats of it."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -33,6 +35,7 @@ class Marks:
     def __init__(self, result: ScanResult, digests: Digests) -> None:
         self._flows = result.flows
         self._rows = result.rows
+        self._digests = digests
         self._words = digests.table
 
     @cached_property
@@ -80,6 +83,35 @@ class Marks:
         is_ahead = (self._of_responder("next") - self._of_originator("ack")).view(np.int32) > LARGE
         is_unsure = self._of_originator("flags") & (ACK | RST) != ACK
         found: Flags = (self._flows["proto"] == TCP) & (is_ahead | is_unsure)
+        return found
+
+    @cached_property
+    def reset_by_both(self) -> Flags:
+        """Each of the two sides sent a reset."""
+        found: Flags = (self._flows["a_flags"] & self._flows["b_flags"] & RST) > 0
+        return found
+
+    @cached_property
+    def unheard(self) -> Flags:
+        """The last four packets are of one side: what it repeats three times may stay without an answer."""
+        order, bounds, found = self._digests.order, self._digests.bounds, np.zeros(len(self._flows), np.bool_)
+        long = np.flatnonzero(np.diff(bounds) >= LAST)
+        last = self._rows["side"][order[bounds[long + 1, np.newaxis] - np.arange(1, LAST + 1)]]
+        found[long] = (last == last[:, :1]).all(axis=1)
+        return found
+
+    @cached_property
+    def ill_ended(self) -> Flags:
+        """The originator did not close it, or not for certain after its last data had been answered."""
+        words = self._words
+        fin, rst, asked = (words[:, at] for at in (layout.FIN_AT, layout.RST_AT, layout.DATA_END))
+        end = np.where((fin > 0) & ((rst == 0) | (fin < rst)), fin, rst)
+        is_asked = (asked > 0) & (asked < end) & (asked < words[:, layout.ANSWER_END]) & (words[:, layout.ANSWERED] > 0)
+        is_opened = (words[:, layout.SYNS] > 0) | (words[:, layout.SIDE + layout.SYN_ACK_AT] > 0)
+        found = np.ones(len(words), np.bool_)
+        asking = np.flatnonzero(is_asked & is_opened)
+        closer = self._rows["side"][self._digests.order[self._digests.bounds[asking] + end[asking] - 1]]
+        found[asking] = closer != (words[asking, layout.STATE] & layout.FROM_B)
         return found
 
     def _is_any(self, *columns: str) -> Flags:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pcapaudit.flows.flow import ACK, RST, SYN, TCP, Flow
-from pcapaudit.flows.marks import LARGE
+from pcapaudit.flows.marks import LARGE, LAST
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
@@ -88,3 +88,41 @@ def test_a_flow_is_refused_by_its_responder_alone() -> None:
 
     assert traffic.marks.refusing.tolist() == [True, False]
     assert traffic.marks.reset.tolist() == [True, True]
+
+
+@every_sample
+def test_what_is_not_marked_needs_no_look_at_its_end(path: Path) -> None:
+    traffic = read_capture(path)
+    marks = traffic.marks
+
+    for flow in (f for f in flows_of(traffic) if f.proto == TCP):
+        sides = [any(p.flags & RST for p in side) for side in (flow.sent, flow.received)]
+        assert marks.reset_by_both[flow.index] == all(sides)
+        assert marks.unheard[flow.index] or max(len(flow.unheard), len(flow.seen_from(flow.resp[0]).unheard)) < LAST
+        if not marks.ill_ended[flow.index]:
+            assert flow.closed_at is not None
+            assert flow.last_answer is not None
+            assert flow.is_from_orig(flow.closed_at)
+            assert flow.sent_data[-1].frame < min(flow.last_answer.frame, flow.closed_at.frame)
+
+
+SAID = "0.0 dev:50000 > cloud:4321 CONNECT\n1.0 dev > cloud DATA 9\n1.1 cloud > dev DATA 9\n"
+ENDS = {
+    "it goes on": ("", False, True),
+    "the device closes behind the answer": ("1.2 dev > cloud ACK\n2.0 dev > cloud FIN", False, False),
+    "the device resets behind the answer": ("1.2 dev > cloud ACK\n2.0 dev > cloud RST", False, False),
+    "the server closes": ("1.2 dev > cloud ACK\n2.0 cloud > dev FIN", False, True),
+    "the last words stay without an answer": ("1.2 dev > cloud DATA 9\n2.0 dev > cloud FIN", False, True),
+    "the device repeats to the end": (
+        "2.0 dev > cloud DATA 9\n2.2 repeat 3 every 1:\n  0.0 dev > cloud AGAIN",
+        True,
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "is_unheard", "is_ill"), ENDS.values(), ids=ENDS)
+def test_an_end_is_marked(script: str, is_unheard: bool, is_ill: bool) -> None:
+    marks = traffic_of(SAID + script).marks
+
+    assert (marks.unheard[0], marks.ill_ended[0]) == (is_unheard, is_ill)

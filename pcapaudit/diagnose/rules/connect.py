@@ -10,6 +10,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.causes import outage_causes, silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import INJECTED, POSSIBLE, judge_reset
@@ -154,6 +155,17 @@ def _what_came(attempts: Sequence[Attempt]) -> str:
     return f"{len(late)} SYN-ACK came {min(late) / 1e9:.1f} s or more after the first SYN, when the device had given up"
 
 
+@once
+def refused_series(facts: Facts) -> list[list[Attempt]]:
+    """TCP attempts whose SYN was answered by a reset, endpoint by endpoint."""
+    was_reset = facts.traffic.marks.reset
+    found = (
+        [a for a in s.attempts if a.transport == "tcp" and was_reset[a.flow.index] and a.flow.refusal is not None]
+        for s in facts.series
+    )
+    return [refused for refused in found if refused]
+
+
 @rule("TCP-SYN-RST", stage=Stage.CONNECT, outcomes="F", evidence=Evidence.EXPLICIT)
 def syn_rst(facts: Facts) -> Iterator[Fired]:
     """The connection is refused with a reset.
@@ -168,10 +180,7 @@ def syn_rst(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: is there a rule that rejects this port; if not, ask the vendor.
     """
-    for series in facts.series:
-        refused = [a for a in series.attempts if a.transport == "tcp" and a.flow.refusal is not None]
-        if not refused:
-            continue
+    for refused in refused_series(facts):
         if refused[0].need.direction == "in":
             yield from _refused_by_device(facts, refused)
             continue
@@ -258,7 +267,7 @@ def _half_open_cause(stuck: Sequence[Attempt]) -> Cause:
 
 def _is_half_open(attempt: Attempt) -> bool:
     flow = attempt.flow
-    if not flow.syn_acks or flow.is_established or flow.sent_data or attempt.is_late:
+    if flow.is_established or not flow.syn_acks or flow.sent_data or attempt.is_late:
         return False
     return is_repeated_handshake(flow) or _resets_answer(attempt)
 
@@ -294,10 +303,10 @@ def all_ports_fail(facts: Facts) -> Iterator[Fired]:
         attempts = [a for a in facts.attempts_of(need) if a.transport == "tcp" and a.flow.syns]
         if any(answer_outside(facts.traffic, a.flow) is not None for a in attempts):
             continue
-        last_ok = max(
-            (a.answered_ns or a.flow.last_ns for a in facts.attempts_of(need) if not _is_dead(a)), default=None
-        )
-        dead = [a for a in attempts if _is_dead(a) and (last_ok is None or a.began_ns > last_ok)]
+        dead = [a for a in attempts if _is_dead(a)]
+        alive = [a for a in facts.attempts_of(need) if not _is_dead(a)] if dead else []
+        last_ok = max((a.answered_ns or a.flow.last_ns for a in alive), default=None)
+        dead = [a for a in dead if last_ok is None or a.began_ns > last_ok]
         # Hosts that count one by one are no members of one another: what fails at each is its own port.
         by_host: dict[object, list[Attempt]] = {}
         for a in dead:
@@ -408,10 +417,12 @@ def alt_port_ok(facts: Facts) -> Iterator[Fired]:
     """
     for need in facts.needs:
         attempts = facts.attempts_of(need)
+        if need.group != "any":
+            continue
         works = [a for a in attempts if a.answered_ns is not None]
         working = {a.port for a in works}
         dead = [a for a in attempts if a.port not in working and _is_dead(a) and a.flow.syns]
-        if need.group != "any" or not works or not dead:
+        if not works or not dead:
             continue
         counted = [p for a in dead for p in a.tries]
         port = dead[0].port

@@ -12,6 +12,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.idle import RECONNECT_S, IdleLoss, forgotten_datagrams
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.reports import REPORT_NS, report_starts
@@ -43,6 +44,7 @@ MIN_REPORTS = 5
 SILENT_FACTOR = 3
 
 
+@once
 def lasting_attempts(facts: Facts, need: Need) -> list[Attempt]:
     """TCP connections to a need that the device began and that were established."""
     attempts = facts.attempts_of(need) if need.direction == "out" else []
@@ -60,6 +62,7 @@ class IdleTimes:
     losses: list[IdleLoss] = field(default_factory=list)
 
 
+@once
 def idle_times(facts: Facts, need: Need) -> IdleTimes:
     """Idle times that connections of a need survived, and those after which they were dead.
 
@@ -77,7 +80,9 @@ def idle_times(facts: Facts, need: Need) -> IdleTimes:
 
 def _lost_end(facts: Facts, flow: Flow) -> list[Packet]:
     """The packets that show a flow dead from the first of them on; [] while it lives."""
-    return dead_end(flow) or _near_reset(facts, flow) or []
+    marks = facts.traffic.marks
+    dead = dead_end(flow) if marks.unheard[flow.index] else None
+    return dead or (_near_reset(facts, flow) if marks.reset[flow.index] else None) or []
 
 
 def _losses(ends: Sequence[tuple[Attempt, list[Packet]]]) -> Iterator[IdleLoss]:
@@ -281,8 +286,9 @@ def _short_run(facts: Facts, need: Need) -> list[Attempt]:
     """The longest row of connections that were short or lived equally long; [] when a stable one follows."""
     idle = {x.attempt.flow.index for x in idle_times(facts, need).losses}
     ended: list[Attempt] = []
+    ill_ended = facts.traffic.marks.ill_ended
     for attempt in lasting_attempts(facts, need):
-        if attempt.flow.closed_at is None or _is_own_way(attempt):
+        if not ill_ended[attempt.flow.index] or attempt.flow.closed_at is None or _is_own_way(attempt):
             ended = [] if _is_stable(attempt) else ended
         elif attempt.flow.syns and attempt.flow.index not in idle and unwanted_reset(attempt, need) is None:
             ended.append(attempt)

@@ -8,9 +8,10 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.resets import INJECTED, POSSIBLE, ResetVerdict, judge_reset
-from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.rules.connect import refused_series, where
 from pcapaudit.diagnose.rules.persist import (
     MAX_LOSSES,
     MIN_FLAPS,
@@ -46,9 +47,8 @@ def rst_injected(facts: Facts) -> Iterator[Fired]:
 
     **Ask the network team**: which rule resets this host and port for this device.
     """
-    for series in facts.series:
-        outward = [a for a in series.attempts if a.transport == "tcp" and a.need.direction == "out"]
-        refused = [(a, a.flow.refusal) for a in outward if a.flow.refusal is not None]
+    for series in refused_series(facts):
+        refused = [(a, r) for a in series if a.need.direction == "out" for r in (a.flow.refusal,) if r is not None]
         injected = [(a, r, v) for a, r in refused for v in (judge_reset(facts, a.flow, r),) if _is_injected(v)]
         if injected:
             yield _refused(facts, injected)
@@ -85,6 +85,7 @@ def _likeliest(resets: Sequence[Reset]) -> ResetVerdict:
     return max((v for _, _, v in resets), key=lambda v: v.score)
 
 
+@once
 def _broken(facts: Facts, need: Need) -> list[Reset]:
     """Established connections of a need that a reset of the server's side broke, those lost when idle left out."""
     was_reset = facts.traffic.marks.reset

@@ -161,8 +161,10 @@ def _lost_later(facts: Facts, need: Need) -> Iterator[Fired]:
     attempts = [a for a in facts.attempts_of(need) if a.transport == "tcp" and need.direction == "out"]
     answered = [a for a in attempts if a.flow.answered_bytes]
     last = max(answered, key=lambda a: a.flow.last_answer.frame if a.flow.last_answer else 0, default=None)
-    sends = dead_end(last.flow) if last is not None else None
-    if last is None or not sends or any(_is_closed_window(p) for p in last.flow.received):
+    if last is None or not facts.traffic.marks.unheard[last.flow.index]:
+        return
+    sends = dead_end(last.flow)
+    if not sends or any(_is_closed_window(p) for p in last.flow.received):
         return
     if any(distance(p.seq, sends[-1].seq) > 0 for p in last.flow.sent_data):
         return
