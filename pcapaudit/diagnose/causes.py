@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
@@ -18,10 +19,14 @@ from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.flows.latest import last_received_ns
+from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Vantage
+
+_Flows = npt.NDArray[np.int64]
 
 WEB_PORTS = frozenset({80, 443})
 MAX_FLOWS = 2000
@@ -53,7 +58,7 @@ def silence_causes(facts: Facts, attempts: Sequence[Attempt]) -> Causes:
             # Others reach the server only after an outage that hit them, too: no contrast.
             continue
         for cause, frames, is_contrast in outage if sign is _came_back else sign(facts, attempts):
-            result.ranked.append(replace(cause, is_contrast=is_contrast))
+            result.ranked.append(replace(cause, is_contrast=True) if is_contrast else cause)
             result.frames.extend(frames)
             result.has_contrast |= is_contrast
     if not result.ranked:
@@ -75,10 +80,6 @@ def _since(facts: Facts, attempts: Sequence[Attempt]) -> int:
     began = attempts[0].began_ns
     own = facts.attempts_of(attempts[0].need)
     return began if any(a.answered_ns is not None and a.answered_ns < began for a in own) else 0
-
-
-def _lasts_until(flow: Flow) -> int:
-    return flow.received[-1].time_ns if flow.received else 0
 
 
 def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
@@ -106,23 +107,35 @@ def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
 
 def _other_hosts_fail(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Another host fails on the same server and port, too."""
+    words = facts.traffic.digests.table
     for address, port in dict.fromkeys((a.address, a.port) for a in attempts):
         calls = _calls_of_others(facts, address, port)
-        words = facts.traffic.digests.table[calls]
-        silent = np.flatnonzero((words[:, layout.SYNS] > 0) & (words[:, layout.SIDE + layout.PACKETS] == 0))
+        silent = calls[(words[calls, layout.SYNS] > 0) & (words[calls, layout.SIDE + layout.PACKETS] == 0)]
         if len(silent):
-            flow = facts.traffic.flow(calls[silent[0]])
+            flow = facts.traffic.flow(int(silent[0]))
             text = f"{ip_text(flow.orig[0])} gets no answer there either (frame {flow.first_frame})"
             yield Cause("the server is down, or a filter for the whole site", 15, text, "server"), [], False
             return
 
 
-def _calls_of_others(facts: Facts, address: bytes, port: int) -> list[int]:
+def _calls_of_others(facts: Facts, address: bytes, port: int) -> _Flows:
     """TCP flows of other hosts to a service, as far as they are among the first of its address."""
-    first = facts.traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
-    calls = facts.traffic.flows_to.get((TCP, address, port), [])
-    ends = ((i, facts.traffic.ends(i)) for i in calls[: bisect_right(calls, first[-1]) if first else 0])
-    return [i for i, (a, _, b, _, _) in ends if a not in facts.addresses and b not in facts.addresses]
+    calls, numbering = _calls_to(facts.traffic, address, port), numbering_of(facts.traffic)
+    is_own = np.zeros(len(calls), np.bool_)
+    for number in numbering.numbers(facts.addresses):
+        is_own |= (numbering.a[calls] == number) | (numbering.b[calls] == number)
+    others: _Flows = calls[~is_own]
+    return others
+
+
+def _calls_to(traffic: Traffic, address: bytes, port: int) -> _Flows:
+    """TCP flows to a service, as far as they are among the first of its address; found once per capture."""
+    known: dict[tuple[bytes, int], _Flows] = traffic.memo.setdefault("calls", {})
+    if (address, port) not in known:
+        first = traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
+        calls = traffic.flows_to.get((TCP, address, port), [])
+        known[address, port] = np.array(calls[: bisect_right(calls, first[-1]) if first else 0], np.int64)
+    return known[address, port]
 
 
 def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
@@ -135,7 +148,9 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
         address, port = flow.resp
         if flow.proto != TCP or (address not in addresses and port not in ports) or flow.resp in targets:
             continue
-        if not flow.is_established or not flow.has_opening or (since and _lasts_until(flow) < since):
+        if not flow.is_established or not flow.has_opening:
+            continue
+        if since and last_received_ns(facts.traffic, flow.index) < since:
             continue
         if address in addresses and "port" not in seen:
             seen.add("port")
@@ -246,14 +261,11 @@ def _late_answers(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[C
 
 def _worked_before(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """The same service worked earlier in the file."""
-    before = [
-        a
-        for a in facts.attempts_of(attempts[0].need)
-        if a.answered_ns is not None and a.answered_ns < attempts[0].began_ns
-    ]
-    if before:
-        last = before[-1].flow.last_answer
-        frame = last.frame if last is not None else before[-1].flow.last_frame
+    began, own = attempts[0].began_ns, facts.attempts_of(attempts[0].need)
+    before = next((a for a in reversed(own) if a.answered_ns is not None and a.answered_ns < began), None)
+    if before is not None:
+        last = before.flow.last_answer
+        frame = last.frame if last is not None else before.flow.last_frame
         yield (
             Cause(
                 "a rule change or an outage at that time", 10, f"the service still answered in frame {frame}", "filter"
@@ -266,20 +278,20 @@ def _worked_before(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[
 def _came_back(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """The service fails and then works again, for this device and for the others that call it at the same time."""
     began, ended = attempts[0].began_ns, max(a.last_try_ns for a in attempts)
-    own = next((a for a in facts.attempts_of(attempts[0].need) if a.began_ns > ended and a.answered_ns), None)
-    if own is None:
+    own = facts.attempts_of(attempts[0].need)
+    if not any(a.answered_ns for a in own[bisect_right(own, ended, key=lambda a: a.began_ns) :]):
         return
     traffic, targets = facts.traffic, dict.fromkeys((a.address, a.port) for a in attempts)
-    calls = [i for address, port in targets for i in _calls_of_others(facts, address, port)]
-    words, first_ns = traffic.digests.table[calls], traffic.result.flows["first_ns"][calls]
-    is_established = words[:, layout.STATE] & layout.ESTABLISHED > 0
-    is_meanwhile = (words[:, layout.SYNS] > 0) & (began <= first_ns) & (first_ns <= ended)
-    later = np.flatnonzero(is_established & (first_ns > ended))
+    calls = np.concatenate([_calls_of_others(facts, address, port) for address, port in targets])
+    words, first_ns = traffic.digests.table, traffic.result.flows["first_ns"][calls]
+    is_established = words[calls, layout.STATE] & layout.ESTABLISHED > 0
+    is_meanwhile = (words[calls, layout.SYNS] > 0) & (began <= first_ns) & (first_ns <= ended)
+    later = calls[is_established & (first_ns > ended)]
     if not len(later) or not is_meanwhile.any() or is_established[is_meanwhile].any():
         return
-    failed = {traffic.flow(calls[place]).orig[0] for place in np.flatnonzero(is_meanwhile).tolist()}
+    failed = {traffic.flow(index).orig[0] for index in calls[is_meanwhile].tolist()}
     text = f"it fails for {len(failed) + 1} hosts and works for them again later"
-    frame = traffic.flow(calls[later[0]]).first_frame
+    frame = traffic.flow(int(later[0])).first_frame
     yield Cause("maintenance or an outage at the server", 30, text, "server"), [frame], False
 
 
