@@ -19,7 +19,6 @@ from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Flow
-from pcapaudit.flows.latest import last_received_ns
 from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public
@@ -80,6 +79,10 @@ def _since(facts: Facts, attempts: Sequence[Attempt]) -> int:
     began = attempts[0].began_ns
     own = facts.attempts_of(attempts[0].need)
     return began if any(a.answered_ns is not None and a.answered_ns < began for a in own) else 0
+
+
+def _lasts_until(flow: Flow) -> int:
+    return flow.received[-1].time_ns if flow.received else 0
 
 
 def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
@@ -148,9 +151,7 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
         address, port = flow.resp
         if flow.proto != TCP or (address not in addresses and port not in ports) or flow.resp in targets:
             continue
-        if not flow.is_established or not flow.has_opening:
-            continue
-        if since and last_received_ns(facts.traffic, flow.index) < since:
+        if not flow.is_established or not flow.has_opening or (since and _lasts_until(flow) < since):
             continue
         if address in addresses and "port" not in seen:
             seen.add("port")

@@ -21,10 +21,10 @@ def once(ask: Callable[[Facts, *_Subjects], _Answer]) -> Callable[[Facts, *_Subj
 
     @wraps(ask)
     def answer(facts: Facts, *subjects: *_Subjects) -> _Answer:
-        case = ask, *map(id, subjects)
-        if case not in facts.worked_out:
-            facts.worked_out[case] = ask(facts, *subjects)
-        known: _Answer = facts.worked_out[case]
-        return known
+        known, case = facts.worked_out, (ask, *map(id, subjects))
+        if case not in known:
+            known[case] = ask(facts, *subjects)
+        found: _Answer = known[case]
+        return found
 
     return answer

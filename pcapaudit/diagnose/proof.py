@@ -78,6 +78,9 @@ class Proof:
     reason: str | None = None
 
 
+_IN_THE_CLEAR = Proof(State.NOT_APPLICABLE, "", reason="not encrypted")
+
+
 def prove(flow: Flow, events: Sequence[Event], endpoint: Endpoint, *, is_persistent: bool) -> dict[Stage, Proof]:
     """Proofs of CONNECT, TLS, APP, RETURN and PERSIST for one flow; a missing stage is unknown.
 
@@ -135,7 +138,7 @@ def _tls(flow: Flow, events: Sequence[Event], endpoint: Endpoint) -> Proof | Non
         if endpoint.encrypted or endpoint.app == "tls":
             return None
         spoken = flow.is_established and (flow.sent_data or flow.received_data)
-        return Proof(State.NOT_APPLICABLE, "", reason="not encrypted") if spoken else None
+        return _IN_THE_CLEAR if spoken else None
     if any(isinstance(e, TlsAlert) and e.level == 2 for e in events):
         return None
     both, hellos = _both_ways(events), [e for e in events if isinstance(e, TlsClientHello)]
@@ -279,7 +282,8 @@ def _app(events: Sequence[Event], answer: Packet | None, endpoint: Endpoint) -> 
 
 def _persist(flow: Flow) -> Proof | None:
     last = flow.last_answer
-    if last is None or last.time_ns - flow.first_ns < LASTING_NS:
+    lasted_ns = last.time_ns - flow.first_ns if last is not None else 0
+    if last is None or lasted_ns < LASTING_NS:
         return None
-    seconds = (last.time_ns - flow.first_ns) / 1e9
+    seconds = lasted_ns / 1e9
     return Proof(State.OK, f"answered for {seconds:.0f} s on one connection", (flow.first_frame, last.frame))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.quoted import IcmpError
 from pcapaudit.flows.exchanges import OVERTAKING_NS
 from pcapaudit.flows.flow import TCP, UDP
@@ -34,6 +35,7 @@ class _Sent:
         return not self.is_whole or has_no_mark or self.identifications.get(quoted.ip_id, until_ns + 1) <= until_ns
 
 
+@once
 def matched_errors(facts: Facts) -> list[IcmpError]:
     """Errors that quote a packet of the device which is in the file (catalogue, section 4: validation)."""
     sent: dict[int, _Sent] = {}

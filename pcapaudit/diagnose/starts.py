@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from pcapaudit.diagnose.facts import Facts
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.flows.exchanges import DhcpCycle
 from pcapaudit.flows.flow import TCP, Flow
@@ -65,9 +66,8 @@ def starts_of(facts: Facts, kinds: frozenset[str]) -> list[Start]:
 
     But who asks for an address after it has announced one has started anew: the announcement comes last.
     """
-    found = sorted((s for s in _signs(facts) if s.kind in kinds), key=lambda s: s.at.frame)
     groups: list[list[Sign]] = []
-    for sign in found:
+    for sign in (s for s in _signs(facts) if s.kind in kinds):
         before = groups[-1][-1] if groups else None
         is_next = before is not None and before.kind == "announcement" and sign.kind in ASKING
         if before is not None and sign.at.time_ns - before.at.time_ns <= ns(GROUP_S) and not is_next:
@@ -77,7 +77,13 @@ def starts_of(facts: Facts, kinds: frozenset[str]) -> list[Start]:
     return [Start(tuple(group)) for group in groups]
 
 
-def _signs(facts: Facts) -> Iterator[Sign]:
+@once
+def _signs(facts: Facts) -> list[Sign]:
+    """All signs, in frame order."""
+    return sorted(_read_signs(facts), key=lambda s: s.at.frame)
+
+
+def _read_signs(facts: Facts) -> Iterator[Sign]:
     for message in (m for c in facts.dhcp for m in c.messages):
         if message.kind == DISCOVER:
             yield Sign(message.at, "discover")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TRANSFERS, transfer_done
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -80,6 +81,7 @@ class Vain:
         return [p for f in self.flows for p in (f.syns if not f.is_established else f.sent_data)]
 
 
+@once
 def sessions(facts: Facts) -> list[Session]:
     """Control connections of the device."""
     speaking = {a.flow.index for kind in (FtpReply, FtpCommand) for a in facts.attempts_saying(kind)}

@@ -11,6 +11,7 @@ from pcapaudit.diagnose.domains import is_public_name, registered_domain
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.makers import is_near, named_proxy
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.silence import by_service
@@ -69,6 +70,7 @@ def is_page(response: HttpResponse) -> bool:
     return "html" in (response.content_type or "").lower() or response.body_prefix.lstrip()[:1] == b"<"
 
 
+@once
 def _all_answers(facts: Facts) -> list[Answer]:
     """Every response to the device on connections of its needs, a proxy's answer to CONNECT left out."""
     outward = (a for a in facts.attempts_saying(HttpResponse) if a.transport == "tcp" and a.need.direction == "out")

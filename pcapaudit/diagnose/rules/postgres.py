@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.silence import by_service, end_by, is_acknowledged, is_silent
@@ -32,6 +33,7 @@ def _messages(attempt: Attempt) -> list[PostgresMessage]:
     return [e for e in attempt.events if isinstance(e, PostgresMessage)]
 
 
+@once
 def _spoken(facts: Facts) -> list[tuple[Attempt, list[PostgresMessage]]]:
     """Outward attempts on which PostgreSQL was spoken, with what was said in the clear."""
     spoken = facts.attempts_saying(PostgresMessage)

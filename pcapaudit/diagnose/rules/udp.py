@@ -15,6 +15,7 @@ from pcapaudit.diagnose.causes import silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.odds import may_be_lost
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.refusals import errors_by_flow
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -37,6 +38,7 @@ MAX_STRAYS, MAX_PACKETS = 500, 20
 """Flows of the device that are searched for replies from elsewhere, and packets of each."""
 
 
+@once
 def datagram_attempts(facts: Facts, need: Need) -> list[Attempt]:
     """Attempts over UDP that the device began and that ask for an answer."""
     attempts = facts.attempts_of(need) if need.direction == "out" and need.expects_answer else []

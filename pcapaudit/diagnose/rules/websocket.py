@@ -11,6 +11,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, choose_frames
 from pcapaudit.diagnose.makers import is_near, named_proxy
+from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import where
@@ -57,6 +58,7 @@ def expected_accept(key: str) -> str:
     return base64.b64encode(digest).decode()
 
 
+@once
 def _upgrades(facts: Facts) -> list[Answer]:
     """The last answer to an upgrade request on each connection of the device."""
     found = []
