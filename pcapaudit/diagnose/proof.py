@@ -163,12 +163,12 @@ def _both_ways(events: Sequence[Event]) -> Packet | None:
     client = next((e for e in events if isinstance(e, TlsRecords) and e.from_client), None)
     server = next((e for e in events if isinstance(e, TlsRecords) and not e.from_client), None)
     hello = next((e for e in reversed(events) if isinstance(e, TlsServerHello)), None)
-    if client is None or server is None or server.last_application is None or client.first_application is None:
+    if client is None or server is None or server.last_application is None or client.first_application_frame is None:
         return None
     needed = 2 if _may_be_13(hello, client, events) else 1
     if client.application < needed or server.application < 1:
         return None
-    return server.last_application if server.last_application.frame >= client.first_application.frame else None
+    return server.last_application if server.last_application.frame >= client.first_application_frame else None
 
 
 def _went_on(flow: Flow, events: Sequence[Event]) -> Packet | None:
@@ -177,12 +177,12 @@ def _went_on(flow: Flow, events: Sequence[Event]) -> Packet | None:
     For captures of its direction alone: an alert, clear or as the one hidden record of TLS 1.3, is no going on.
     """
     client = next((e for e in events if isinstance(e, TlsRecords) and e.from_client), None)
-    if client is None or client.first_application is None or flow.last_answer is None:
+    if client is None or client.first_application_frame is None or flow.last_answer is None:
         return None
     if any(isinstance(e, TlsAlert) and e.level == 2 for e in events):
         return None
     needed = 1 if client.has_key_exchange else 2
-    is_answered = flow.last_answer.frame > client.first_application.frame
+    is_answered = flow.last_answer.frame > client.first_application_frame
     return flow.last_answer if client.application >= needed and is_answered else None
 
 

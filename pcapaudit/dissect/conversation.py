@@ -64,7 +64,8 @@ def _read(orig: Stream, resp: Stream, port: int) -> list[Event | Malformed]:
     found: list[Event | Malformed] = []
     for _ in range(_MAX_TUNNELS + 1):
         if not http.is_request(orig.data):
-            return in_order(found + _read_other(orig, resp, port))
+            others = _read_other(orig, resp, port)
+            return in_order(found + others) if found else others
         events, handover = http.read_until_tunnel(orig, resp)
         found += events
         if handover is None:

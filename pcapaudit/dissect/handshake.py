@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from pcapaudit.dissect import guard
 from pcapaudit.dissect.certificate import read_certificate
@@ -21,6 +22,8 @@ from pcapaudit.model.events import (
 from pcapaudit.model.records import dataclass
 
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, CERTIFICATE_REQUEST = 1, 2, 11, 13
+READ = (CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, CERTIFICATE_REQUEST)
+"""Kinds of messages that give events."""
 HEADER_SIZE = 4
 TLS_1_3 = 0x0304
 MAX_CHAIN = 10
@@ -33,8 +36,7 @@ _RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e0
 """SHA-256 of "HelloRetryRequest" (RFC 8446, section 4.1.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One handshake message; ``body`` is shorter than ``size`` when the capture cut it."""
 
     kind: int

@@ -24,6 +24,7 @@ METHOD_OCTETS = bytes(b for b in range(128) if re.match(_METHOD_CHARACTER, chr(b
 """What a method may consist of (RFC 9110, section 5.6.2: a token)."""
 _REQUEST_LINE = re.compile(rf"({_METHOD_CHARACTER}{{1,{_MAX_METHOD}}}) (\S+) HTTP/(\d\.\d)\Z".encode())
 _STATUS_LINE = re.compile(rb"HTTP/(\d\.\d) (\d{3})(?: (.*))?\Z", re.DOTALL)
+_STATUS_BEGIN = re.compile(rb"HTTP/1\.\d \d{3}[ \r\n]")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CREDENTIALS = ("authorization", "proxy-authorization")
@@ -50,7 +51,7 @@ def is_request(data: bytes) -> bool:
 
 def is_response(data: bytes) -> bool:
     """Whether the bytes begin as an HTTP/1.x status line."""
-    return re.match(rb"HTTP/1\.\d \d{3}[ \r\n]", data[:16]) is not None
+    return _STATUS_BEGIN.match(data) is not None
 
 
 @dataclass(frozen=True, slots=True)

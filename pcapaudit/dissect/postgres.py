@@ -25,7 +25,8 @@ _SQLSTATE = re.compile(rb"[0-9A-Z]{5}\Z")
 
 def is_startup(data: bytes) -> bool:
     """Whether the bytes begin with a start-up packet or one of the requests before it."""
-    if len(data) < 8:
+    if len(data) < 8 or data[0] or data[1]:
+        # All of them are short; this ends the question for almost everything else.
         return False
     size, code = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
     if code in _NEGOTIATION:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from typing import NamedTuple
 
 from pcapaudit.model.events import Event, Malformed, Packet
-from pcapaudit.model.records import dataclass
 
 _PROBED_PACKETS = 256
 _PROBED_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """Bytes of one direction from the first one seen up to the first gap."""
 
     data: bytes
     offsets: Sequence[int]
     """Where in ``data`` each packet's bytes begin, ascending; empty only without data."""
+    frames: Sequence[int]
+    """The numbers of these packets."""
     packets: Sequence[Packet]
-    """These packets; few of them are ever looked at, so they may be made when they are."""
+    """The packets; few of them are ever looked at, so they may be made when they are."""
     is_from_start: bool
     """The connection's first byte is there."""
     is_complete: bool
@@ -39,10 +39,11 @@ class Stream:
 
     def completed_at(self, start: int, end: int) -> Packet:
         """The packet that completed ``data[start:end]``: the latest frame, also when segments came out of order."""
-        first = self._place(start)
-        if first + 1 >= len(self.offsets) or self.offsets[first + 1] >= max(start + 1, end):
-            return self.packets[first]
-        return max(self.packets[first : self._place(end - 1) + 1], key=attrgetter("frame"))
+        return self.packets[self._latest(start, end)]
+
+    def frame_of(self, start: int, end: int) -> int:
+        """The number of the frame that completed ``data[start:end]``."""
+        return self.frames[self._latest(start, end)]
 
     def after(self, offset: int) -> Stream:
         """The rest of the stream; it counts as from the start, because a protocol begins there."""
@@ -50,15 +51,18 @@ class Stream:
         beyond = tuple((begin - offset, held, packet) for begin, held, packet in self.beyond)
         first = self._place(offset) if rest else len(self.offsets)
         offsets = [max(0, begin - offset) for begin in self.offsets[first:]]
-        return Stream(
-            rest, offsets, self.packets[first:], is_from_start=True, is_complete=self.is_complete, beyond=beyond
-        )
+        frames, packets = self.frames[first:], self.packets[first:]
+        return Stream(rest, offsets, frames, packets, is_from_start=True, is_complete=self.is_complete, beyond=beyond)
 
     def before(self, offset: int) -> Stream:
         """The stream up to the offset."""
         count = sum(begin < offset for begin in self.offsets)
-        return Stream(
-            self.data[:offset], self.offsets[:count], self.packets[:count], self.is_from_start, self.is_complete
+        return self._replace(
+            data=self.data[:offset],
+            offsets=self.offsets[:count],
+            frames=self.frames[:count],
+            packets=self.packets[:count],
+            beyond=(),
         )
 
     def to_boundary(self, is_begin: Callable[[bytes], bool]) -> Stream:
@@ -72,6 +76,13 @@ class Stream:
             if is_begin(self.data[offset : offset + _PROBED_BYTES]):
                 return self.after(offset)
         return self
+
+    def _latest(self, start: int, end: int) -> int:
+        """Which of the packets completed the bytes."""
+        last = self._place(max(start, end - 1))
+        if self.offsets[last] <= start:
+            return last
+        return max(range(self._place(start), last + 1), key=self.frames.__getitem__)
 
     def _place(self, offset: int) -> int:
         return max(0, bisect_right(self.offsets, offset) - 1)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from operator import itemgetter
+from struct import Struct
 
-from pcapaudit.dissect.handshake import HEADER_SIZE, TLS_1_3, Message, read_message
+from pcapaudit.dissect.handshake import HEADER_SIZE, READ, SERVER_HELLO, TLS_1_3, Message, read_message
 from pcapaudit.dissect.stream import Stream, in_order
 from pcapaudit.dissect.text import first_line
 from pcapaudit.model.events import (
@@ -34,18 +35,18 @@ _FIRST_LINE = 80
 _OLD_HELLO_MIN = 5
 
 
+_read_header = Struct(">BBBH").unpack_from
+"""Type, version and size of a record's header: (data, offset)."""
 _Record = tuple[int, int, int]
-"""Type, stated size of the content, and where in the stream the content begins; it may reach beyond the stream's end.
-
-A plain tuple, because a long connection has thousands.
-"""
+"""Type, stated size of the content, and where in the stream the content begins; it may end beyond the stream."""
+_SIZE, _CONTENT = 1, 2
 
 
 def is_record(data: bytes) -> bool:
     """Whether the bytes begin as a TLS record: type, version 3.x and a possible length."""
     if len(data) < 3 or not CHANGE_CIPHER <= data[0] <= HEARTBEAT or data[1] != 3 or data[2] > 4:
         return False
-    return len(data) < _RECORD_HEADER or int.from_bytes(data[3:5], "big") <= _MAX_RECORD
+    return len(data) < _RECORD_HEADER or _size_at(data, 0) <= _MAX_RECORD
 
 
 def is_old_hello(data: bytes) -> bool:
@@ -57,22 +58,36 @@ def length(data: bytes) -> int:
     """How many of the bytes are TLS records, one behind the other; a cut last record counts with its bytes."""
     pos = 0
     while pos + _RECORD_HEADER <= len(data) and is_record(data[pos : pos + _RECORD_HEADER]):
-        pos += _RECORD_HEADER + int.from_bytes(data[pos + 3 : pos + _RECORD_HEADER], "big")
+        pos += _RECORD_HEADER + _size_at(data, pos)
     return min(pos, len(data))
 
 
-def _split(data: bytes, pos: int) -> tuple[list[_Record], int]:
-    """The records from an offset on, and where the next one should begin: no header is there, or none that is one."""
+def _split(data: bytes, pos: int) -> tuple[list[_Record], list[int], int]:
+    """The records from an offset on.
+
+    Returns:
+        Those that are not the application's; where each of the application's begins, because of these nothing else is
+        asked and a long connection has thousands; where the next record should begin: no header is there, or none that
+        is one.
+    """
     found: list[_Record] = []
+    hidden: list[int] = []
     last = len(data) - _RECORD_HEADER
     while pos <= last:
-        kind, size = data[pos], data[pos + 3] << 8 | data[pos + 4]
-        is_one = CHANGE_CIPHER <= kind <= HEARTBEAT and data[pos + 1] == 3 and data[pos + 2] <= 4
-        if not is_one or size > _MAX_RECORD:
+        kind, major, minor, size = _read_header(data, pos)
+        if major != 3 or minor > 4 or not CHANGE_CIPHER <= kind <= HEARTBEAT or size > _MAX_RECORD:
             break
-        found.append((kind, size, pos + _RECORD_HEADER))
+        if kind == APPLICATION:
+            hidden.append(pos)
+        else:
+            found.append((kind, size, pos + _RECORD_HEADER))
         pos += _RECORD_HEADER + size
-    return found, pos
+    return found, hidden, pos
+
+
+def _size_at(data: bytes, begin: int) -> int:
+    """Stated size of the content of the record that begins at an offset."""
+    return data[begin + 3] << 8 | data[begin + 4]
 
 
 def read(orig: Stream, resp: Stream) -> list[Event | Malformed]:
@@ -88,8 +103,8 @@ def read(orig: Stream, resp: Stream) -> list[Event | Malformed]:
     ours = _Direction(client, from_client=True)
     ours.read(clear_after_change=theirs.is_tls_1_3)
     found = ours.events + theirs.events
-    if server.data and any(isinstance(e, TlsClientHello) for e in ours.events):
-        found += _not_tls(server)
+    if not_tls := _not_tls(server):
+        found += not_tls if any(isinstance(e, TlsClientHello) for e in ours.events) else []
     return in_order(found)
 
 
@@ -105,99 +120,85 @@ def _not_tls(server: Stream) -> list[Event | Malformed]:
     return [TlsNotTls(server.at(0), first_line(server.data, _FIRST_LINE))]
 
 
-class _Counts:
-    """How many records of each kind one side sent."""
-
-    __slots__ = (
-        "application", "change_cipher", "encrypted_alerts", "first_application", "handshake", "last_application",
-        "last_application_size",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.handshake = self.change_cipher = self.application = self.encrypted_alerts = 0
-        self.first_application: Packet | None = None
-        self.last_application: Packet | None = None
-        self.last_application_size = 0
-
-
 class _Direction:
     """One side's records, read once from front to back."""
+
+    is_tls_1_3 = False
+    has_changed = False
+    has_key_exchange = False
+    last: Packet | None = None
+    # How many records of each kind the side sent.
+    handshake = change_cipher = application = encrypted_alerts = 0
+    first_application_frame: int | None = None
+    last_application: Packet | None = None
+    last_application_size = 0
+    parsed = 0
+    """Offset in ``flight`` behind the last message that was read."""
+    next_at = 0
+    """Offset in the stream where the next record begins, as the last header says."""
 
     def __init__(self, stream: Stream, *, from_client: bool) -> None:
         self.stream = stream
         self.from_client = from_client
         self.events: list[Event | Malformed] = []
-        self.is_tls_1_3 = False
-        self.counts = _Counts()
-        self.has_changed = False
-        self.last: Packet | None = None
         self.flight = bytearray()
         """Handshake bytes not yet made into messages."""
         self.origins: list[tuple[int, int]] = []
         """(offset in flight, offset in stream) of each record's content in ``flight``."""
-        self.parsed = 0
-        """Offset in ``flight`` behind the last message that was read."""
-        self.has_key_exchange = False
-        self.next_at = 0
-        """Offset in the stream where the next record begins, as the last header says."""
 
     def read(self, *, clear_after_change: bool) -> None:
-        records, end = self._records()
-        hidden: list[_Record] = []
-        for record in records:
-            if record[0] == APPLICATION:
-                hidden.append(record)
-            else:
-                self._add(record, clear_after_change=clear_after_change)
-        self._add_applications(hidden)
-        if records:
-            is_counted = records[-1][0] == APPLICATION
-            self.last = self.counts.last_application if is_counted else self._completed_at(records[-1])
+        found, hidden, end = self._records()
+        for record in found:
+            self._add(record, clear_after_change=clear_after_change)
+        if hidden:
+            self._add_applications(hidden)
+        if found or hidden:
+            is_hidden = hidden and (not found or hidden[-1] > found[-1][_CONTENT])
+            self.last = self.last_application if is_hidden else self._completed_at(*found[-1][_SIZE:])
             self.next_at = end
         if end + _RECORD_HEADER <= len(self.stream.data):
             self.events.append(Malformed(self.stream.at(end), "tls", "no record where one should begin"))
         self._end_flight()
-        self._read_beyond()
+        if self.stream.beyond:
+            self._read_beyond()
         if self.last is not None:
             self.events.append(self._summary(self.last))
 
     def _add(self, record: _Record, *, clear_after_change: bool) -> None:
         if record[0] == HANDSHAKE:
-            self.counts.handshake += 1
+            self.handshake += 1
             # After a change of cipher only TLS 1.3 still speaks in the clear (a second hello).
             if not self.has_changed or clear_after_change or self.is_tls_1_3:
                 self._add_handshake(record)
         elif record[0] == CHANGE_CIPHER:
-            self.counts.change_cipher += 1
+            self.change_cipher += 1
             self.has_changed = True
         elif record[0] == ALERT:
             self._add_alert(record)
 
-    def _completed_at(self, record: _Record) -> Packet:
+    def _completed_at(self, size: int, start: int) -> Packet:
         """The packet that completed a record, its header included."""
-        _, size, start = record
-        return self.stream.completed_at(start - 1, min(start + size, len(self.stream.data)))
+        return self.stream.completed_at(start - 1, start + size)
 
     def _summary(self, at: Packet) -> TlsRecords:
-        c = self.counts
         return TlsRecords(
-            at, self.from_client, c.handshake, c.change_cipher, c.application, c.encrypted_alerts,
-            c.first_application, c.last_application, c.last_application_size, self.has_key_exchange,
+            at, self.from_client, self.handshake, self.change_cipher, self.application, self.encrypted_alerts,
+            self.first_application_frame, self.last_application, self.last_application_size, self.has_key_exchange,
         )  # fmt: skip
 
-    def _records(self) -> tuple[list[_Record], int]:
-        """The records of the contiguous bytes and where they end; in a stream that begins otherwise none is sought."""
+    def _records(self) -> tuple[list[_Record], list[int], int]:
+        """As ``_split``, of the contiguous bytes; in a stream that begins otherwise none is sought."""
         data = self.stream.data
         if is_old_hello(data):
             return _split(data, self._add_old_hello(data))
-        return _split(data, 0) if is_record(data) else ([], len(data))
+        return _split(data, 0) if is_record(data) else ([], [], len(data))
 
     def _read_beyond(self) -> None:
         """Count the records behind a gap or a cut: where the last header says, or where a packet begins like one."""
         for offset, data, packet in self.stream.beyond:
             pos = max(0, self.next_at - offset)
             while pos + _RECORD_HEADER <= len(data) and is_record(data[pos : pos + _RECORD_HEADER]):
-                size = int.from_bytes(data[pos + 3 : pos + _RECORD_HEADER], "big")
+                size = _size_at(data, pos)
                 start = pos + _RECORD_HEADER
                 self._count(packet, data[pos], size, data[start : start + size])
                 pos = start + size
@@ -207,13 +208,13 @@ class _Direction:
         """Count one record of which only the beginning may be there."""
         self.last = packet
         if kind == HANDSHAKE:
-            self.counts.handshake += 1
+            self.handshake += 1
             self.has_key_exchange |= content[:1] == bytes([CLIENT_KEY_EXCHANGE])
         elif kind == CHANGE_CIPHER:
-            self.counts.change_cipher += 1
+            self.change_cipher += 1
             self.has_changed = True
         elif kind == ALERT and size != 2:
-            self.counts.encrypted_alerts += 1
+            self.encrypted_alerts += 1
         elif kind == ALERT and len(content) == size and content[0] in (1, 2) and len(self.events) < MAX_EVENTS:
             self.events.append(TlsAlert(packet, self.from_client, content[0], content[1]))
         elif kind == APPLICATION:
@@ -231,36 +232,31 @@ class _Direction:
         _, size, start = record
         self.origins.append((len(self.flight), start))
         self.flight += self.stream.data[start : start + size]
-        while self._has_whole_message():
-            self._keep(self._message())
+        while (body_at := self.parsed + HEADER_SIZE) <= len(self.flight):
+            stated = int.from_bytes(self.flight[self.parsed + 1 : body_at], "big")
+            if len(self.flight) - body_at < stated:
+                break
+            self._keep(stated)
 
     def _end_flight(self) -> None:
         """The last message may be unfinished; a cut hello still tells something."""
-        if len(self.flight) >= self.parsed + HEADER_SIZE:
-            self._keep(self._message())
-
-    def _has_whole_message(self) -> bool:
         body_at = self.parsed + HEADER_SIZE
-        return len(self.flight) >= body_at and len(self.flight) - body_at >= self._size()
+        if len(self.flight) >= body_at:
+            self._keep(int.from_bytes(self.flight[self.parsed + 1 : body_at], "big"))
 
-    def _size(self) -> int:
-        return int.from_bytes(self.flight[self.parsed + 1 : self.parsed + HEADER_SIZE], "big")
-
-    def _message(self) -> Message:
-        """The message at ``parsed``, whose header is there."""
-        start, size = self.parsed, self._size()
-        body_at = start + HEADER_SIZE
-        body = bytes(self.flight[body_at : body_at + size])
-        first = self.stream.at(self._offset(start))
-        at = self.stream.completed_at(self._offset(start), self._offset(body_at + len(body) - 1) + 1)
-        return Message(self.flight[start], size, body, first, at, self.from_client)
-
-    def _keep(self, message: Message) -> None:
-        self.parsed += HEADER_SIZE + message.size
-        self.has_key_exchange |= message.kind == CLIENT_KEY_EXCHANGE
-        events = read_message(message)
+    def _keep(self, size: int) -> None:
+        """Read the message at ``parsed``, whose header is there and says its size."""
+        start, body_at = self.parsed, self.parsed + HEADER_SIZE
+        kind, body = self.flight[start], bytes(self.flight[body_at : body_at + size])
+        self.parsed = body_at + size
+        self.has_key_exchange |= kind == CLIENT_KEY_EXCHANGE
+        if kind not in READ:
+            return
+        begin = self._offset(start)
+        at = self.stream.completed_at(begin, self._offset(body_at + len(body) - 1) + 1)
+        events = read_message(Message(kind, size, body, self.stream.at(begin), at, self.from_client))
         self.events += events
-        if any(isinstance(e, TlsServerHello) and e.version >= TLS_1_3 for e in events):
+        if kind == SERVER_HELLO and any(isinstance(e, TlsServerHello) and e.version >= TLS_1_3 for e in events):
             self.is_tls_1_3 = True
 
     def _offset(self, pos: int) -> int:
@@ -276,23 +272,25 @@ class _Direction:
         content = self.stream.data[start : start + size]
         is_clear = size == 2 or (not self.has_changed and size in (4, 6, 8))
         if not is_clear:
-            self.counts.encrypted_alerts += 1
+            self.encrypted_alerts += 1
             return
-        at = self._completed_at(record)
+        at = self._completed_at(size, start)
         for level, code in zip(content[::2], content[1::2], strict=False):
             if level in (1, 2) and len(self.events) < MAX_EVENTS:
                 self.events.append(TlsAlert(at, self.from_client, level, code))
 
-    def _add_applications(self, records: Sequence[_Record]) -> None:
-        """Count records of the application: what they hold is unknown, so two packets are all that is looked at."""
-        if records:
-            self._count_application(self._completed_at(records[0]), records[0][1])
-        if len(records) > 1:
-            self.counts.application += len(records) - 2
-            self._count_application(self._completed_at(records[-1]), records[-1][1])
+    def _add_applications(self, begins: Sequence[int]) -> None:
+        """Count records of the application: what they hold is unknown, so two of them are all that is looked at."""
+        data, first, last = self.stream.data, begins[0] + _RECORD_HEADER, begins[-1] + _RECORD_HEADER
+        self.application = len(begins)
+        self.first_application_frame = self.stream.frame_of(first - 1, first + _size_at(data, begins[0]))
+        self.last_application_size = _size_at(data, begins[-1])
+        self.last_application = self._completed_at(self.last_application_size, last)
 
     def _count_application(self, packet: Packet, size: int) -> None:
-        self.counts.application += 1
-        self.counts.first_application = self.counts.first_application or packet
-        self.counts.last_application = packet
-        self.counts.last_application_size = size
+        """Count one of which only the beginning may be there."""
+        self.application += 1
+        if self.first_application_frame is None:
+            self.first_application_frame = packet.frame
+        self.last_application = packet
+        self.last_application_size = size

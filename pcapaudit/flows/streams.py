@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.dissect.stream import Stream
+from pcapaudit.flows import layout
+from pcapaudit.flows.digest import Digests
+from pcapaudit.flows.packets import PacketLog
 from pcapaudit.model.events import Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.scan.columns import Kind
@@ -20,6 +22,14 @@ _HALF = 1 << 31
 _SYN = 2
 MAX_BEYOND = 512
 """Segments behind a gap that are kept; enough to see whether a conversation goes on."""
+NEAR = 4096
+"""Bytes between two payloads of a flow that are read over: a second read takes longer."""
+_SIDE = 4
+"""Words about one side of a flow."""
+_UNKNOWN = -1
+"""In the place of an initial sequence number."""
+_Numbers = npt.NDArray[np.int64]
+_Rows = npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,59 +45,143 @@ class Streams:
 
     Args:
         result: The scan's tables.
-        wanted: Per flow: its streams will be asked for.
-        packet: Gives the packet of a row of the log.
+        wanted: Per flow: its streams may be asked for.
+        log: The packets of the capture.
     """
 
-    def __init__(self, result: ScanResult, wanted: npt.NDArray[np.bool_], packet: Callable[[int], Packet]) -> None:
+    def __init__(self, result: ScanResult, wanted: npt.NDArray[np.bool_], log: PacketLog) -> None:
         self._blob = result.blob
-        self._packet = packet
-        places = np.flatnonzero(result.handed["kind"] == Kind.TCP)
-        rows = result.handed["row"][places]
-        is_wanted = wanted[result.rows["flow"][rows]] & (result.rows["dup_of"][rows] == 0)
-        places, rows = places[is_wanted], rows[is_wanted]
-        sides = result.rows["flow"][rows].astype(np.int64) * 2 + result.rows["side"][rows]
-        order = np.argsort(sides, kind="stable")
-        self._pieces = _pieces_of(result, places[order], rows[order])
-        self._places = _divide(sides[order], self._pieces, result.rows["payload_len"][rows[order]])
+        self._packet = log.packet
+        entries, self._rows = _choose(result, wanted)
+        sides = _sides_of(result, self._rows)
+        starts, lengths = (result.handed[name][entries].astype(np.int64) for name in ("start", "length"))
+        self._frames = result.rows["frame"][self._rows]
+        self._offsets = _offsets(sides, lengths)
+        self._runs = _find_runs(sides >> 1, starts, lengths)
+        flows = np.flatnonzero(wanted)
+        self._numbers = np.cumsum(wanted, dtype=np.int32) - 1
+        """Per flow: which of the wanted ones it is."""
+        self._talks = np.stack([
+            *_sides_in_words(result, log.digests, flows, self._rows, lengths),
+            _responder_ports(result, log.digests, flows),
+            *(np.searchsorted(self._runs.flows, flows, side) for side in ("left", "right")),
+        ], axis=1)  # fmt: skip
+        """A line a wanted flow: ``_SIDE`` words of the originator, those of the responder, the responder's port, and
+        between which runs those of the flow lie."""
 
-    def of(self, flow: int, side: int, isn: int | None) -> Stream:
-        """What one side of a flow said: side 0 is a, 1 is b; ``isn`` is its initial sequence number if known."""
-        low, high, is_whole = self._places.get(2 * flow + side, (0, 0, False))
-        pieces = self._pieces[low:high].tolist()
-        blob = self._blob
-        data = [blob[start : start + length] for _, start, length, _ in pieces]
-        packets = _Packets(self._packet, [row for _, _, _, row in pieces])
-        if is_whole and isn in (None, pieces[0][0] - 1):
-            offsets = list(accumulate(map(len, data[:-1]), initial=0))
-            return Stream(b"".join(data), offsets, packets, is_from_start=isn is not None, is_complete=True)
-        return assemble([Segment(at, bytes(part)) for at, part in zip(packets, data, strict=True)], isn)
+    def of(self, flow: int) -> tuple[Stream, Stream, int]:
+        """What the originator of a wanted flow said, what the responder said, and the responder's port."""
+        *sides, port, first, last = self._talks[self._numbers.item(flow)].tolist()
+        runs = [self._blob[start:stop] for start, stop in self._runs.bounds[first:last].tolist()]
+        return self._stream(runs, *sides[:_SIDE]), self._stream(runs, *sides[_SIDE:]), port
+
+    def _stream(self, runs: list[bytes], low: int, high: int, isn: int, is_in_turn: int) -> Stream:
+        """One side of a flow."""
+        data = [runs[run][begin:end] for run, begin, end in self._runs.pieces[low:high].tolist()]
+        packets = _Packets(self._packet, self._rows[low:high])
+        if not is_in_turn:
+            segments = [Segment(at, part) for at, part in zip(packets, data, strict=True)]
+            return assemble(segments, None if isn == _UNKNOWN else isn)
+        return Stream(
+            b"".join(data),
+            self._offsets[low:high].tolist(),
+            self._frames[low:high].tolist(),
+            packets,
+            is_from_start=isn != _UNKNOWN,
+            is_complete=True,
+        )
 
 
-def _pieces_of(
-    result: ScanResult, places: npt.NDArray[np.int64], rows: npt.NDArray[np.uint32]
-) -> npt.NDArray[np.int64]:
-    """Of payloads: number of the first byte, place in the blob, captured bytes, row of the packet."""
+def _choose(result: ScanResult, wanted: npt.NDArray[np.bool_]) -> tuple[_Numbers, _Rows]:
+    """Payloads of the wanted flows, side by side, in frame order each: which of those handed over, and of which row."""
+    entries = np.flatnonzero(result.handed["kind"] == Kind.TCP)
+    rows = result.handed["row"][entries]
+    is_wanted = wanted[result.rows["flow"][rows]] & (result.rows["dup_of"][rows] == 0)
+    entries, rows = entries[is_wanted], rows[is_wanted]
+    order = np.argsort(_sides_of(result, rows), kind="stable")
+    return entries[order], rows[order]
+
+
+def _sides_of(result: ScanResult, rows: _Rows) -> _Numbers:
+    """The sides that sent packets: two numbers a flow."""
+    sides: _Numbers = result.rows["flow"][rows].astype(np.int64) * 2 + result.rows["side"][rows]
+    return sides
+
+
+def _are_first(groups: _Numbers) -> npt.NDArray[np.bool_]:
+    """Which of sorted numbers are the first of their kind."""
+    return np.append([True], groups[1:] != groups[:-1])[: len(groups)]
+
+
+def _offsets(sides: _Numbers, lengths: _Numbers) -> _Numbers:
+    """Where in the bytes of its side each payload begins."""
+    begins = np.cumsum(lengths) - lengths
+    firsts = np.flatnonzero(_are_first(sides))
+    offsets: _Numbers = begins - np.repeat(begins[firsts], np.diff(firsts, append=len(sides)))
+    return offsets
+
+
+class _Runs(NamedTuple):
+    """Payloads of a flow that lie near to each other, so that they are fetched at once."""
+
+    bounds: _Numbers
+    """A line a run: where in the blob it begins and ends."""
+    flows: _Numbers
+    """The flow of each run; ascending."""
+    pieces: _Numbers
+    """A line a payload: in which of its flow's runs it lies, and there from where to where."""
+
+
+def _find_runs(flows: _Numbers, starts: _Numbers, lengths: _Numbers) -> _Runs:
+    order = np.lexsort((starts, flows))
+    flows, starts = flows[order], starts[order]
+    ends = starts + lengths[order]
+    is_new = _are_first(flows)
+    is_new[1:] |= starts[1:] > ends[:-1] + NEAR
+    is_last = np.append(is_new, True)[1:]
+    run, bounds = np.cumsum(is_new) - 1, np.stack([starts[is_new], ends[is_last]], axis=1)
+    nth = run - np.searchsorted(flows[is_new], flows)
+    pieces = np.empty((len(order), 3), np.int64)
+    pieces[order] = np.stack([nth, starts - bounds[run, 0], ends - bounds[run, 0]], axis=1)
+    return _Runs(bounds, flows[is_new], pieces)
+
+
+def _sides_in_words(
+    result: ScanResult, digests: Digests, flows: _Numbers, rows: _Rows, lengths: _Numbers
+) -> list[_Numbers]:
+    """Four words of the originator of each flow, and those of the responder.
+
+    These are: between which payloads the side's lie; its initial sequence number (``Flow.orig_isn``, ``resp_isn``);
+    whether its payloads are there in full, each behind the one before it, from the first byte on where it is known.
+    """
+    sides, begins, sizes = _sides_of(result, rows), _begins(result, rows), result.rows["payload_len"][rows]
+    follows = _are_first(sides)
+    follows[1:] |= begins[1:] == begins[:-1] + sizes[:-1]
+    broken = np.unique(sides[(lengths != sizes) | (sizes == 0) | ~follows])
+    state, syns, isn, resp_isn = (
+        digests.table[flows, word].astype(np.int64) for word in (layout.STATE, layout.SYNS, layout.ISN, layout.RESP_ISN)
+    )
+    isns = np.where(syns > 0, isn, _UNKNOWN), np.where(state & layout.HAS_RESP_ISN > 0, resp_isn, _UNKNOWN)
+    is_from_b = state & layout.FROM_B
+    words: list[_Numbers] = []
+    for isn, side in zip(isns, (2 * flows + is_from_b, 2 * flows + 1 - is_from_b), strict=True):
+        low, high = np.searchsorted(sides, side), np.searchsorted(sides, side, side="right")
+        is_begun = (isn == _UNKNOWN) | (isn + 1 == np.append(begins, 0)[low])
+        words += [low, high, isn, ((low < high) & is_begun & ~np.isin(side, broken)).astype(np.int64)]
+    return words
+
+
+def _responder_ports(result: ScanResult, digests: Digests, flows: _Numbers) -> _Numbers:
+    is_from_b = digests.table[flows, layout.STATE] & layout.FROM_B
+    ports = np.where(is_from_b, result.flows["a_port"][flows], result.flows["b_port"][flows])
+    return ports.astype(np.int64)
+
+
+def _begins(result: ScanResult, rows: _Rows) -> _Rows:
+    """Sequence numbers of the first bytes of payloads."""
     # A SYN takes a number of its own (RFC 9293, section 3.4); the sum goes around as the numbers do.
-    begins = result.rows["seq"][rows] + (result.rows["flags"][rows] & _SYN > 0).astype(np.uint32)
-    columns = (begins, result.handed["start"][places], result.handed["length"][places], rows)
-    return np.stack([column.astype(np.int64) for column in columns], axis=1)
-
-
-def _divide(
-    sides: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64], sizes: npt.NDArray[np.uint32]
-) -> dict[int, tuple[int, int, bool]]:
-    """Side -> where its payloads lie; and whether each is there in full and begins where the one before it ended."""
-    if not len(sides):
-        return {}
-    begins, lengths = pieces[:, 0], pieces[:, 2]
-    is_first = np.concatenate([[True], sides[1:] != sides[:-1]])
-    follows = np.concatenate([[True], begins[1:] == (begins[:-1] + sizes[:-1]) % _WRAP])
-    is_whole = (lengths == sizes) & (sizes > 0) & (follows | is_first)
-    lows = np.flatnonzero(is_first)
-    whole = np.logical_and.reduceat(is_whole, lows).tolist()
-    bounds = zip(lows.tolist(), [*lows[1:].tolist(), len(sides)], whole, strict=True)
-    return dict(zip(sides[lows].tolist(), bounds, strict=True))
+    begins: _Rows = result.rows["seq"][rows] + (result.rows["flags"][rows] & _SYN > 0).astype(np.uint32)
+    return begins
 
 
 class _Packets(Sequence[Packet]):
@@ -95,7 +189,7 @@ class _Packets(Sequence[Packet]):
 
     __slots__ = ("_made", "_packet", "_rows")
 
-    def __init__(self, packet: Callable[[int], Packet], rows: Sequence[int]) -> None:
+    def __init__(self, packet: Callable[[int], Packet], rows: _Rows) -> None:
         self._packet = packet
         self._rows = rows
         self._made: dict[int, Packet] = {}
@@ -110,10 +204,9 @@ class _Packets(Sequence[Packet]):
     def __getitem__(self, index: int | slice) -> Packet | _Packets:
         if isinstance(index, slice):
             return _Packets(self._packet, self._rows[index])
-        row = self._rows[index]
-        made = self._made.get(row)
+        made = self._made.get(index)
         if made is None:
-            made = self._made[row] = self._packet(row)
+            made = self._made[index] = self._packet(self._rows.item(index))
         return made
 
 
@@ -136,7 +229,7 @@ def assemble(segments: Sequence[Segment], isn: int | None) -> Stream:
     Source: RFC 9293, section 3.4: a SYN takes one sequence number, before the data it may carry.
     """
     if not segments:
-        return Stream(b"", (), (), is_from_start=isn is not None, is_complete=True)
+        return Stream(b"", (), (), (), is_from_start=isn is not None, is_complete=True)
     base = _base(segments, isn)
     placed = sorted(((distance(_start(s), base), s.at.frame, s) for s in segments), key=lambda p: (p[0], p[1]))
     data = bytearray()
@@ -158,7 +251,10 @@ def assemble(segments: Sequence[Segment], isn: int | None) -> Stream:
             is_complete = False
             break
     beyond = () if is_complete else _beyond(placed, len(data))
-    return Stream(bytes(data), offsets, packets, is_from_start=isn is not None, is_complete=is_complete, beyond=beyond)
+    frames = [packet.frame for packet in packets]
+    return Stream(
+        bytes(data), offsets, frames, packets, is_from_start=isn is not None, is_complete=is_complete, beyond=beyond
+    )
 
 
 def _beyond(placed: Sequence[tuple[int, int, Segment]], covered: int) -> tuple[tuple[int, bytes, Packet], ...]:

@@ -436,7 +436,7 @@ class Traffic:
 
     @cached_property
     def _streams(self) -> Streams:
-        return Streams(self.result, self.spoken.read, self._log.packet)
+        return Streams(self.result, self.spoken.read, self._log)
 
     def conversation(self, flow: int) -> list[Event]:
         """What the two sides of a TCP flow said, as far as a dissector knows the protocol."""
@@ -485,12 +485,9 @@ class Traffic:
         return [e for e in found if isinstance(e, DnsMessage)]
 
     def _read_conversation(self, flow: int) -> list[Event]:
-        known = self.flow(flow)
-        opener = 0 if known.orig == self.ends(flow)[:2] else 1
-        orig = self._streams.of(flow, opener, known.orig_isn)
-        resp = self._streams.of(flow, 1 - opener, known.resp_isn)
+        orig, resp, port = self._streams.of(flow)
         events: list[Event] = []
-        for event in conversation.read(orig, resp, port=known.resp[1]):
+        for event in conversation.read(orig, resp, port=port):
             if not isinstance(event, Malformed):
                 events.append(event)
             elif flow not in self._told:

@@ -293,7 +293,7 @@ class TlsAlert(NamedTuple):
 
 class TlsRecords(NamedTuple):
     """What the record layer of one direction shows beyond the handshake: how many records of
-    which type came, and the first and last frame of application data (type 23).
+    which type came, and where application data (type 23) began and ended.
     """
 
     at: Packet
@@ -302,7 +302,7 @@ class TlsRecords(NamedTuple):
     change_cipher: int
     application: int
     encrypted_alerts: int
-    first_application: Packet | None
+    first_application_frame: int | None
     last_application: Packet | None
     last_application_size: int
     has_key_exchange: bool = False

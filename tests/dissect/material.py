@@ -38,7 +38,8 @@ def stream(
     numbers = iter(frames) if frames is not None else iter(range(1, len(chunks) + 1))
     offsets = [sum(map(len, chunks[:n])) for n in range(len(chunks))]
     packets = [packet(next(numbers), proto=TCP, payload_len=len(chunk), src=src) for chunk in chunks]
-    return Stream(b"".join(chunks), offsets, packets, is_from_start=is_from_start, is_complete=True)
+    known = [p.frame for p in packets]
+    return Stream(b"".join(chunks), offsets, known, packets, is_from_start=is_from_start, is_complete=True)
 
 
 EMPTY = stream()

@@ -56,7 +56,10 @@ def test_a_handshake_of_tls_1_2_is_read_from_both_sides() -> None:
     assert isinstance(server, TlsRecords)
     assert (client.from_client, client.handshake, client.change_cipher, client.application) == (True, 3, 1, 1)
     assert (server.from_client, server.handshake, server.change_cipher, server.application) == (False, 2, 1, 2)
-    assert (server.first_application, server.last_application_size) == (theirs.at(len(theirs.data) - 1), 100)
+    assert (server.first_application_frame, server.last_application_size) == (
+        theirs.at(len(theirs.data) - 1).frame,
+        100,
+    )
 
 
 def test_a_hello_over_two_segments_and_two_records_knows_both_packets() -> None:
@@ -89,7 +92,7 @@ def _broken(first: bytes, *later: tuple[int, bytes]) -> Stream:
     """A stream that a gap or a cut ends; offsets and bytes of the packets behind it."""
     begun = stream(first) if first else EMPTY
     beyond = tuple((offset, data, stream(data, frames=[n]).at(0)) for n, (offset, data) in enumerate(later, start=5))
-    return Stream(begun.data, begun.offsets, begun.packets, is_from_start=True, is_complete=False, beyond=beyond)
+    return begun._replace(is_complete=False, beyond=beyond)
 
 
 def _records(side: Stream) -> TlsRecords:
@@ -105,9 +108,9 @@ def test_records_behind_a_cut_are_found_where_the_last_header_says() -> None:
     found = _records(_broken(CLIENT[:30], (behind, CHANGE + hidden), (behind + len(CHANGE) + 305, DATA)))
 
     assert (found.application, found.change_cipher) == (2, 1)
-    assert found.first_application is not None
+    assert found.first_application_frame is not None
     assert found.last_application is not None
-    assert (found.first_application.frame, found.last_application.frame, found.at.frame) == (5, 6, 6)
+    assert (found.first_application_frame, found.last_application.frame, found.at.frame) == (5, 6, 6)
     assert found.last_application_size == 100
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pcapaudit.dissect import conversation
 from pcapaudit.engine.run import batch_of
+from pcapaudit.flows.packets import PacketLog
 from pcapaudit.flows.spoken import WANTED, Spoken
 from pcapaudit.flows.streams import Streams
 from pcapaudit.flows.traffic import Traffic
@@ -84,13 +85,11 @@ def test_what_is_kept_back_says_nothing_when_it_is_read(
 ) -> None:
     traffic = capture(parts, syns, port)
     spoken = Spoken(traffic.result)
-    streams = Streams(traffic.result, np.ones(len(traffic.result.flows), np.bool_), traffic.packet)
+    streams = Streams(traffic.result, np.ones(len(traffic.result.flows), np.bool_), PacketLog(traffic.result))
 
     for index in range(len(traffic.result.flows)):
-        flow = traffic.flow(index)
-        opener = int(flow.orig != traffic.ends(index)[:2])
-        orig, resp = streams.of(index, opener, flow.orig_isn), streams.of(index, 1 - opener, flow.resp_isn)
-        events = conversation.read(orig, resp, port=flow.resp[1])
+        orig, resp, its_port = streams.of(index)
+        events = conversation.read(orig, resp, port=its_port)
         assert spoken.known[index] or not events
         assert spoken.http[index] or not any(isinstance(e, HttpRequest | HttpResponse) for e in events)
 

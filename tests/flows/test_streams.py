@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pcapaudit.flows.packets import PacketLog
 from pcapaudit.flows.streams import MAX_BEYOND, Segment, Streams, assemble, distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
@@ -143,7 +144,7 @@ def test_each_byte_has_the_packet_that_brought_each_byte() -> None:
 
 
 def streams_of(traffic: Traffic) -> Streams:
-    return Streams(traffic.result, np.ones(len(traffic.result.flows), np.bool_), traffic.packet)
+    return Streams(traffic.result, np.ones(len(traffic.result.flows), np.bool_), PacketLog(traffic.result))
 
 
 TALK = """
@@ -160,8 +161,8 @@ def test_the_sides_of_each_flow_are_put_together_from_its_own_payloads() -> None
     traffic = traffic_of(TALK)
     streams = streams_of(traffic)
 
-    first, other = (streams.of(flow, 0, traffic.flow(flow).orig_isn) for flow in (0, 1))
-    answer = streams.of(0, 1, traffic.flow(0).resp_isn)
+    first, answer, port = streams.of(0)
+    other, nothing, _ = streams.of(1)
 
     assert [line for line in first.data.split(b"\r\n") if line.startswith(b"GET")] == [
         b"GET /first HTTP/1.1",
@@ -169,6 +170,7 @@ def test_the_sides_of_each_flow_are_put_together_from_its_own_payloads() -> None
     ]
     assert other.data.startswith(b"GET /other")
     assert answer.data.startswith(b"HTTP/1.1 200")
+    assert (nothing.data, list(nothing.packets), port) == (b"", [], 80)
     assert [first.at(offset).frame for offset in first.offsets] == [p.frame for p in traffic.flow(0).sent_data]
     assert (first.is_from_start, first.is_complete) == (True, True)
 
@@ -186,29 +188,49 @@ def test_the_sides_of_each_flow_are_put_together_from_its_own_payloads() -> None
 )
 def test_what_is_put_together_quickly_is_what_the_segments_give(change: Callable[[list[Frame]], list[Frame]]) -> None:
     traffic = traffic_of(TALK, change)
-    streams = streams_of(traffic)
+    *sides, _ = streams_of(traffic).of(0)
     blob, handed = traffic.result.blob, traffic.result.handed
 
-    for side in (0, 1):
-        for isn in (traffic.flow(0).orig_isn if side == 0 else traffic.flow(0).resp_isn, None):
-            segments = [
-                Segment(traffic.packet(entry["row"]), bytes(blob[entry["start"] :][: entry["length"]]))
-                for entry in handed
-                if traffic.result.rows[entry["row"]]["flow"] == 0 and traffic.result.rows[entry["row"]]["side"] == side
-            ]
-            found, expected = streams.of(0, side, isn), assemble(segments, isn)
-            assert [getattr(found, name) for name in ("data", "is_from_start", "is_complete", "beyond")] == [
-                getattr(expected, name) for name in ("data", "is_from_start", "is_complete", "beyond")
-            ]
-            assert (list(found.offsets), list(found.packets)) == (list(expected.offsets), list(expected.packets))
+    flow = traffic.flow(0)
+    for found, end, isn in zip(sides, (flow.orig, flow.resp), (flow.orig_isn, flow.resp_isn), strict=True):
+        packets = [(traffic.packet(entry["row"]), entry) for entry in handed]
+        segments = [
+            Segment(at, bytes(blob[entry["start"] :][: entry["length"]]))
+            for at, entry in packets
+            if (at.src, at.sport) == end and traffic.result.rows[entry["row"]]["flow"] == 0
+        ]
+        expected = assemble(segments, isn)
+        for name in ("data", "is_from_start", "is_complete", "beyond"):
+            assert getattr(found, name) == getattr(expected, name), name
+        for name in ("offsets", "frames", "packets"):
+            assert list(getattr(found, name)) == list(getattr(expected, name)), name
+
+
+@pytest.mark.parametrize("near", [0, 60, 4096])
+def test_payloads_are_the_same_however_many_are_fetched_at_once(near: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic = traffic_of(TALK)
+    known = [traffic.result.payload(n) for n in range(len(traffic.result.handed))]
+
+    monkeypatch.setattr("pcapaudit.flows.streams.NEAR", near)
+    streams = streams_of(traffic)
+
+    assert [side.data for flow in (0, 1) for side in streams.of(flow)[:2]] == [
+        known[0] + known[2], known[3], known[1], b""
+    ]  # fmt: skip
 
 
 def test_flows_that_nobody_wants_have_no_streams() -> None:
     traffic = traffic_of(TALK)
-    streams = Streams(traffic.result, np.array([False, True]), traffic.packet)
+    streams = Streams(traffic.result, np.array([False, True]), PacketLog(traffic.result))
 
-    assert streams.of(0, 0, None).data == b""
-    assert streams.of(1, 0, None).data.startswith(b"GET /other")
+    assert streams.of(1)[0].data.startswith(b"GET /other")
+    assert sum(map(len, (side.data for side in streams.of(1)[:2]))) == traffic.result.handed["length"][1]
+
+
+def test_a_capture_without_payloads_has_no_streams() -> None:
+    traffic = traffic_of("0.0 dev > gw DNS? a.example A")
+
+    Streams(traffic.result, np.zeros(1, np.bool_), PacketLog(traffic.result))
 
 
 @pytest.mark.parametrize("isn", [None, 7])

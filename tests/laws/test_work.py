@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -108,8 +107,8 @@ def test_a_conversation_costs_no_more_than_its_length(name: str, size: int) -> N
         theirs = conversations.make_stream(resp(units), conversations.B, 2, size, 3)
         # What the originator said is watched; then the two are exchanged, and the responder is.
         ours = conversations.make_stream(orig(units), conversations.A, 1, size, 3)
-        work = measure(lambda data: conversation.read(replace(ours, data=data), theirs, port=port), ours.data)
-        other = measure(lambda data: conversation.read(ours, replace(theirs, data=data), port=port), theirs.data)
+        work = measure(lambda data: conversation.read(ours._replace(data=data), theirs, port=port), ours.data)
+        other = measure(lambda data: conversation.read(ours, theirs._replace(data=data), port=port), theirs.data)
         return Work(work.lines, work.copied + other.copied)
 
     # Another length for each size of a packet: what was read before may be remembered and cost nothing.

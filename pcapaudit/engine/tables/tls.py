@@ -119,14 +119,14 @@ def _is_established(client: TlsRecords | None, server: TlsRecords | None, greeti
 
     In TLS 1.3 the client's Finished looks like data (RFC 8446, section 5.1), so a second record must be there.
     """
-    if client is None or client.first_application is None:
+    if client is None or client.first_application_frame is None:
         return False
     is_old = client.has_key_exchange or (greeting is not None and greeting.version < TLS13)
     if client.application < (1 if is_old else 2):
         return False
     if server is None:
         return greeting is None
-    return server.last_application is not None and server.last_application.frame >= client.first_application.frame
+    return server.last_application is not None and server.last_application.frame >= client.first_application_frame
 
 
 def _offered(hello: TlsClientHello | None) -> Row:
