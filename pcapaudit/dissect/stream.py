@@ -79,7 +79,7 @@ class Stream(NamedTuple):
 
     def _latest(self, start: int, end: int) -> int:
         """Which of the packets completed the bytes."""
-        last = self._place(max(start, end - 1))
+        last = bisect_right(self.offsets, max(start, end - 1)) - 1
         if self.offsets[last] <= start:
             return last
         return max(range(self._place(start), last + 1), key=self.frames.__getitem__)

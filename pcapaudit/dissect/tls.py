@@ -110,7 +110,7 @@ def read(orig: Stream, resp: Stream) -> list[Event | Malformed]:
 
 def _says_hello(stream: Stream) -> bool:
     data = stream.data
-    return is_old_hello(data) or (is_record(data) and data[0] == HANDSHAKE and data[5:6] == b"\x01")
+    return is_old_hello(data) or (data[5:6] == b"\x01" and data[0] == HANDSHAKE and is_record(data))
 
 
 def _not_tls(server: Stream) -> list[Event | Malformed]:
@@ -158,7 +158,8 @@ class _Direction:
             self.next_at = end
         if end + _RECORD_HEADER <= len(self.stream.data):
             self.events.append(Malformed(self.stream.at(end), "tls", "no record where one should begin"))
-        self._end_flight()
+        if len(self.flight) > self.parsed:
+            self._end_flight()
         if self.stream.beyond:
             self._read_beyond()
         if self.last is not None:

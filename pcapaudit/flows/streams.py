@@ -55,7 +55,7 @@ class Streams:
         entries, self._rows = _choose(result, wanted)
         sides = _sides_of(result, self._rows)
         starts, lengths = (result.handed[name][entries].astype(np.int64) for name in ("start", "length"))
-        self._frames = result.rows["frame"][self._rows]
+        self._frames = result.rows["frame"][self._rows].data
         self._offsets = _offsets(sides, lengths)
         self._runs = _find_runs(sides >> 1, starts, lengths)
         flows = np.flatnonzero(wanted)
@@ -78,14 +78,14 @@ class Streams:
     def _stream(self, runs: list[bytes], low: int, high: int, isn: int, is_in_turn: int) -> Stream:
         """One side of a flow."""
         data = [runs[run][begin:end] for run, begin, end in self._runs.pieces[low:high].tolist()]
-        packets = _Packets(self._packet, self._rows[low:high])
+        packets = _Packets(self._packet, self._rows.data[low:high])
         if not is_in_turn:
             segments = [Segment(at, part) for at, part in zip(packets, data, strict=True)]
             return assemble(segments, None if isn == _UNKNOWN else isn)
         return Stream(
             b"".join(data),
             self._offsets[low:high].tolist(),
-            self._frames[low:high].tolist(),
+            self._frames[low:high],
             packets,
             is_from_start=isn != _UNKNOWN,
             is_complete=True,
@@ -189,7 +189,7 @@ class _Packets(Sequence[Packet]):
 
     __slots__ = ("_made", "_packet", "_rows")
 
-    def __init__(self, packet: Callable[[int], Packet], rows: _Rows) -> None:
+    def __init__(self, packet: Callable[[int], Packet], rows: Sequence[int]) -> None:
         self._packet = packet
         self._rows = rows
         self._made: dict[int, Packet] = {}
@@ -206,7 +206,7 @@ class _Packets(Sequence[Packet]):
             return _Packets(self._packet, self._rows[index])
         made = self._made.get(index)
         if made is None:
-            made = self._made[index] = self._packet(self._rows.item(index))
+            made = self._made[index] = self._packet(self._rows[index])
         return made
 
 
