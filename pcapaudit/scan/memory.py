@@ -19,6 +19,8 @@ Words: TypeAlias = npt.NDArray[Any]
 _BACK_NS: Final = 1_000_000_000
 _AHEAD_NS: Final = 300_000_000_000
 """From here on a step of the time stamps counts as a hop."""
+_ROUNDED_NS: Final = 1_000_000
+"""More than a step may seem to be longer than it is, where times are reckoned with as floating point numbers."""
 _MOST_BACK: Final = 100
 _MOST_AHEAD: Final = 1000
 
@@ -141,14 +143,22 @@ class Clock:
         before = np.empty_like(times)
         before[0] = times[0] if self._latest is None else self._latest
         before[1:] = times[:-1]
+        low = min(low, int(before[0]))
         self._latest = int(times[-1])
-        self._note_back(first_frame, times, before)
-        self._note_hops(first_frame, times, before)
-
-    def _note_back(self, first_frame: int, times: npt.NDArray[np.int64], before: npt.NDArray[np.int64]) -> None:
         at = np.flatnonzero(times < before)
-        if not len(at):
-            return
+        if len(at):
+            self._note_back(first_frame, at, times, before)
+        # Most frames follow each other in order and soon, and nothing lies further ahead than the last from the first.
+        if len(at) or high - low >= _AHEAD_NS - _ROUNDED_NS:
+            self._note_hops(first_frame, times, before)
+
+    def _note_back(
+        self,
+        first_frame: int,
+        at: npt.NDArray[np.intp],
+        times: npt.NDArray[np.int64],
+        before: npt.NDArray[np.int64],
+    ) -> None:
         # Through Python's numbers: hostile time stamps may lie further apart than 64 bits hold.
         steps = [int(before[i]) - int(times[i]) for i in at]
         self.backward = _add_seen(self.backward, first_frame, at)

@@ -31,6 +31,7 @@ from pcapaudit.diagnose.analysis import Request  # noqa: E402
 from pcapaudit.engine.auditor import Auditor  # noqa: E402
 from pcapaudit.engine.options import AuditOptions  # noqa: E402
 from pcapaudit.engine.run import make_request  # noqa: E402
+from pcapaudit.flows.spoken import WANTED  # noqa: E402
 from pcapaudit.model.errors import CaptureError  # noqa: E402
 from pcapaudit.model.frames import CaptureNotes, FrameBatch  # noqa: E402
 from pcapaudit.scan import Bounds, Scanner, is_compiled  # noqa: E402
@@ -78,7 +79,7 @@ def _column(code: str, values: Sequence[int]) -> memoryview:
 
 def scan_case(case: Case, dice: random.Random) -> None:
     """Scan a case in one or several batches, whose frames are gone when the next comes, with wide or tight tables."""
-    scanner = Scanner(bounds=TIGHT if dice.random() < 0.2 else None)
+    scanner = Scanner(bounds=TIGHT if dice.random() < 0.2 else None, wanted=WANTED)
     size = dice.choice((1, 7, *[len(case.frames)] * 8))
     for start in range(0, len(case.frames), size):
         end = start + size
@@ -86,6 +87,7 @@ def scan_case(case: Case, dice: random.Random) -> None:
         with fenced(part, start + 1) as batch:
             scanner.feed(batch)
     counters = scanner.result().counters
+    assert scanner.conclude().counters == counters
     assert counters["frames"] == len(case.frames)
     assert counters["arp"] + counters["ipv4"] + counters["ipv6"] + counters["no_ip"] == counters["frames"]
 
