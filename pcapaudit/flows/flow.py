@@ -64,8 +64,11 @@ class Flow:
         self._state = words[layout.STATE]
         a, a_port, b, b_port, self.proto = log.ends(index)
         self._orig_side = self._state & layout.FROM_B
-        ends: tuple[Endpoint, Endpoint] = ((a, a_port), (b, b_port))
-        self.orig, self.resp = ends[:: -1 if self._orig_side else 1]
+        self.orig: Endpoint = (a, a_port)
+        self.resp: Endpoint = (b, b_port)
+        if self._orig_side:
+            self.orig, self.resp = self.resp, self.orig
+        self._span = log.span(index)
 
     def __eq__(self, other: object) -> bool:
         """Whether this is the same flow, seen from the same end."""
@@ -81,10 +84,6 @@ class Flow:
     @cached_property
     def _row(self) -> Any:
         return self._log.flow_row(self.index)
-
-    @cached_property
-    def _span(self) -> tuple[int, int, int, int]:
-        return self._log.span(self.index)
 
     @property
     def first_ns(self) -> int:
