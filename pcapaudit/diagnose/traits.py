@@ -66,31 +66,34 @@ def traits_of(facts: Facts) -> Traits:
 
 
 class _Talk(NamedTuple):
-    """A flow in which something may be said that can be read; ``is_outward``: the host is taken for its opener."""
+    """A flow in which something may be said that can be read."""
 
     flow: int
     near: Endpoint
     far: Endpoint
     is_outward: bool
+    """The host is taken for its opener."""
+    is_http: bool
+    """It may be HTTP in the clear."""
 
 
 def _talks(facts: Facts) -> list[_Talk]:
     """What the host and others may have said to each other."""
     traffic, own, table = facts.traffic, facts.addresses, _contact_table(facts.traffic)
     flows = np.array(facts.flows[:MAX_FLOWS], np.int64)
+    flows = flows[traffic.spoken.known[flows]]
     found: list[_Talk] = []
-    for flow in flows[traffic.spoken.known[flows]].tolist():
+    for flow, ways, is_http in zip(flows.tolist(), table.ways(flows), traffic.spoken.http[flows].tolist(), strict=True):
         a, a_port, b, b_port, _ = traffic.ends(flow)
-        is_a = a in own and (b not in own or table.way(flow, 0) == OUTWARD)
+        is_a = a in own and (b not in own or ways[0] == OUTWARD)
         near, far = ((a, a_port), (b, b_port)) if is_a else ((b, b_port), (a, a_port))
-        found.append(_Talk(flow, near, far, is_outward=table.way(flow, 0 if is_a else 1) != INWARD))
+        found.append(_Talk(flow, near, far, ways[0 if is_a else 1] != INWARD, is_http))
     return found
 
 
 def _asked(facts: Facts, talks: Iterable[_Talk]) -> list[Outline]:
     """Those in which somebody may be asked to go elsewhere, from the side that opened them."""
-    traffic = facts.traffic
-    outlines = ((traffic.outline(t.flow), t) for t in talks if traffic.spoken.http[t.flow])
+    outlines = ((facts.traffic.outline(t.flow), t) for t in talks if t.is_http)
     return [o.seen_from(t.near[0]) if t.is_outward else o for o, t in outlines]
 
 
@@ -122,12 +125,12 @@ class _Words:
 def _words(facts: Facts, talks: Iterable[_Talk]) -> _Words:
     """SNI, HTTP host names and user agents of what the host opened."""
     words = _Words()
-    traffic = facts.traffic
-    for flow, _, far, _ in talks:
+    traffic, addresses = facts.traffic, facts.addresses
+    for flow, _, far, _, is_http in talks:
         # Who is seen in the middle of a connection only may be its server: the client's words are not his.
-        own = [e for e in traffic.conversation(flow) if e.at.src in facts.addresses]
+        own = [e for e in traffic.conversation(flow) if e.at.src in addresses]
         said = list(_names_said(own, words))
-        target = proxied_to(own) if traffic.spoken.http[flow] else None
+        target = proxied_to(own) if is_http else None
         if target is not None:
             name, words.proxied[flow] = target[0].lower(), target[1]
             said.append(name)

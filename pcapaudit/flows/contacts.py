@@ -110,9 +110,10 @@ class ContactTable:
         lines = self._services[self._begins[number] : self._begins[number + 1]].tolist()
         return [Stretch(way, mac, _service(code), low, high, bool(sent)) for way, mac, code, low, high, sent in lines]
 
-    def way(self, flow: int, side: int) -> int:
-        """How a side of a flow stands to it: side 0 is a, 1 is b."""
-        return int(self._ways[side][flow])
+    def ways(self, flows: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+        """How side a and side b of some flows stand to them."""
+        of_a, of_b = self._ways
+        return list(zip(of_a[flows].tolist(), of_b[flows].tolist(), strict=True))
 
     def sums(self, stretch: Stretch) -> _Numbers:
         """The sums of one of these, a line of ``Sum`` for each far side, in order of the first frame."""
