@@ -147,11 +147,12 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
     addresses, ports = {a.address for a in attempts}, {a.port for a in attempts}
     seen: set[str] = set()
     since = _since(facts, attempts)
-    for flow in facts.outward_flows:
+    outward = facts.outward_flows
+    is_alike = outward.leads_to(addresses.__contains__) | np.isin(outward.ports, [*ports])
+    is_open = (outward.protocols == TCP) & outward.is_established & outward.has_opening
+    for flow in outward.where(is_alike & is_open):
         address, port = flow.resp
-        if flow.proto != TCP or (address not in addresses and port not in ports) or flow.resp in targets:
-            continue
-        if not flow.is_established or not flow.has_opening or (since and _lasts_until(flow) < since):
+        if flow.resp in targets or (since and _lasts_until(flow) < since):
             continue
         if address in addresses and "port" not in seen:
             seen.add("port")
@@ -252,8 +253,8 @@ def _late_answers(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[C
         )
         yield Cause("the line is slower than the device waits", 60, text, "loss"), [late.flow.received[0].frame], False
         return
-    insisting = facts.traffic.marks.insisting
-    flow = next((f for f in facts.outward_flows if insisting[f.index] and f.syn_acks and f.is_established), None)
+    outward = facts.outward_flows.where(facts.traffic.marks.insisting[facts.outward_flows.places])
+    flow = next((f for f in outward if f.syn_acks and f.is_established), None)
     if flow is not None:
         where = f"{ip_text(flow.resp[0])}:{flow.resp[1]}"
         text = f"{where} answers only after {len(flow.syns)} SYN (frame {flow.syn_acks[0].frame})"

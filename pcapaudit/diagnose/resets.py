@@ -280,10 +280,10 @@ def _reset_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]]
 
 
 def _read_styles(facts: Facts) -> tuple[dict[tuple[int, ...], dict[bytes, int]], frozenset[int]]:
-    far = [f for f in facts.outward_flows[:MAX_FLOWS] if is_public(f.resp[0])]
-    refusing = facts.traffic.marks.refusing
-    reset = [f for f in far if refusing[f.index]]
-    if len({_network(f.resp[0]) for f in reset}) < MIN_SERVERS:
+    first = facts.outward_flows[:MAX_FLOWS]
+    far = first.where(first.leads_to(is_public))
+    reset = far.where(facts.traffic.marks.refusing[far.places])
+    if len(set(map(_network, reset.far))) < MIN_SERVERS:
         return {}, frozenset()
     styles: dict[tuple[int, ...], dict[bytes, int]] = {}
     for p in (p for f in reset for p in f.received[:MAX_READ] if p.flags & RST):

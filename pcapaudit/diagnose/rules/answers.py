@@ -262,8 +262,9 @@ def _is_in_use(facts: Facts, name: str, good: DnsQuery) -> bool:
         return True
     # A connection of old may lead to an address that no answer in the capture names; its port is the service's.
     ranges = [r for n in facts.needs if any(p.matches(name) for p in n.hosts) for e in n.endpoints for r in e.ports]
-    later = (f for f in facts.outward_flows if f.last_ns >= since)
-    return any(r.low <= f.resp[1] <= r.high and f.received for f in later for r in ranges)
+    outward = facts.outward_flows
+    ports = set(outward.ports[outward.is_answered & (outward.last_ns >= since)].tolist())
+    return any(r.low <= port <= r.high for port in ports for r in ranges)
 
 
 def _asked_again(lookups: Sequence[Lookup]) -> tuple[list[Packet], list[DnsMessage]]:

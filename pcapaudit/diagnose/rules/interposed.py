@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from itertools import combinations
 
@@ -18,6 +18,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.exchanges import DnsQuery, Lookup
 from pcapaudit.flows.flow import TCP, UDP, Endpoint, Flow
+from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.rows import first_syn_acks, openings
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
@@ -263,10 +264,13 @@ _Times = dict[int, tuple[int, int]]
 def _round_trips(facts: Facts, addresses: Container[bytes]) -> dict[bytes, _Times]:
     """How soon each of the addresses answered the device, where it has two ports or more that did."""
     pings = [(p.request.at, p.reply.at) for p in facts.pings if p.reply is not None and p.request.at.dst in addresses]
-    flows = [f for f in facts.outward_flows if f.resp[0] in addresses]
-    ports = Counter(address for address, _ in {f.resp for f in flows} | {(asked.dst, 0) for asked, _ in pings})
-    several = [f for f in flows if ports[f.resp[0]] > 1]
-    times = [*_opened(facts.traffic, several), *(x for f in several if f.proto == UDP for x in _asked(f))]
+    outward = facts.outward_flows
+    pinged = {asked.dst for asked, _ in pings}
+    has_several = outward.has_several_ports | outward.leads_to(pinged.__contains__)
+    several = outward.where(has_several & outward.leads_to(addresses.__contains__))
+    if not several and not pings:
+        return {}
+    times = [*_opened(facts.traffic, several), *(x for f in several.where(several.protocols == UDP) for x in _asked(f))]
     times += [((asked.dst, 0), (reply.time_ns - asked.time_ns, reply.frame)) for asked, reply in pings]
     found: dict[bytes, _Times] = defaultdict(dict)
     for (address, port), pair in times:
@@ -274,10 +278,10 @@ def _round_trips(facts: Facts, addresses: Container[bytes]) -> dict[bytes, _Time
     return found
 
 
-def _opened(traffic: Traffic, flows: Sequence[Flow]) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
+def _opened(traffic: Traffic, flows: Outward) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
     """Time from the one SYN to the SYN-ACK of each TCP flow that shows both in this order, and the answer's frame."""
-    whose, rows = {f.index: f.resp for f in flows}, traffic.result.rows
-    chosen, asked, answers = openings(traffic, [f.index for f in flows if f.proto == TCP])
+    whose, rows = dict(zip(flows.places.tolist(), flows.targets, strict=True)), traffic.result.rows
+    chosen, asked, answers = openings(traffic, flows.places[flows.protocols == TCP])
     took, frames = rows["time_ns"][answers] - rows["time_ns"][asked], rows["frame"][answers]
     is_after = frames > rows["frame"][asked]
     columns = (column[is_after].tolist() for column in (chosen, took, frames))

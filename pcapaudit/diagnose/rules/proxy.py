@@ -76,7 +76,8 @@ def proxy_rejects(facts: Facts) -> Iterator[Fired]:
     """
     if not facts.needs:
         return
-    tunnels = [t for f in facts.outward_flows if facts.traffic.spoken.http[f.index] for t in _tunnels(facts, f)]
+    outward = facts.outward_flows
+    tunnels = [t for f in outward.where(facts.traffic.spoken.http[outward.places]) for t in _tunnels(facts, f)]
     for target in dict.fromkeys(t.request.target for t in tunnels):
         asked = [t for t in tunnels if t.request.target == target]
         last_open = max((t.began_ns for t in asked if t.is_open), default=0)

@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt, series_of
 from pcapaudit.diagnose.causes import silence_causes
@@ -313,7 +315,8 @@ def shape(facts: Facts) -> Iterator[Fired]:
     odd = [_odd_datagram(need, a, parts) for need in facts.needs for a in datagram_attempts(facts, need)]
     wrong = [pair for pair in odd if pair is not None]
     forbidden = {TCP if f.transport == "tcp" else UDP for f in signature.forbids}
-    strangers = [f for f in facts.outward_flows if f.proto in forbidden and f.sent]
+    outward = facts.outward_flows
+    strangers = outward.where(outward.has_sent & np.isin(outward.protocols, [*forbidden]))
     if not wrong and not strangers:
         return
     texts = list(dict.fromkeys(text for _, text in wrong))
