@@ -347,13 +347,13 @@ class Binder:
             return known
         if need.hosts and names:
             return 0, False
-        far, port = resp
-        hinted = any(is_inside(translated(far) or far, net) for net in need.addresses)
+        far = translated(resp[0]) or resp[0]
+        hinted = any(is_inside(far, net) for net in need.addresses)
         if not need.hosts:
             return (5 if hinted or not need.addresses else 3), (names[0] if names else None)
         if hinted:
             return 6, None
-        is_open = port not in COMMON_PORTS or self._is_certain
+        is_open = resp[1] not in COMMON_PORTS or self._is_certain
         return (3, None) if is_open else (0, False)
 
     def _named(self, need: Need, names: tuple[str, ...]) -> tuple[int, str] | None:

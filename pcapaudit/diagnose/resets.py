@@ -219,8 +219,8 @@ def _gateway_ttls(traffic: Traffic, gateway: bytes) -> frozenset[int]:
 
 def _content(facts: Facts, flow: Flow, reset: Packet, own: _Usual) -> _Sign | None:
     """The reset answers what the device said first, and other words to the same address are answered."""
-    trigger = _trigger(flow, reset)
-    if trigger is None or not trigger.payload_len or trigger not in flow.sent_data[:FIRST_WORDS] or flow.received_data:
+    trigger = _trigger(flow, reset) if not flow.received_data else None
+    if trigger is None or not trigger.payload_len or trigger not in flow.sent_data[:FIRST_WORDS]:
         return None
     for index in facts.traffic.flows_by_address.get(flow.resp[0], [])[:MAX_FLOWS]:
         outline = facts.traffic.outline(index)
