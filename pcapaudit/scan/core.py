@@ -21,7 +21,7 @@ import numpy as np
 
 from pcapaudit.scan.blob import ROOM, Blob, Spill
 from pcapaudit.scan.journal import Journal
-from pcapaudit.scan.memory import Clock, Words, address, grow, make_arrays, slots_for, view_columns
+from pcapaudit.scan.memory import Clock, Words, address, grow, make_arrays, moved, slots_for, view_columns
 from pcapaudit.scan.result import Bounds, ScanResult
 from pcapaudit.scan.snapshot import take_snapshot
 from pcapaudit.scan.wanted import EVERYTHING, Wanted
@@ -153,7 +153,7 @@ class Scanner(Journal):
         """Take the last picture: the scanner takes no frame after it, its memory is given back on the way."""
         if self.is_shown:
             # Earlier pictures look at the log, which is put in order where it lies.
-            self.arrays["rows"], self.arrays["handed"] = self.arrays["rows"].copy(), self.arrays["handed"].copy()
+            self._copy_log()
         del self.arrays["flow_slots"]
         result = self._picture(is_last=True)
         self.arrays.clear()
@@ -205,11 +205,11 @@ class Scanner(Journal):
         has_moved = [
             self._reserve_log(count),
             self._reserve_blob(2 * octets),
-            grow(arrays, "flow8", flows * FLOW8),
-            grow(arrays, "flow4", flows * FLOW4),
-            grow(arrays, "arps", min(self.n_arps + count, self.max_arps) * ARP8),
-            grow(arrays, "pairs", min(self.n_pairs + 2 * count, self.max_pairs) * PAIR8),
-            grow(arrays, "bindings", min(self.n_bindings + count, self.max_bindings) * BINDING8),
+            grow(arrays, "flow8", flows, self.n_flows, FLOW8),
+            grow(arrays, "flow4", flows, self.n_flows, FLOW4),
+            grow(arrays, "arps", min(self.n_arps + count, self.max_arps), self.n_arps, ARP8),
+            grow(arrays, "pairs", min(self.n_pairs + 2 * count, self.max_pairs), self.n_pairs, PAIR8),
+            grow(arrays, "bindings", min(self.n_bindings + count, self.max_bindings), self.n_bindings, BINDING8),
         ]
         if is_wider:
             arrays["flow_slots"] = np.zeros(slots, np.uint32)
@@ -230,24 +230,29 @@ class Scanner(Journal):
         is_copied = self.is_shown and wanted > self.room
         if is_copied:
             # The log may be thinned where it lies, and a result looks at it.
-            arrays["rows"], arrays["handed"] = arrays["rows"].copy(), arrays["handed"].copy()
-            self.is_shown = False
+            self._copy_log()
         has_moved = [
-            grow(arrays, "rows", rows * ROW8),
-            grow(arrays, "handed", rows * HANDED8),
-            grow(arrays, "marks", rows),
+            grow(arrays, "rows", rows, self.n_rows, ROW8),
+            grow(arrays, "handed", rows, self.n_handed, HANDED8),
+            grow(arrays, "marks", rows, self.n_rows),
             # Untouched memory costs nothing, so there is room at once for all tails that may ever be.
             (self.c_frames + count > FLOW_FIRST_ROWS or wanted > self.room)
-            and grow(arrays, "tails", self.max_tails * TAIL8),
+            and grow(arrays, "tails", self.max_tails, self.n_tails, TAIL8),
         ]
         return is_copied or any(has_moved)
+
+    def _copy_log(self) -> None:
+        """Leave the log to the results that look at it, and go on with a copy."""
+        for name, used in (("rows", self.n_rows * ROW8), ("handed", self.n_handed * HANDED8)):
+            self.arrays[name] = moved(self.arrays[name], len(self.arrays[name]), used)
+        self.is_shown = False
 
     def _reserve_blob(self, octets: int) -> bool:
         """Make room for bytes to hand over; those that are there already may go into a file."""
         held = self.n_blob - self.blob_from
         if held and held + octets > ROOM and self.spill.append(self.arrays["blob"].data[:held]):
             self.blob_from, held = self.n_blob, 0
-        return grow(self.arrays, "blob", held + min(octets, self.max_blob))
+        return grow(self.arrays, "blob", held + min(octets, self.max_blob), held)
 
     def _point(self) -> None:
         """Take the addresses of the arrays (compiled), or views that give plain ints (interpreted)."""

@@ -101,18 +101,24 @@ def address(array: Words) -> int:
     return where
 
 
-def grow(arrays: dict[str, Words], name: str, wanted: int) -> bool:
-    """Let an array hold ``wanted`` elements; it at least doubles, new elements are 0. Says whether it moved.
+def grow(arrays: dict[str, Words], name: str, wanted: int, used: int, width: int = 1) -> bool:
+    """Let a table hold ``wanted`` entries of ``width`` words; it at least doubles. Says whether it moved.
 
-    The old array stays alive as long as a result looks at it.
+    Only the ``used`` entries are copied: the others are 0, and memory that nobody touched costs nothing. The old array
+    stays alive as long as a result looks at it.
     """
     old = arrays[name]
-    if wanted <= len(old):
+    if wanted * width <= len(old):
         return False
-    new = np.zeros(max(wanted, 2 * len(old)), old.dtype)
-    new[: len(old)] = old
-    arrays[name] = new
+    arrays[name] = moved(old, max(wanted * width, 2 * len(old)), used * width)
     return True
+
+
+def moved(old: Words, size: int, used: int) -> Words:
+    """An array of ``size`` words that begins with the ``used`` ones of another."""
+    new = np.zeros(size, old.dtype)
+    new[:used] = old[:used]
+    return new
 
 
 class Clock:

@@ -46,14 +46,20 @@ def test_a_batch_of_empty_frames_is_no_error() -> None:
 
 def test_growing_keeps_what_is_there_and_at_least_doubles() -> None:
     arrays = {"rows": np.array([1, 2, 3])}
-    grow(arrays, "rows", 4)
+    grow(arrays, "rows", 4, 3)
     assert arrays["rows"].tolist() == [1, 2, 3, 0, 0, 0]
+
+
+def test_growing_takes_over_what_is_used_and_no_more() -> None:
+    arrays = {"rows": np.array([1, 2, 3, 4, 5, 6])}
+    grow(arrays, "rows", 4, 2, 2)
+    assert arrays["rows"].tolist() == [1, 2, 3, 4] + [0] * 8
 
 
 def test_growing_leaves_an_array_alone_that_is_long_enough() -> None:
     before = np.array([1, 2, 3])
     arrays = {"rows": before}
-    grow(arrays, "rows", 3)
+    grow(arrays, "rows", 3, 3)
     assert arrays["rows"] is before
 
 
