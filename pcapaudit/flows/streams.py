@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.dissect.stream import Stream
 from pcapaudit.flows import layout
-from pcapaudit.flows.digest import Digests
-from pcapaudit.flows.packets import PacketLog
 from pcapaudit.model.events import Packet
 from pcapaudit.model.records import dataclass
 from pcapaudit.scan.columns import Kind
 from pcapaudit.scan.result import ScanResult
+
+if TYPE_CHECKING:
+    # They are made of modules that import this one.
+    from pcapaudit.flows.digest import Digests
+    from pcapaudit.flows.packets import PacketLog
 
 _WRAP = 1 << 32
 _HALF = 1 << 31
