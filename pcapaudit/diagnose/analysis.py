@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import TypeAlias
@@ -103,37 +103,14 @@ def analyse(
     """
     traffic = traffic.on_steady_clock()
     hosts = find_hosts(traffic)[:MAX_HOSTS]
-    identifier = Identifier(request.signatures)
-    facts = [Facts(traffic, host, hosts, None, None, request.params, request.values) for host in hosts]
-
-    def identify(number: int) -> Identified:
-        found = identifier.identify(traits_of(facts[number]))
-        _forget(facts[number], but_for=OF_THE_HOST)
-        return found
-
-    identified = crew.share(identify, range(len(hosts)))
-    candidates = [_Candidate(n, facts[n], i, _is_named(hosts[n], request.device)) for n, i in enumerate(identified)]
-    forget_contacts(traffic)
-    traffic.memo["service_hosts"] = _service_hosts(candidates)
-    traffic.memo["hosts_by_vendor"] = _hosts_by_vendor(candidates)
+    candidates = _recognise(traffic, hosts, request, crew)
     known = {c.number: (_facts_for(c, request), c) for c in _choose(candidates, request)}
     chosen = {number: (f, c) for number, (f, c) in known.items() if _may_be_listed(f, c, request)}
     for c in candidates:
         _forget(c.facts)
-    last_devices = _last_devices(traffic, {number: f for number, (f, _) in chosen.items()})
     view = View(traffic, [f for f, _ in chosen.values()], request.params)
     items = examine_capture(view)
-    shared = tuple(items)
-
-    def judge(number: int) -> tuple[list[HealthItem], DeviceReport | None]:
-        own_facts, candidate = chosen[number]
-        found = _judge(own_facts, candidate, view, shared, request, capture)
-        flows = np.array(own_facts.flows, np.int64)
-        traffic.forget(flows[last_devices[flows] == number].tolist(), (own_facts.addresses, own_facts.mac))
-        _forget(own_facts)
-        return found
-
-    judged = crew.gather(judge, list(chosen))
+    judged = crew.gather(_Judge(chosen, view, items, request, capture), list(chosen))
     devices: list[DeviceReport] = []
     macs: set[str] = set()
     for count, (own_facts, _) in enumerate(chosen.values()):
@@ -150,14 +127,61 @@ def analyse(
     return CaptureAnalysis(info, tuple(devices), _busiest(hosts, capture), _nearest(candidates))
 
 
-def _judge(
-    facts: Facts, c: _Candidate, view: View, shared: Sequence[HealthItem], request: Request, capture: int
-) -> tuple[list[HealthItem], DeviceReport | None]:
-    """What the capture's health is for one device, and its report if it is to be listed."""
-    own = examine_device(view, facts)
-    judged = diagnose_device(facts, caps_for(facts, [*shared, *own]), is_witnessed=request.why)
-    is_listed = _is_listed(judged, c, request)
-    return own, device_report(judged, c.identified, capture, request.said) if is_listed else None
+def _recognise(traffic: Traffic, hosts: Sequence[Host], request: Request, crew: Crew) -> list[_Candidate]:
+    """What each host is; from here on the capture knows which addresses are devices."""
+    identifier = Identifier(request.signatures)
+    facts = [Facts(traffic, host, hosts, None, None, request.params, request.values) for host in hosts]
+
+    def identify(number: int) -> Identified:
+        found = identifier.identify(traits_of(facts[number]))
+        _forget(facts[number], but_for=OF_THE_HOST)
+        return found
+
+    identified = crew.share(identify, range(len(hosts)))
+    candidates = [_Candidate(n, facts[n], i, _is_named(hosts[n], request.device)) for n, i in enumerate(identified)]
+    forget_contacts(traffic)
+    traffic.memo["service_hosts"] = _service_hosts(candidates)
+    traffic.memo["hosts_by_vendor"] = _hosts_by_vendor(candidates)
+    return candidates
+
+
+class _Judge:
+    """Judges a device, by its number, and gives up what was made for it.
+
+    Args:
+        chosen: The devices worth it.
+        view: What the health checks look at.
+        items: What they say of the capture as a whole.
+        request: What is asked.
+        capture: Index of the capture in the report.
+    """
+
+    def __init__(
+        self,
+        chosen: Mapping[int, tuple[Facts, _Candidate]],
+        view: View,
+        items: Iterable[HealthItem],
+        request: Request,
+        capture: int,
+    ) -> None:
+        self._chosen = chosen
+        self._view = view
+        self._shared = tuple(items)
+        self._request = request
+        self._capture = capture
+        self._last = _last_devices(view.traffic, {number: facts for number, (facts, _) in chosen.items()})
+
+    def __call__(self, number: int) -> tuple[list[HealthItem], DeviceReport | None]:
+        """The capture's health for the device, and its report if it is to be listed."""
+        request, (facts, candidate) = self._request, self._chosen[number]
+        own = examine_device(self._view, facts)
+        judged = diagnose_device(facts, caps_for(facts, [*self._shared, *own]), is_witnessed=request.why)
+        is_listed = _is_listed(judged, candidate, request)
+        report = device_report(judged, candidate.identified, self._capture, request.said) if is_listed else None
+        flows = np.array(facts.flows, np.int64)
+        self._view.traffic.forget(flows[self._last[flows] == number].tolist(), (facts.addresses, facts.mac))
+        _forget(facts)
+        return own, report
 
 
 def _last_devices(traffic: Traffic, devices: Mapping[int, Facts]) -> npt.NDArray[np.uint32]:
