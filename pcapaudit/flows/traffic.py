@@ -96,8 +96,6 @@ class Traffic:
         self._flows: dict[int, Flow] = {}
         self._conversations: OrderedDict[int, list[Event]] = OrderedDict()
         self._kept_events = 0
-        self._told: set[int] = set()
-        self._malformed: list[Malformed] = []
         self._messages = Messages(result, self._log)
         self._arps = ArpTable(result.arps)
         self._lookups: OrderedDict[tuple[frozenset[bytes], bytes | None], list[Lookup]] = OrderedDict()
@@ -204,8 +202,8 @@ class Traffic:
 
     @property
     def malformed(self) -> list[Malformed]:
-        """Messages that do not keep their protocol's form: datagrams, and what was read of conversations so far."""
-        return [*self._messages.malformed, *self._malformed]
+        """Datagram messages that do not keep their protocol's form, in frame order."""
+        return self._messages.malformed
 
     @property
     def lone_openings(self) -> list[Packet]:
@@ -486,14 +484,7 @@ class Traffic:
 
     def _read_conversation(self, flow: int) -> list[Event]:
         orig, resp, port = self._streams.of(flow)
-        events: list[Event] = []
-        for event in conversation.read(orig, resp, port=port):
-            if not isinstance(event, Malformed):
-                events.append(event)
-            elif flow not in self._told:
-                self._malformed.append(event)
-        self._told.add(flow)
-        return events
+        return [event for event in conversation.read(orig, resp, port=port) if not isinstance(event, Malformed)]
 
 
 _M = TypeVar("_M", NtpMessage, IcmpMessage)
