@@ -80,10 +80,12 @@ def test_a_name_that_is_neither_mac_nor_address_is_wrong_usage() -> None:
         analysed(GATEWAY, device="kitchen")
 
 
-def test_a_conversation_is_read_once_and_kept_no_longer_than_a_device_takes_part_in_it() -> None:
+def test_a_conversation_is_read_once_and_kept_no_longer_than_a_device_takes_part_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     traffic = traffic_of("0.0 pc > gw BOOT\n1.0 dev > gw BOOT\n2.0 dev:50001 > pc:80 CONNECT\n2.1 dev > pc HTTP GET /")
     read: list[int] = []
-    traffic._read_conversation = read_and_noted(traffic, read)  # type: ignore[method-assign]
+    monkeypatch.setattr(traffic, "_read_conversation", read_and_noted(traffic, read))
 
     analyse(traffic, Request(SIGNATURES, all_devices=True), 0)
 
