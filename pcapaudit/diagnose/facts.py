@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from pcapaudit.catalog.schema import Need, Signature
 from pcapaudit.diagnose.attempts import Attempt, Binder, Series, series_of
+from pcapaudit.diagnose.contrast import Contrast, served_flows
 from pcapaudit.diagnose.fired import Details, Fired, Target, choose_frames, display_filter
 from pcapaudit.diagnose.params import Params, ns
 from pcapaudit.diagnose.quoted import IcmpError, errors_about
-from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.clock import Clock
 from pcapaudit.flows.discovery import discovery_of, is_on_link
@@ -39,7 +39,8 @@ from pcapaudit.flows.exchanges import (
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.kept import is_kept_in_part
-from pcapaudit.flows.latest import last_received_ns
+from pcapaudit.flows.latest import last_received_ns, received_since
+from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.owned import opened_flows, owned_flows
 from pcapaudit.flows.traffic import Traffic
@@ -51,21 +52,10 @@ from pcapaudit.model.addresses import (
     network,
 )
 from pcapaudit.model.events import DhcpMessage, Event, Packet
-from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Identification, Outcome, Stage
 
 OF_THE_HOST = frozenset({"addresses", "flows"})
 """Facts that are the same whatever a device is taken for, and small."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contrast:
-    """Another host, port or service that works where the device's does not."""
-
-    address: bytes
-    target: bytes
-    port: int
-    frame: int
 
 
 class Facts:
@@ -314,17 +304,13 @@ class Facts:
     def reached_by_others(self, address: bytes, transport: str, port: int, *, since_ns: int = 0) -> Contrast | None:
         """Another host's two-way flow to the same server and port that was answered then or later, if there is one."""
         proto = TCP if transport == "tcp" else UDP
-        for index in self.traffic.answered_flows.get((proto, address, port), ()):
-            a, _, b, _, _ = self.traffic.ends(index)
-            # The outer half of a translated connection is no other host's.
-            if a in self.addresses or b in self.addresses or index in twins_of(self.traffic).outer:
-                continue
-            if last_received_ns(self.traffic, index) < since_ns:
-                continue
-            flow = self.traffic.flow(index)
-            if not flow.refusal and (flow.is_established or proto == UDP):
-                return Contrast(flow.orig[0], address, port, flow.received[0].frame)
-        return None
+        flows = np.array(served_flows(self.traffic).get((proto, address, port), ()), np.int64)
+        others = flows[~numbering_of(self.traffic).involves(self.addresses, flows)]
+        index = next(received_since(self.traffic, others, since_ns), None)
+        if index is None:
+            return None
+        flow = self.traffic.flow(index)
+        return Contrast(flow.orig[0], address, port, flow.received[0].frame)
 
     # --- attempts -----------------------------------------------------------------------------------
 

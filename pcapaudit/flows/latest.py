@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,8 @@ UNSURE = -1
 """Stands for a time that the table does not tell: it counts copies as well, which the log marks."""
 
 _Numbers = npt.NDArray[np.int64]
+_FEW = 64
+"""So many flows are looked at first; who reads on gets twice as many each time."""
 
 
 def last_received_ns(traffic: Traffic, flow: int) -> int:
@@ -27,6 +31,24 @@ def last_received_ns(traffic: Traffic, flow: int) -> int:
         return known
     received = traffic.flow(flow).received
     return received[-1].time_ns if received else 0
+
+
+def received_since(traffic: Traffic, flows: _Numbers, since_ns: int) -> Iterator[int]:
+    """Those of some flows whose responder was last heard then or later, in order; no more are looked at than are read.
+
+    Args:
+        traffic: The capture.
+        flows: Rows of the flow table.
+        since_ns: As ``last_received_ns`` tells; 0 for all flows.
+    """
+    times, begin, size = _by_table(traffic, "responder"), 0, _FEW
+    while begin < len(flows):
+        part = flows[begin : begin + size]
+        known = times[part]
+        for flow in part[(known >= since_ns) | (known == UNSURE)].tolist():
+            if last_received_ns(traffic, flow) >= since_ns:
+                yield flow
+        begin, size = begin + size, 2 * size
 
 
 def last_sent_ns(traffic: Traffic, flows: _Numbers) -> _Numbers:

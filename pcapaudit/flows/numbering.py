@@ -53,6 +53,13 @@ class Numbering:
         """The numbers of those of the addresses that have one."""
         return frozenset(self._numbers[address] for address in addresses if address in self._numbers)
 
+    def involves(self, addresses: Iterable[bytes], flows: npt.NDArray[np.integer]) -> _Flags:
+        """For each of some flows (rows of the flow table) whether one of the addresses is at an end of it."""
+        is_meant = np.zeros(len(self.addresses), np.bool_)
+        is_meant[list(self.numbers(addresses))] = True
+        found: _Flags = is_meant[self.a[flows]] | is_meant[self.b[flows]]
+        return found
+
     def which(self, test: Callable[[bytes], bool]) -> _Flags:
         """Per number: whether the test holds for the address."""
         return np.fromiter((test(address) for address in self.addresses), np.bool_, len(self.addresses))

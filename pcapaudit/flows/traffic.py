@@ -180,14 +180,15 @@ class Traffic:
     @cached_property
     def flows_to(self) -> Mapping[Service, Sequence[int]]:
         """Protocol, address and port of a responder -> flows to it, in order."""
-        return self._by_service(np.arange(len(self.result.flows)))
+        return self.by_service(np.arange(len(self.result.flows)))
 
     @cached_property
     def answered_flows(self) -> Mapping[Service, Sequence[int]]:
         """Protocol, address and port of a responder -> flows in which it sent something, in order."""
-        return self._by_service(np.flatnonzero(self.digests.table[:, layout.SIDE + layout.PACKETS]))
+        return self.by_service(np.flatnonzero(self.digests.table[:, layout.SIDE + layout.PACKETS]))
 
-    def _by_service(self, chosen: npt.NDArray[np.integer]) -> FlowsByService:
+    def by_service(self, chosen: npt.NDArray[np.integer]) -> FlowsByService:
+        """Protocol, address and port of a responder -> those of some flows (rows, in order) that lead to it."""
         numbering, flows = self.numbering, self.result.flows
         is_from_b = (self.digests.table[chosen, layout.STATE] & layout.FROM_B) > 0
         responder = np.where(is_from_b, numbering.a[chosen], numbering.b[chosen])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pcapaudit.flows.latest import last_received_ns, last_sent_ns
+from pcapaudit.flows.latest import last_received_ns, last_sent_ns, received_since
 from tests.support.scene import read_capture, traffic_of
 from tests.support.transforms import copy_each, keep_direction
 from tests.support.world import START_NS
@@ -36,6 +36,24 @@ def test_the_last_word_is_the_last_sent_packet(path: Path) -> None:
 
     sent = [traffic.flow(index).sent for index in flows.tolist()]
     assert last_sent_ns(traffic, flows).tolist() == [packets[-1].time_ns if packets else 0 for packets in sent]
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.stem)
+def test_who_was_heard_since_a_time_was_last_heard_then_or_later(path: Path) -> None:
+    traffic = read_capture(path)
+    flows = np.arange(len(traffic.result.flows))
+
+    times = [last_received_ns(traffic, index) for index in flows.tolist()]
+    for since_ns in {0, *times[::7]}:
+        heard = [index for index, time_ns in enumerate(times) if time_ns >= since_ns]
+        assert list(received_since(traffic, flows, since_ns)) == heard
+
+
+def test_a_marked_copy_is_not_heard() -> None:
+    traffic = traffic_of(TALK, lambda frames: copy_each(frames, 1000))
+
+    assert list(received_since(traffic, np.array([0]), START_NS + 2_000_000_000)) == [0]
+    assert not list(received_since(traffic, np.array([0]), START_NS + 2_000_000_001))
 
 
 def test_a_marked_copy_is_no_reply_and_no_word() -> None:

@@ -35,6 +35,14 @@ def test_an_address_without_flows_has_no_number() -> None:
     assert found.numbers([parse_ip("192.0.2.1"), parse_ip("10.0.0.5")]) == {found.number(parse_ip("10.0.0.5"))}
 
 
+def test_a_flow_involves_the_address_at_either_end() -> None:
+    found, flows = numbering_of(traffic_of(SCRIPT)), np.arange(2)
+
+    assert found.involves([parse_ip("10.0.0.5"), parse_ip("192.0.2.1")], flows).tolist() == [True, False]
+    assert found.involves([parse_ip("54.229.203.190")], flows).tolist() == [True, True]
+    assert found.involves([], flows).tolist() == [False, False]
+
+
 def test_a_capture_without_flows_numbers_nothing() -> None:
     assert numbering_of(scan_frames([])).addresses == []
 
