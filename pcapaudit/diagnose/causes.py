@@ -19,13 +19,15 @@ from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Flow
+from pcapaudit.flows.latest import received_since
 from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Vantage
 
-_Flows = npt.NDArray[np.int64]
+_Numbers = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
 
 WEB_PORTS = frozenset({80, 443})
 MAX_FLOWS = 2000
@@ -71,6 +73,22 @@ def outage_causes(facts: Facts, attempts: Sequence[Attempt]) -> list[Cause]:
     return [cause for cause, _, _ in _came_back(facts, attempts)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Some TCP flows: rows of the flow table, and columns with an entry a flow."""
+
+    flows: _Numbers
+    first_ns: _Numbers
+    is_opened: _Flags
+    is_answered: _Flags
+    is_established: _Flags
+
+    def where(self, mask: _Flags) -> _Calls:
+        """Those for which the mask is true."""
+        flags = [column[mask] for column in (self.is_opened, self.is_answered, self.is_established)]
+        return _Calls(self.flows[mask], self.first_ns[mask], *flags)
+
+
 Sign = Callable[[Facts, Sequence[Attempt]], Iterable[tuple[Cause, list[int], bool]]]
 
 
@@ -79,10 +97,6 @@ def _since(facts: Facts, attempts: Sequence[Attempt]) -> int:
     began = attempts[0].began_ns
     own = facts.attempts_of(attempts[0].need)
     return began if any(a.answered_ns is not None and a.answered_ns < began for a in own) else 0
-
-
-def _lasts_until(flow: Flow) -> int:
-    return flow.received[-1].time_ns if flow.received else 0
 
 
 def _undecided(attempts: Sequence[Attempt]) -> list[Cause]:
@@ -110,10 +124,9 @@ def _other_hosts(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
 
 def _other_hosts_fail(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """Another host fails on the same server and port, too."""
-    words = facts.traffic.digests.table
     for address, port in dict.fromkeys((a.address, a.port) for a in attempts):
         calls = _calls_of_others(facts, address, port)
-        silent = calls[(words[calls, layout.SYNS] > 0) & (words[calls, layout.SIDE + layout.PACKETS] == 0)]
+        silent = calls.flows[calls.is_opened & ~calls.is_answered]
         if len(silent):
             flow = facts.traffic.flow(int(silent[0]))
             text = f"{ip_text(flow.orig[0])} gets no answer there either (frame {flow.first_frame})"
@@ -121,51 +134,56 @@ def _other_hosts_fail(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tup
             return
 
 
-def _calls_of_others(facts: Facts, address: bytes, port: int) -> _Flows:
+def _calls_of_others(facts: Facts, address: bytes, port: int) -> _Calls:
     """TCP flows of other hosts to a service, as far as they are among the first of its address."""
-    calls, numbering = _calls_to(facts.traffic, address, port), numbering_of(facts.traffic)
-    is_own = np.zeros(len(calls), np.bool_)
-    for number in numbering.numbers(facts.addresses):
-        is_own |= (numbering.a[calls] == number) | (numbering.b[calls] == number)
-    others: _Flows = calls[~is_own]
-    return others
+    calls = _calls_to(facts.traffic, address, port)
+    return calls.where(~numbering_of(facts.traffic).involves(facts.addresses, calls.flows))
 
 
-def _calls_to(traffic: Traffic, address: bytes, port: int) -> _Flows:
+def _calls_to(traffic: Traffic, address: bytes, port: int) -> _Calls:
     """TCP flows to a service, as far as they are among the first of its address; found once per capture."""
-    known: dict[tuple[bytes, int], _Flows] = traffic.memo.setdefault("calls", {})
+    known: dict[tuple[bytes, int], _Calls] = traffic.memo.setdefault("calls", {})
     if (address, port) not in known:
         first = traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
         calls = traffic.flows_to.get((TCP, address, port), [])
-        known[address, port] = np.array(calls[: bisect_right(calls, first[-1]) if first else 0], np.int64)
+        known[address, port] = _read_calls(traffic, calls[: bisect_right(calls, first[-1]) if first else 0])
     return known[address, port]
+
+
+def _read_calls(traffic: Traffic, calls: Sequence[int]) -> _Calls:
+    flows = np.array(calls, np.int64)
+    words = traffic.digests.table[flows]
+    return _Calls(
+        flows,
+        traffic.result.flows["first_ns"][flows],
+        words[:, layout.SYNS] > 0,
+        words[:, layout.SIDE + layout.PACKETS] > 0,
+        words[:, layout.STATE] & layout.ESTABLISHED > 0,
+    )
 
 
 def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
     """The device reaches the same server on another port, or another server on the same port."""
     targets = {(a.address, a.port) for a in attempts}
     addresses, ports = {a.address for a in attempts}, {a.port for a in attempts}
-    seen: set[str] = set()
     since = _since(facts, attempts)
-    outward = facts.outward_flows
-    is_alike = outward.leads_to(addresses.__contains__) | np.isin(outward.ports, [*ports])
-    is_open = (outward.protocols == TCP) & outward.is_established & outward.has_opening
-    for flow in outward.where(is_alike & is_open):
-        address, port = flow.resp
-        if flow.resp in targets or (since and _lasts_until(flow) < since):
-            continue
-        if address in addresses and "port" not in seen:
-            seen.add("port")
-            text = f"the device reaches {ip_text(address)} on port {port} (frame {flow.first_frame})"
-            yield Cause("a port filter, or that one service is down", 25, text, "filter"), [flow.first_frame], True
-        elif port in ports and "address" not in seen and is_public(address):
-            seen.add("address")
-            text = f"the device reaches {ip_text(address)} on the same port {port} (frame {flow.first_frame})"
-            yield (
-                Cause("an address filter, or the server or its route is down", 15, text, "filter"),
-                [flow.first_frame],
-                True,
-            )
+    outward = facts.outward_flows.seen_to_connect
+    is_there, is_alike = outward.leads_to(addresses.__contains__), np.isin(outward.ports, [*ports])
+    is_target = is_there & is_alike
+    is_target[is_target] = [target in targets for target in outward.where(is_target).targets]
+    there = received_since(facts.traffic, outward.places[is_there & ~is_target], since)
+    alike = received_since(facts.traffic, outward.places[is_alike & ~is_target & outward.leads_to(is_public)], since)
+    on_another_port = next(there, -1)
+    elsewhere = next((index for index in alike if index != on_another_port), -1)
+    for index in sorted({on_another_port, elsewhere} - {-1}):
+        flow = facts.traffic.flow(index)
+        (address, port), frame = flow.resp, flow.first_frame
+        if index == on_another_port:
+            text = f"the device reaches {ip_text(address)} on port {port} (frame {frame})"
+            yield Cause("a port filter, or that one service is down", 25, text, "filter"), [frame], True
+        else:
+            text = f"the device reaches {ip_text(address)} on the same port {port} (frame {frame})"
+            yield Cause("an address filter, or the server or its route is down", 15, text, "filter"), [frame], True
 
 
 def _everything_fails(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Cause, list[int], bool]]:
@@ -253,9 +271,9 @@ def _late_answers(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[C
         )
         yield Cause("the line is slower than the device waits", 60, text, "loss"), [late.flow.received[0].frame], False
         return
-    outward = facts.outward_flows.where(facts.traffic.marks.insisting[facts.outward_flows.places])
-    flow = next((f for f in outward if f.syn_acks and f.is_established), None)
-    if flow is not None:
+    outward = facts.outward_flows
+    is_insisting = facts.traffic.marks.insisting[outward.places]
+    for flow in outward.where(is_insisting & outward.is_accepted & outward.is_established)[:1]:
         where = f"{ip_text(flow.resp[0])}:{flow.resp[1]}"
         text = f"{where} answers only after {len(flow.syns)} SYN (frame {flow.syn_acks[0].frame})"
         yield Cause("packet loss or congestion", 30, text, "loss"), [flow.syn_acks[0].frame], False
@@ -283,17 +301,21 @@ def _came_back(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Caus
     own = facts.attempts_of(attempts[0].need)
     if not any(a.answered_ns for a in own[bisect_right(own, ended, key=lambda a: a.began_ns) :]):
         return
-    traffic, targets = facts.traffic, dict.fromkeys((a.address, a.port) for a in attempts)
-    calls = np.concatenate([_calls_of_others(facts, address, port) for address, port in targets])
-    words, first_ns = traffic.digests.table, traffic.result.flows["first_ns"][calls]
-    is_established = words[calls, layout.STATE] & layout.ESTABLISHED > 0
-    is_meanwhile = (words[calls, layout.SYNS] > 0) & (began <= first_ns) & (first_ns <= ended)
-    later = calls[is_established & (first_ns > ended)]
-    if not len(later) or not is_meanwhile.any() or is_established[is_meanwhile].any():
+    targets = dict.fromkeys((a.address, a.port) for a in attempts)
+    later: list[int] = []
+    meanwhile: list[int] = []
+    for calls in (_calls_of_others(facts, address, port) for address, port in targets):
+        is_meanwhile = calls.is_opened & (began <= calls.first_ns) & (calls.first_ns <= ended)
+        if (is_meanwhile & calls.is_established).any():
+            return
+        meanwhile += calls.flows[is_meanwhile].tolist()
+        later += calls.flows[calls.is_established & (calls.first_ns > ended)][:1].tolist()
+    if not later or not meanwhile:
         return
-    failed = {traffic.flow(index).orig[0] for index in calls[is_meanwhile].tolist()}
+    traffic = facts.traffic
+    failed = {traffic.flow(index).orig[0] for index in meanwhile}
     text = f"it fails for {len(failed) + 1} hosts and works for them again later"
-    frame = traffic.flow(int(later[0])).first_frame
+    frame = traffic.flow(later[0]).first_frame
     yield Cause("maintenance or an outage at the server", 30, text, "server"), [frame], False
 
 
@@ -307,9 +329,9 @@ def _beyond_the_firewall(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[
         text = f"the firewall lets it out (frame {frame})"
         yield Cause("not the firewall: the server is down, or the route to it", 60, text, "server"), [frame], False
         return
-    own = [i for i in facts.flows if i in twins.by_inner]
-    if own:
-        frame = twins.by_inner[own[0]].frames[0][1]
+    own = next((i for i in facts.flows if i in twins.by_inner), None) if twins.by_inner else None
+    if own is not None:
+        frame = twins.by_inner[own].frames[0][1]
         text = f"other connections of the device come out of the firewall (frame {frame}), this one does not"
         yield Cause("the firewall drops it", 80, text, "filter"), [frame], True
 

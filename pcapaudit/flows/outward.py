@@ -96,6 +96,11 @@ class Outward(Sequence[Flow]):
         return (self._of_digest(layout.STATE) & layout.ESTABLISHED) > 0
 
     @cached_property
+    def is_accepted(self) -> _Flags:
+        """The responder sent a SYN-ACK."""
+        return self._of_digest(layout.SIDE + layout.SYN_ACK_AT) > 0
+
+    @cached_property
     def _is_from_b(self) -> _Flags:
         return (self._of_digest(layout.STATE) & layout.FROM_B) > 0
 
@@ -105,6 +110,11 @@ class Outward(Sequence[Flow]):
     def _of_digest(self, word: int) -> npt.NDArray[np.uint32]:
         found: npt.NDArray[np.uint32] = self._traffic.digests.table[self.places, word]
         return found
+
+    @cached_property
+    def seen_to_connect(self) -> Outward:
+        """Those over TCP that were established and whose opening the capture holds."""
+        return self.where((self.protocols == TCP) & self.is_established & self.has_opening)
 
     # --- where they lead ----------------------------------------------------------------------
 

@@ -71,6 +71,42 @@ def test_an_observation_points_to(script: str, kind: str, weight: int, *, is_con
     assert any(c.is_contrast for c in causes.ranked if c.kind == kind) is is_contrast
 
 
+ELSEWHERE = "8.0 dev:50002 > 192.0.2.9:4321 CONNECT\n8.5 dev > 192.0.2.9:4321 EXCHANGE 9 9\n"
+OWN = {
+    "of two ports of the server the first": (
+        "9.0 dev:50002 > cloud:80 CONNECT\n9.2 dev:50003 > cloud:81 CONNECT",
+        ["the device reaches 54.229.203.190 on port 80 (frame 5)"],
+    ),
+    "a port, and another server": (
+        ELSEWHERE + "9.0 dev:50003 > cloud:80 CONNECT",
+        [
+            "the device reaches 54.229.203.190 on port 80 (frame 11)",
+            "the device reaches 192.0.2.9 on the same port 4321 (frame 5)",
+        ],
+    ),
+    "a flow that shows the one does not show the other as well": (
+        "6.5 dev:50002 > 192.0.2.9:443 SYN\n8.0 dev:50003 > cloud:443 CONNECT\n8.5 dev > cloud:443 EXCHANGE 9 9",
+        ["the device reaches 54.229.203.190 on port 443 (frame 6)"],
+    ),
+    "no server of the site": ("9.0 dev:50002 > pc:4321 CONNECT\n9.5 dev > pc:4321 EXCHANGE 9 9", []),
+    "no server that is silent, too": ("9.0 dev:50002 > 192.0.2.9:4321 SYN", []),
+}
+
+
+@pytest.mark.parametrize(("script", "expected"), OWN.values(), ids=OWN)
+def test_what_the_device_itself_reaches_is_told_once_a_kind(script: str, expected: list[str]) -> None:
+    reached = [c.because for c in rank(SYN + script).ranked if c.because.startswith("the device reaches")]
+
+    assert reached == expected
+
+
+def test_where_the_service_worked_before_only_what_is_heard_since_is_told() -> None:
+    before = "1.0 dev:50009 > cloud:4321 CONNECT\n2.0 dev > cloud EXCHANGE 9 9\n3.0 dev:50008 > cloud:80 CONNECT\n"
+
+    assert not [c for c in rank(before + SYN).ranked if "on port 80" in c.because]
+    assert [c for c in rank(before + SYN + "9.0 cloud:80 > dev:50008 DATA 9\n").ranked if "on port 80" in c.because]
+
+
 def test_causes_stand_in_order_of_their_weight() -> None:
     causes = rank(SYN + "9.0 pc:40000 > cloud:4321 CONNECT\n10.0 dev:50002 > cloud:80 CONNECT\n")
 

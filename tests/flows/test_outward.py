@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pcapaudit.flows.flow import TCP
 from pcapaudit.flows.hosts import find_hosts
 from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.owned import opened_flows, owned_flows
@@ -43,6 +44,9 @@ def test_the_columns_say_what_the_flows_say(path: Path) -> None:
         assert outward.is_answered.tolist() == [bool(f.received) for f in flows]
         assert outward.has_opening.tolist() == [f.has_opening for f in flows]
         assert outward.is_established.tolist() == [f.is_established for f in flows]
+        assert outward.is_accepted.tolist() == [bool(f.syn_acks) for f in flows]
+        connected = [f for f in flows if f.proto == TCP and f.is_established and f.has_opening]
+        assert list(outward.seen_to_connect) == connected
         assert outward.last_sent_ns.tolist() == [f.sent[-1].time_ns if f.sent else 0 for f in flows]
 
 
