@@ -9,7 +9,7 @@ import numpy as np
 from pcapaudit.diagnose.twins import twins_of
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import UDP
-from pcapaudit.flows.groups import Service
+from pcapaudit.flows.groups import Service, by_service
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.records import dataclass
 
@@ -35,5 +35,5 @@ def served_flows(traffic: Traffic) -> Mapping[Service, Sequence[int]]:
         is_served = (words[:, layout.SIDE + layout.PACKETS] > 0) & (words[:, layout.REFUSAL] == 0)
         is_served &= (words[:, layout.STATE] & layout.ESTABLISHED > 0) | (traffic.result.flows["proto"] == UDP)
         is_served[list(twins_of(traffic).outer)] = False
-        known = traffic.memo["served"] = traffic.by_service(np.flatnonzero(is_served))
+        known = traffic.memo["served"] = by_service(traffic, np.flatnonzero(is_served))
     return known

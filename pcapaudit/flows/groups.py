@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from pcapaudit.flows import layout
 from pcapaudit.flows.numbering import Numbering
+
+if TYPE_CHECKING:
+    from pcapaudit.flows.traffic import Traffic
 
 Service = tuple[int, bytes, int]
 """IP protocol, address and port of a responder."""
@@ -128,6 +132,15 @@ class FlowsByService(Mapping[Service, Sequence[int]]):
         if number < 0 or place == len(self._keys) or self._keys[place] != key:
             raise KeyError(service)
         return Rows(self._flows[self._begins[place] : self._begins[place + 1] if place + 1 < len(self._keys) else None])
+
+
+def by_service(traffic: Traffic, chosen: npt.NDArray[np.integer]) -> FlowsByService:
+    """Protocol, address and port of a responder -> those of some flows (rows of the flow table, in order) to it."""
+    numbering, flows = traffic.numbering, traffic.result.flows
+    is_from_b = (traffic.digests.table[chosen, layout.STATE] & layout.FROM_B) > 0
+    responder = np.where(is_from_b, numbering.a[chosen], numbering.b[chosen])
+    port = np.where(is_from_b, flows["a_port"][chosen], flows["b_port"][chosen])
+    return FlowsByService(numbering, chosen, flows["proto"][chosen], responder, port)
 
 
 def _key(proto: Any, number: Any, port: Any) -> Any:

@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from pcapaudit.dissect import conversation, dns
 from pcapaudit.flows import layout
@@ -21,7 +20,7 @@ from pcapaudit.flows.clock import THE_FILES, Clock, find_steps
 from pcapaudit.flows.digest import Digests
 from pcapaudit.flows.exchanges import Lookup, pair_dns
 from pcapaudit.flows.flow import Flow
-from pcapaudit.flows.groups import FlowsByAddress, FlowsByService, Service
+from pcapaudit.flows.groups import FlowsByAddress, Service, by_service
 from pcapaudit.flows.marks import Marks
 from pcapaudit.flows.messages import Messages
 from pcapaudit.flows.numbering import Numbering
@@ -180,20 +179,12 @@ class Traffic:
     @cached_property
     def flows_to(self) -> Mapping[Service, Sequence[int]]:
         """Protocol, address and port of a responder -> flows to it, in order."""
-        return self.by_service(np.arange(len(self.result.flows)))
+        return by_service(self, np.arange(len(self.result.flows)))
 
     @cached_property
     def answered_flows(self) -> Mapping[Service, Sequence[int]]:
         """Protocol, address and port of a responder -> flows in which it sent something, in order."""
-        return self.by_service(np.flatnonzero(self.digests.table[:, layout.SIDE + layout.PACKETS]))
-
-    def by_service(self, chosen: npt.NDArray[np.integer]) -> FlowsByService:
-        """Protocol, address and port of a responder -> those of some flows (rows, in order) that lead to it."""
-        numbering, flows = self.numbering, self.result.flows
-        is_from_b = (self.digests.table[chosen, layout.STATE] & layout.FROM_B) > 0
-        responder = np.where(is_from_b, numbering.a[chosen], numbering.b[chosen])
-        port = np.where(is_from_b, flows["a_port"][chosen], flows["b_port"][chosen])
-        return FlowsByService(numbering, chosen, flows["proto"][chosen], responder, port)
+        return by_service(self, np.flatnonzero(self.digests.table[:, layout.SIDE + layout.PACKETS]))
 
     # --- messages -------------------------------------------------------------------------
 
