@@ -119,7 +119,7 @@ def test_a_pipe_gives_the_report_of_the_file(data: bytes, piece: int, tmp_path: 
     assert report_of_pipe(data, tmp_path, max(piece, 64)) == report_of_file(data, tmp_path)
 
 
-@SLOW
+@settings(SLOW, max_examples=25)
 @given(data=captures())
 def test_two_processes_give_the_report_of_one(data: bytes, tmp_path: Path) -> None:
     expected = report_of_file(data, tmp_path)
