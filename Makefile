@@ -26,6 +26,7 @@ lab: $(VENV)/.ready-to-test ## make captures with real network stacks (root), de
 	PYTHONPATH=. $(BIN)/python tests/lab/score.py $(LAB) $(if $(ARGS),,--page docs/accuracy.md) && exit $$made
 
 bench: $(VENV)/.ready-to-test ## measure pcapaudit beside every tool of its kind that is here; ARGS="--only site" for a part
+	$(BIN)/python -m compileall -q pcapaudit # as an installation does, whatever the environment says
 	$(BIN)/python -m bench.run $(ARGS)
 
 gate: lint format types imports mirror sizes signatures ## everything a change must pass besides the tests
