@@ -98,14 +98,20 @@ class Aside(Generic[_T]):
         return result
 
 
+def begin_as_copy(*others: int) -> None:
+    """What a copy of this process does first: it closes the ends of pipes that are the original's alone."""
+    # Ctrl-C is the original's; it ends the copy when it wants.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
+    for end in others:
+        os.close(end)
+
+
 def _work_and_leave(work: Callable[[], _T], reading: int, writing: int) -> None:
     """What the copy does. It leaves without a word to what it shares with the original: buffers, files, terminal."""
     status = 1
     try:
-        # Ctrl-C is the original's; it ends the copy when it wants.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        gc.disable()
-        os.close(reading)
+        begin_as_copy(reading)
         with os.fdopen(writing, "wb") as out:
             pickle.dump(work(), out, pickle.HIGHEST_PROTOCOL)
         status = 0

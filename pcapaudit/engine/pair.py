@@ -7,7 +7,6 @@ through pipes. If the copy dies, for want of memory perhaps, this process does i
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import pickle
 import signal
@@ -17,6 +16,7 @@ from typing import IO, Any, TypeVar
 
 from pcapaudit.capture.ahead import has_second_processor
 from pcapaudit.diagnose.crew import Alone, Crew
+from pcapaudit.engine.aside import begin_as_copy
 
 T = TypeVar("T")
 _LOST = (EOFError, OSError, pickle.UnpicklingError)
@@ -138,11 +138,7 @@ def _follow(work: Callable[[Crew], T], receive: int, send: int, others: tuple[in
     """What the copy does. It leaves without a word to what it shares with the original: buffers, files, terminal."""
     try:
         leader = os.getppid()
-        # Ctrl-C is the original's; it ends the copy when it wants.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        gc.disable()
-        for end in others:
-            os.close(end)
+        begin_as_copy(*others)
         with os.fdopen(receive, "rb") as heard, os.fdopen(send, "wb") as told:
             work(Follower(heard, told, leader))
     finally:

@@ -45,10 +45,8 @@ class Rows(Sequence[int]):
         return Rows(self._column[index]) if isinstance(index, slice) else int(self._column[index])
 
     def __iter__(self) -> Iterator[int]:
-        begin, size = 0, _FEW
-        while begin < len(self._column):
-            yield from self._column[begin : begin + size].tolist()
-            begin, size = begin + size, 2 * size
+        for part in by_parts(self._column, _FEW):
+            yield from part.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:  # noqa: FBT001 - numpy's form
         """The rows for numpy, always a copy."""
@@ -141,6 +139,14 @@ def by_service(traffic: Traffic, chosen: npt.NDArray[np.integer]) -> FlowsByServ
     responder = np.where(is_from_b, numbering.a[chosen], numbering.b[chosen])
     port = np.where(is_from_b, flows["a_port"][chosen], flows["b_port"][chosen])
     return FlowsByService(numbering, chosen, flows["proto"][chosen], responder, port)
+
+
+def by_parts(column: npt.NDArray[Any], first: int) -> Iterator[npt.NDArray[Any]]:
+    """A column in parts, the first of so many rows, each of twice as many as the one before: mostly few are read."""
+    begin, size = 0, first
+    while begin < len(column):
+        yield column[begin : begin + size]
+        begin, size = begin + size, 2 * size
 
 
 def _key(proto: Any, number: Any, port: Any) -> Any:

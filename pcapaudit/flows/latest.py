@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pcapaudit.flows import layout
+from pcapaudit.flows.groups import by_parts
 from pcapaudit.flows.rows import last_rows_sent
 from pcapaudit.flows.traffic import Traffic
 
@@ -41,14 +42,12 @@ def received_since(traffic: Traffic, flows: _Numbers, since_ns: int) -> Iterator
         flows: Rows of the flow table.
         since_ns: As ``last_received_ns`` tells; 0 for all flows.
     """
-    times, begin, size = _by_table(traffic, "responder"), 0, _FEW
-    while begin < len(flows):
-        part = flows[begin : begin + size]
+    times = _by_table(traffic, "responder")
+    for part in by_parts(flows, _FEW):
         known = times[part]
         for flow in part[(known >= since_ns) | (known == UNSURE)].tolist():
             if last_received_ns(traffic, flow) >= since_ns:
                 yield flow
-        begin, size = begin + size, 2 * size
 
 
 def last_sent_ns(traffic: Traffic, flows: _Numbers) -> _Numbers:
