@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -62,14 +63,15 @@ class Case:
         return ((frame.time_ns, frame.data, frame.wire_len) for frame in self.frames)
 
 
-def load_all(folder: Path = FOLDER) -> list[Case]:
-    """Give every case of a folder; files whose name begins with ``_`` hold no cases.
+@cache
+def load_all(folder: Path = FOLDER) -> tuple[Case, ...]:
+    """Give every case of a folder, made once; files whose name begins with ``_`` hold no cases.
 
     Raises:
         ScriptError: A file, a script or an expectation that cannot be used.
     """
     files = sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("_"))
-    return [case for path in files for case in load_file(path)]
+    return tuple(case for path in files for case in load_file(path))
 
 
 def load_file(path: Path) -> list[Case]:
