@@ -17,9 +17,10 @@ from pcapaudit.diagnose.crew import Alone, Crew
 from pcapaudit.diagnose.document import device_report
 from pcapaudit.diagnose.facts import OF_THE_HOST, Facts
 from pcapaudit.diagnose.fired import Fired
-from pcapaudit.diagnose.health.registry import View, caps_for, examine_capture, examine_device, in_order
+from pcapaudit.diagnose.health.registry import View, all_checks, caps_for, examine_capture, examine_device, in_order
 from pcapaudit.diagnose.params import Params
-from pcapaudit.diagnose.traits import forget_contacts, traits_of
+from pcapaudit.diagnose.registry import all_rules
+from pcapaudit.diagnose.traits import count_contacts, forget_contacts, traits_of
 from pcapaudit.diagnose.twins import is_outer_face
 from pcapaudit.diagnose.verdict import Diagnosis, diagnose_device
 from pcapaudit.flows.hosts import Host, find_hosts
@@ -73,6 +74,26 @@ class CaptureAnalysis:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """A capture and its hosts, none of them judged yet.
+
+    Attributes:
+        traffic: The capture, on a clock that was never set.
+        hosts: Those that are looked at.
+    """
+
+    traffic: Traffic
+    hosts: Sequence[Host]
+
+    def look_ahead(self) -> None:
+        """Work out what is asked of the capture for most hosts, before copies of this process would each do it."""
+        count_contacts(self.traffic)
+        self.traffic.look_ahead()
+        all_rules()
+        all_checks()
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     """A host and what it was recognised as. ``number``: its place among the hosts."""
 
@@ -84,7 +105,20 @@ class _Candidate:
 
 
 def analyse(
-    traffic: Traffic,
+    traffic: Traffic, request: Request, capture: int, go_on: GoOn | None = None, tell: Tell | None = None
+) -> CaptureAnalysis:
+    """Judge every device of a capture, in this process alone; see ``judge``."""
+    return judge(survey(traffic), request, capture, go_on, tell)
+
+
+def survey(traffic: Traffic) -> Survey:
+    """Find the hosts of a capture."""
+    steady = traffic.on_steady_clock()
+    return Survey(steady, find_hosts(steady)[:MAX_HOSTS])
+
+
+def judge(
+    surveyed: Survey,
     request: Request,
     capture: int,
     go_on: GoOn | None = None,
@@ -94,15 +128,14 @@ def analyse(
     """Judge every device of a capture.
 
     Args:
-        traffic: The capture.
+        surveyed: The capture.
         request: What is asked.
         capture: Index of the capture in the report.
         go_on: Asked before each device, with the numbers judged and to judge; False ends it with those judged.
         tell: Told each device of the report as it is judged; what comes later changes nothing of it.
         crew: Who does it.
     """
-    traffic = traffic.on_steady_clock()
-    hosts = find_hosts(traffic)[:MAX_HOSTS]
+    traffic, hosts = surveyed.traffic, surveyed.hosts
     candidates = _recognise(traffic, hosts, request, crew)
     known = {c.number: (_facts_for(c, request), c) for c in _choose(candidates, request)}
     chosen = {number: (f, c) for number, (f, c) in known.items() if _may_be_listed(f, c, request)}

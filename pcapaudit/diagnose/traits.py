@@ -79,7 +79,7 @@ class _Talk(NamedTuple):
 
 def _talks(facts: Facts) -> list[_Talk]:
     """What the host and others may have said to each other."""
-    traffic, own, table = facts.traffic, facts.addresses, _contact_table(facts.traffic)
+    traffic, own, table = facts.traffic, facts.addresses, count_contacts(facts.traffic)
     flows = np.array(facts.flows[:MAX_FLOWS], np.int64)
     flows = flows[traffic.spoken.known[flows]]
     found: list[_Talk] = []
@@ -161,7 +161,7 @@ def _names_said(events: Iterable[Event], words: _Words) -> Iterator[str]:
     yield from asked
 
 
-def _contact_table(traffic: Traffic) -> ContactTable:
+def count_contacts(traffic: Traffic) -> ContactTable:
     """The conversations of the capture; those to a proxy may go on elsewhere, so they are looked at one by one."""
     known: ContactTable | None = traffic.memo.get("contacts")
     if known is None:
@@ -178,7 +178,7 @@ def _stretches(facts: Facts) -> Iterator[Stretch]:
     """What the host's addresses did, but for what another MAC sent from them."""
     mac = None if facts.mac is None else int.from_bytes(facts.mac, "big")
     for address in facts.addresses:
-        found = _contact_table(facts.traffic).stretches(address)
+        found = count_contacts(facts.traffic).stretches(address)
         yield from (s for s in found if mac is None or s.mac in (0, mac))
 
 
@@ -186,7 +186,7 @@ def _contacts(
     facts: Facts, stretches: Sequence[Stretch], alone: Sequence[tuple[Service, Outline, bytes]], words: _Words
 ) -> Contacts:
     """Contacts of the host in one direction; flows that stand ``alone`` come with their service and far side."""
-    table = _contact_table(facts.traffic)
+    table = count_contacts(facts.traffic)
     own, others = facts.names.maps
 
     def names(service: Service, far: bytes) -> tuple[str, ...]:

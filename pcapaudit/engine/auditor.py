@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, Tell, analyse
+from pcapaudit.diagnose.analysis import CaptureAnalysis, GoOn, Request, Tell, analyse, judge, survey
 from pcapaudit.engine.pair import in_two
 from pcapaudit.flows.spoken import WANTED
 from pcapaudit.flows.traffic import Traffic
@@ -88,10 +88,11 @@ class Auditor:
             go_on: Asked before each device whether to judge it, see ``analyse``.
             tell: Told each device as it is judged.
         """
-        traffic = self.last_traffic()
-        if len(traffic.result.flows) < MANY:
-            return analyse(traffic, self._request, capture, go_on, tell)
-        return in_two(lambda crew: analyse(traffic, self._request, capture, go_on, tell, crew))
+        surveyed = survey(self.last_traffic())
+        if len(surveyed.traffic.result.flows) < MANY:
+            return judge(surveyed, self._request, capture, go_on, tell)
+        surveyed.look_ahead()
+        return in_two(lambda crew: judge(surveyed, self._request, capture, go_on, tell, crew))
 
     def _inside(self, batch: FrameBatch) -> Iterator[FrameBatch]:
         """The runs of frames inside the time window."""

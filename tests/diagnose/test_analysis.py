@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pcapaudit.catalog import load_signatures
-from pcapaudit.diagnose.analysis import CaptureAnalysis, Request, analyse
+from pcapaudit.diagnose.analysis import CaptureAnalysis, Request, analyse, judge, survey
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.errors import UsageError
 from pcapaudit.model.events import Event
@@ -34,6 +34,12 @@ def listed(analysis: CaptureAnalysis) -> list[tuple[str | None, str | None, str]
 
 def test_recognised_devices_are_listed_and_others_are_not() -> None:
     assert listed(analysed(GATEWAY + PC)) == [("10.0.0.5", "sensorist/gateway", "healthy")]
+
+
+def test_what_is_worked_out_ahead_changes_nothing() -> None:
+    surveyed = survey(traffic_of(GATEWAY + PC))
+    surveyed.look_ahead()
+    assert judge(surveyed, Request(SIGNATURES), 0) == analysed(GATEWAY + PC)
 
 
 CLOSED_PORT = """
