@@ -11,14 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, fields
 from dataclasses import dataclass as make_plain
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Never
 
 __all__ = ["dataclass"]
-
-_change = object.__setattr__
 
 
 def _define(*, frozen: bool = False, slots: bool, kw_only: bool = False) -> Callable[[type], type]:
@@ -37,7 +35,7 @@ def _define(*, frozen: bool = False, slots: bool, kw_only: bool = False) -> Call
             raw.__doc__ = raw.__name__
         made: Any = make_plain(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(raw)
         made.__init__ = _make_init(made)
-        for name, method in (_compare(made) | (_FROZEN if frozen else _OPEN)).items():
+        for name, method in (_compare(made) | (_FROZEN | _carry(made) if frozen else _OPEN)).items():
             if name not in raw.__dict__:
                 setattr(made, name, method)
         return made  # type: ignore[no-any-return]  # any class
@@ -120,21 +118,25 @@ def _refuse_removal(_self: object, name: str) -> Never:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _get_state(self: Any) -> list[object]:
-    return [getattr(self, field.name) for field in fields(self)]
+def _carry(made: type) -> dict[str, Any]:
+    """How instances are pickled: as a call of the constructor, since two processes exchange them by the thousand."""
+    known = fields(made)
+    places = [field.name for field in known if not field.kw_only]
+    by_name = [field.name for field in known if field.kw_only]
+    # Of one name it gives no tuple.
+    several = attrgetter(*places) if len(places) > 1 else None
 
+    def reduce(self: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        make = partial(made, **{name: getattr(self, name) for name in by_name}) if by_name else made
+        return make, several(self) if several else tuple(getattr(self, name) for name in places)
 
-def _set_state(self: Any, state: Sequence[object]) -> None:
-    for field, value in zip(fields(self), state, strict=False):
-        _change(self, field.name, value)
+    return {"__reduce__": reduce}
 
 
 _FROZEN: dict[str, Any] = {
     "__repr__": _show,
     "__setattr__": _refuse_change,
     "__delattr__": _refuse_removal,
-    "__getstate__": _get_state,
-    "__setstate__": _set_state,
 }
 _OPEN: dict[str, Any] = {"__repr__": _show, "__hash__": None}
 
