@@ -37,9 +37,10 @@ from pcapaudit.flows.exchanges import (
     pair_pings,
 )
 from pcapaudit.flows.flow import TCP, UDP
+from pcapaudit.flows.groups import by_parts
 from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.kept import is_kept_in_part
-from pcapaudit.flows.latest import last_received_ns, received_since
+from pcapaudit.flows.latest import answered_ns, received_since
 from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.owned import opened_flows, owned_flows
@@ -56,6 +57,8 @@ from pcapaudit.model.words import Identification, Outcome, Stage
 
 OF_THE_HOST = frozenset({"addresses", "flows"})
 """Facts that are the same whatever a device is taken for, and small."""
+_FEW = 64
+"""So many flows to a service are looked at first."""
 
 
 class Facts:
@@ -266,9 +269,7 @@ class Facts:
     @cached_property
     def heard_beyond_ns(self) -> list[int]:
         """When each of these was last answered, ascending; of a far side that is not seen the device's word counts."""
-        seen = {i: last_received_ns(self.traffic, i) for i in self.flows_beyond.places.tolist()}
-        told = (self.traffic.flow(i).last_answer for i, time_ns in seen.items() if not time_ns)
-        return sorted([*filter(None, seen.values()), *(p.time_ns for p in told if p is not None)])
+        return sorted(filter(None, answered_ns(self.traffic, self.flows_beyond.places)))
 
     def is_off_link(self, address: bytes) -> bool:
         """Whether an address lies beyond the gateway: outside the lease's subnet, or public when no lease is known."""
@@ -305,12 +306,17 @@ class Facts:
         """Another host's two-way flow to the same server and port that was answered then or later, if there is one."""
         proto = TCP if transport == "tcp" else UDP
         flows = np.array(served_flows(self.traffic).get((proto, address, port), ()), np.int64)
-        others = flows[~numbering_of(self.traffic).involves(self.addresses, flows)]
-        index = next(received_since(self.traffic, others, since_ns), None)
+        index = next(self._received_by_others(flows, since_ns), None)
         if index is None:
             return None
         flow = self.traffic.flow(index)
         return Contrast(flow.orig[0], address, port, flow.received[0].frame)
+
+    def _received_by_others(self, flows: npt.NDArray[np.int64], since_ns: int) -> Iterator[int]:
+        """Those of some flows that are not the device's and were answered then or later, in order."""
+        for part in by_parts(flows, _FEW):
+            is_own = numbering_of(self.traffic).involves(self.addresses, part)
+            yield from received_since(self.traffic, part[~is_own], since_ns)
 
     # --- attempts -----------------------------------------------------------------------------------
 

@@ -34,6 +34,21 @@ def last_received_ns(traffic: Traffic, flow: int) -> int:
     return received[-1].time_ns if received else 0
 
 
+def answered_ns(traffic: Traffic, flows: _Numbers) -> Iterator[int]:
+    """When each of some flows was last answered, 0 where it was not; of an unseen responder the opener's word counts.
+
+    Args:
+        traffic: The capture.
+        flows: Rows of the flow table.
+    """
+    received = _by_table(traffic, "responder")[flows]
+    is_told = traffic.digests.table[flows, layout.ANSWER_END] > 0
+    for flow, time_ns, told in zip(flows.tolist(), received.tolist(), is_told.tolist(), strict=True):
+        known = time_ns if time_ns != UNSURE else last_received_ns(traffic, flow)
+        answer = traffic.flow(flow).last_answer if told and not known else None
+        yield known if answer is None else answer.time_ns
+
+
 def received_since(traffic: Traffic, flows: _Numbers, since_ns: int) -> Iterator[int]:
     """Those of some flows whose responder was last heard then or later, in order; no more are looked at than are read.
 

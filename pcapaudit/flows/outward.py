@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,25 @@ from pcapaudit.flows.traffic import Traffic
 
 _Numbers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
+
+
+class Responders(NamedTuple):
+    """Who was called, an entry a flow: the number of the responder's address (``Numbering``), and its port."""
+
+    numbers: npt.NDArray[np.uint32]
+    ports: npt.NDArray[np.uint16]
+
+
+def responders_of(traffic: Traffic) -> Responders:
+    """The responders of all flows; found once per capture."""
+    known: Responders | None = traffic.memo.get("responders")
+    if known is None:
+        numbering, table = numbering_of(traffic), traffic.result.flows
+        is_from_b = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
+        numbers = np.where(is_from_b, numbering.a, numbering.b)
+        known = Responders(numbers, np.where(is_from_b, table["a_port"], table["b_port"]))
+        traffic.memo["responders"] = known
+    return known
 
 
 class Outward(Sequence[Flow]):
@@ -65,9 +84,9 @@ class Outward(Sequence[Flow]):
         return self._of_table("last_ns")
 
     @cached_property
-    def ports(self) -> _Numbers:
+    def ports(self) -> npt.NDArray[np.uint16]:
         """The responder's port."""
-        return np.where(self._is_from_b, self._of_table("a_port"), self._of_table("b_port"))
+        return responders_of(self._traffic).ports[self.places]
 
     @cached_property
     def protocols(self) -> _Numbers:
@@ -100,10 +119,6 @@ class Outward(Sequence[Flow]):
         """The responder sent a SYN-ACK."""
         return self._of_digest(layout.SIDE + layout.SYN_ACK_AT) > 0
 
-    @cached_property
-    def _is_from_b(self) -> _Flags:
-        return (self._of_digest(layout.STATE) & layout.FROM_B) > 0
-
     def _of_table(self, column: str) -> _Numbers:
         return self._traffic.result.flows[column][self.places]
 
@@ -121,16 +136,20 @@ class Outward(Sequence[Flow]):
     @cached_property
     def _far(self) -> tuple[list[bytes], _Numbers]:
         """The responders' addresses, each once; and for each flow which of them it leads to."""
-        numbering = numbering_of(self._traffic)
-        numbers = np.where(self._is_from_b, numbering.a[self.places], numbering.b[self.places]).tolist()
+        numbers = self._numbers.tolist()
         order = {number: place for place, number in enumerate(dict.fromkeys(numbers))}
         which = np.fromiter(map(order.__getitem__, numbers), np.int64, len(numbers))
-        return [numbering.addresses[number] for number in order], which
+        return list(map(numbering_of(self._traffic).addresses.__getitem__, order)), which
+
+    @property
+    def _numbers(self) -> npt.NDArray[np.uint32]:
+        """The numbers of the responders' addresses (``Numbering``)."""
+        return responders_of(self._traffic).numbers[self.places]
 
     @cached_property
     def far(self) -> frozenset[bytes]:
         """The responders' addresses."""
-        return frozenset(self._far[0])
+        return frozenset(map(numbering_of(self._traffic).addresses.__getitem__, set(self._numbers.tolist())))
 
     @property
     def targets(self) -> list[Endpoint]:

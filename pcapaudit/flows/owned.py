@@ -10,11 +10,12 @@ import numpy.typing as npt
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.flows.numbering import numbering_of
-from pcapaudit.flows.outward import Outward
+from pcapaudit.flows.outward import Outward, responders_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_unicast
 
 DHCP_PORTS = (67, 68)
+_NONE = np.zeros(0, np.int64)
 
 
 def owned_flows(traffic: Traffic, addresses: Collection[bytes], mac: bytes | None) -> list[int]:
@@ -27,13 +28,17 @@ def owned_flows(traffic: Traffic, addresses: Collection[bytes], mac: bytes | Non
     """
     numbering, table = numbering_of(traffic), traffic.result.flows
     own = int.from_bytes(mac or b"", "big")
-    found: set[int] = set()
+    found: list[npt.NDArray[np.int64]] = []
     for address in addresses:
         flows = np.array(traffic.flows_by_address.get(address, ()), np.int64)
-        is_a = numbering.a[flows] == numbering.number(address)
-        used = np.where(is_a, table["a_mac"][flows], table["b_mac"][flows])
-        found.update((flows if mac is None else flows[(used == own) | (used == 0)]).tolist())
-    return sorted(found)
+        if mac is not None:
+            is_a = numbering.a[flows] == numbering.number(address)
+            used = np.where(is_a, table["a_mac"][flows], table["b_mac"][flows])
+            flows = flows[(used == own) | (used == 0)]
+        found.append(flows)
+    # Those of one address stand in order.
+    owned: list[int] = (found[0] if len(found) == 1 else np.unique(np.concatenate([_NONE, *found]))).tolist()
+    return owned
 
 
 def opened_flows(traffic: Traffic, addresses: Collection[bytes], flows: Sequence[int]) -> Outward:
@@ -49,9 +54,8 @@ def _openers(traffic: Traffic) -> npt.NDArray[np.uint32]:
     known: npt.NDArray[np.uint32] | None = traffic.memo.get("openers")
     if known is None:
         numbering, table = numbering_of(traffic), traffic.result.flows
+        far, port = responders_of(traffic)
         is_from_b = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
-        far = np.where(is_from_b, numbering.a, numbering.b)
-        port = np.where(is_from_b, table["a_port"], table["b_port"])
         is_meant = np.isin(table["proto"], (TCP, UDP)) & ~np.isin(port, DHCP_PORTS)
         known = np.where(is_from_b, numbering.b, numbering.a)
         known[~(is_meant & numbering.which(is_unicast)[far])] = len(numbering.addresses)

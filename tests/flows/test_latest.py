@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pcapaudit.flows.latest import last_received_ns, last_sent_ns, received_since
+from pcapaudit.flows.latest import answered_ns, last_received_ns, last_sent_ns, received_since
 from tests.support.scene import read_capture, traffic_of
 from tests.support.transforms import copy_each, keep_direction
 from tests.support.world import START_NS
@@ -47,6 +47,22 @@ def test_who_was_heard_since_a_time_was_last_heard_then_or_later(path: Path) -> 
     for since_ns in {0, *times[::7]}:
         heard = [index for index, time_ns in enumerate(times) if time_ns >= since_ns]
         assert list(received_since(traffic, flows, since_ns)) == heard
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.stem)
+def test_an_answer_comes_last_with_the_last_reply(path: Path) -> None:
+    traffic = read_capture(path)
+    flows = np.arange(len(traffic.result.flows))
+
+    for index, time_ns in zip(flows.tolist(), answered_ns(traffic, flows), strict=True):
+        last = traffic.flow(index).last_answer
+        assert time_ns == (last_received_ns(traffic, index) or (last.time_ns if last is not None else 0))
+
+
+def test_of_an_answer_unseen_the_word_of_who_asked_counts() -> None:
+    alone = traffic_of(TALK, lambda frames: keep_direction(frames, MAC, "out"))
+
+    assert list(answered_ns(alone, np.array([0]))) == [START_NS + 3_000_000_000]
 
 
 def test_a_marked_copy_is_not_heard() -> None:
