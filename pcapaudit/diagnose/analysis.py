@@ -89,6 +89,7 @@ class Survey:
         """Work out what is asked of the capture for most hosts, before copies of this process would each do it."""
         count_contacts(self.traffic)
         self.traffic.look_ahead()
+        self.traffic.arp_questions(b"")
         all_rules()
         all_checks()
 

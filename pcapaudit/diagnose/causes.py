@@ -20,7 +20,7 @@ from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Flow
 from pcapaudit.flows.latest import received_since
-from pcapaudit.flows.numbering import numbering_of
+from pcapaudit.flows.numbering import is_one_of, numbering_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_private, is_public
 from pcapaudit.model.records import dataclass
@@ -168,7 +168,7 @@ def _own_success(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tuple[Ca
     addresses, ports = {a.address for a in attempts}, {a.port for a in attempts}
     since = _since(facts, attempts)
     outward = facts.outward_flows.seen_to_connect
-    is_there, is_alike = outward.leads_to(addresses.__contains__), np.isin(outward.ports, [*ports])
+    is_there, is_alike = outward.leads_to(addresses.__contains__), is_one_of(outward.ports, ports)
     is_target = is_there & is_alike
     is_target[is_target] = [target in targets for target in outward.where(is_target).targets]
     there = received_since(facts.traffic, outward.places[is_there & ~is_target], since)

@@ -57,8 +57,8 @@ from pcapaudit.model.words import Identification, Outcome, Stage
 
 OF_THE_HOST = frozenset({"addresses", "flows"})
 """Facts that are the same whatever a device is taken for, and small."""
-_FEW = 64
-"""So many flows to a service are looked at first."""
+_FEW, _FIRST = 64, 8
+"""So many flows are looked at first, where the first that fits is wanted: of all to a service, of the device's own."""
 
 
 class Facts:
@@ -241,9 +241,12 @@ class Facts:
     def gateway_mac(self) -> bytes | None:
         """MAC that the device's off-link frames go to."""
         outward = self.outward_flows
-        is_beyond = outward.leads_to(lambda far: is_public(far) and (len(far) == 4 or self.is_off_link(far)))
-        first = (flow.sent[0].dmac for flow in outward.where(is_beyond & outward.has_sent))
-        return next((mac for mac in first if mac is not None), None)
+        sent = (Outward(self.traffic, part) for part in by_parts(outward.places[outward.has_sent], _FIRST))
+        beyond = (flow for part in sent for flow in part.where(part.leads_to(self._is_far_off)))
+        return next((mac for flow in beyond for mac in (flow.sent[0].dmac,) if mac is not None), None)
+
+    def _is_far_off(self, address: bytes) -> bool:
+        return is_public(address) and (len(address) == 4 or self.is_off_link(address))
 
     @cached_property
     def outward_flows(self) -> Outward:

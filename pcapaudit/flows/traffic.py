@@ -7,7 +7,7 @@ payloads into events, only for the flows that somebody asks about.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, KeysView, Mapping, Sequence
+from collections.abc import Collection, Iterable, KeysView, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -61,8 +61,7 @@ MAX_LOOKUPS = 50_000
 
 _ASKED_BY_MANY = (
     "digests", "numbering", "flows_by_address", "spoken", "_streams", "dns_by_asker", "names", "_ntp_by_address",
-    "_icmp_by_address", "dhcp_by_client", "flows_to", "answered_flows", "dns_answers_from", "dns_answers_about",
-)  # fmt: skip
+    "_icmp_by_address", "dhcp_by_client", "flows_to", "answered_flows")  # fmt: skip
 """Tables of the whole capture that questions about each of many hosts read."""
 
 _E = TypeVar("_E", bound=Event)
@@ -461,20 +460,20 @@ class Traffic:
         """Make now the tables that questions about hosts read, before copies of this process would each make them."""
         for table in _ASKED_BY_MANY:
             getattr(self, table)
-        self.arp_questions(b"")
 
     # --- forgetting -----------------------------------------------------------------------
 
-    def forget(self, flows: Iterable[int], host: tuple[frozenset[bytes], bytes | None]) -> None:
+    def forget(self, flows: Collection[int], host: tuple[frozenset[bytes], bytes | None]) -> None:
         """Give up what was made of some flows, and the lookups of a host; what is asked for again is made again.
 
         Args:
             flows: Rows of the flow table.
             host: Its addresses and its MAC, as ``lookups_of`` takes them.
         """
+        for flow in self._conversations.keys() & flows:
+            self._kept_events -= len(self._conversations.pop(flow))
         for flow in flows:
             self._flows.pop(flow, None)
-            self._kept_events -= len(self._conversations.pop(flow, ()))
             self._log.forget(flow)
         self._lookups.pop(host, None)
 

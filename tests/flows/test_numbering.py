@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pcapaudit.flows.numbering import Numbering, numbering_of
+from pcapaudit.flows.numbering import Numbering, is_one_of, numbering_of
 from pcapaudit.model.addresses import is_public, parse_ip
 from pcapaudit.scan.columns import FLOW_DTYPE
 from tests.support.scene import scan_frames, traffic_of
@@ -65,3 +65,10 @@ def test_ipv6_addresses_that_share_a_half_are_different_and_no_ipv4_address_is_o
     assert found.a.tolist() == [0, 2, 4, 1]
     assert found.b.tolist() == [1, 3, 5, 0]
     assert found.addresses[4:] == [b"\0\0\0\7", bytes(4)]
+
+
+def test_an_entry_is_one_of_some_values() -> None:
+    ports = np.array([80, 443, 80, 53], np.uint16)
+
+    assert is_one_of(ports, {80, 53, 70_000}).tolist() == [True, False, True, True]
+    assert not is_one_of(ports, ()).any()

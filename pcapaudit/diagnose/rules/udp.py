@@ -9,8 +9,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-import numpy as np
-
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt, series_of
 from pcapaudit.diagnose.causes import silence_causes
@@ -25,6 +23,7 @@ from pcapaudit.diagnose.rules.connect import where
 from pcapaudit.diagnose.twins import answer_outside
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.flows.flow import TCP, UDP, Flow
+from pcapaudit.flows.numbering import is_one_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_unicast
 from pcapaudit.model.events import Packet
@@ -316,7 +315,7 @@ def shape(facts: Facts) -> Iterator[Fired]:
     wrong = [pair for pair in odd if pair is not None]
     forbidden = {TCP if f.transport == "tcp" else UDP for f in signature.forbids}
     outward = facts.outward_flows
-    strangers = outward.where(outward.has_sent & np.isin(outward.protocols, [*forbidden]))
+    strangers = outward.where(outward.has_sent & is_one_of(outward.protocols, forbidden))
     if not wrong and not strangers:
         return
     texts = list(dict.fromkeys(text for _, text in wrong))
