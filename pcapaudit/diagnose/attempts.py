@@ -23,6 +23,7 @@ from pcapaudit.diagnose.proof import Proof, prove
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import RST, TCP, UDP, Flow
 from pcapaudit.flows.flow import Endpoint as FarEnd
+from pcapaudit.flows.numbering import ends_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_inside, translated
 from pcapaudit.model.events import Event, HttpRequest, HttpResponse, Packet, TlsClientHello
@@ -252,8 +253,8 @@ class Binder:
         is_opened = (words[:, layout.SYNS] > 0) | (words[:, layout.SIDE + layout.SYN_ACK_AT] > 0)
         first_ns = self._traffic.result.flows["first_ns"][flows]
         columns = (column.tolist() for column in (flows, is_from_b, is_opened, first_ns))
-        for index, turned, opened, time_ns in zip(*columns, strict=True):
-            a, a_port, b, b_port, proto = self._traffic.ends(index)
+        ends = ends_of(self._traffic, flows)
+        for (a, a_port, b, b_port, proto), index, turned, opened, time_ns in zip(ends, *columns, strict=True):
             if proto == TCP and opened:
                 own, far = (b, (a, a_port)) if turned else (a, (b, b_port))
                 yield _Call(index, proto, far, time_ns, own in addresses)

@@ -15,6 +15,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.params import ns
 from pcapaudit.flows.contacts import INWARD, MAX_FLOWS, OUTWARD, TRANSPORTS, ContactTable, HostServices, Stretch
 from pcapaudit.flows.flow import TCP, Endpoint
+from pcapaudit.flows.numbering import ends_of
 from pcapaudit.flows.outline import Outline
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Event, HttpRequest, TlsClientHello
@@ -83,8 +84,8 @@ def _talks(facts: Facts) -> list[_Talk]:
     flows = np.array(facts.flows[:MAX_FLOWS], np.int64)
     flows = flows[traffic.spoken.known[flows]]
     found: list[_Talk] = []
-    for flow, ways, is_http in zip(flows.tolist(), table.ways(flows), traffic.spoken.http[flows].tolist(), strict=True):
-        a, a_port, b, b_port, _ = traffic.ends(flow)
+    columns = flows.tolist(), ends_of(traffic, flows), table.ways(flows), traffic.spoken.http[flows].tolist()
+    for flow, (a, a_port, b, b_port, _), ways, is_http in zip(*columns, strict=True):
         is_a = a in own and (b not in own or ways[0] == OUTWARD)
         near, far = ((a, a_port), (b, b_port)) if is_a else ((b, b_port), (a, a_port))
         found.append(_Talk(flow, near, far, ways[0 if is_a else 1] != INWARD, is_http))

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from pcapaudit.flows.discovery import discovery_of
+from pcapaudit.flows.numbering import ends_of
 from pcapaudit.flows.packets import packed_address, packed_mac
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ANY_V4, is_group_mac, is_link_local, is_public, is_unicast
@@ -283,8 +284,8 @@ def _destinations_only(traffic: Traffic, known: set[bytes], routers: set[bytes |
     """Addresses that others send to and that never send: one-sided mirrors show a device so."""
     found: dict[bytes, list[int]] = defaultdict(list)
     flows = traffic.result.flows
-    for index in ((flows["b_pkts"] == 0) & (flows["a_pkts"] > 0)).nonzero()[0].tolist():
-        destination = traffic.ends(index)[2]
+    one_way = np.flatnonzero((flows["b_pkts"] == 0) & (flows["a_pkts"] > 0))
+    for index, (_, _, destination, _, _) in zip(one_way.tolist(), ends_of(traffic, one_way), strict=True):
         if destination and destination not in known and is_unicast(destination) and not is_public(destination):
             found[destination].append(index)
     for address, indices in found.items():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.flows.packets import packed_address
+from pcapaudit.flows.packets import Ends, packed_address
 from pcapaudit.scan.columns import Table
 
 if TYPE_CHECKING:
@@ -83,6 +83,14 @@ def _keys_of(
     keys[order[:1]] = _SIX
     keys[order[1:]] = _SIX + np.cumsum(is_new, dtype=np.uint64)
     return keys
+
+
+def ends_of(traffic: Traffic, flows: npt.NDArray[np.integer]) -> Iterator[Ends]:
+    """Both ends of each of some flows (rows of the flow table), as ``Traffic.ends`` gives those of one."""
+    numbering, table = traffic.numbering, traffic.result.flows
+    a, b = (map(numbering.addresses.__getitem__, side[flows].tolist()) for side in (numbering.a, numbering.b))
+    a_port, b_port, proto = (table[name][flows].tolist() for name in ("a_port", "b_port", "proto"))
+    return zip(a, a_port, b, b_port, proto, strict=True)
 
 
 def is_one_of(column: npt.NDArray[Any], values: Iterable[int]) -> _Flags:

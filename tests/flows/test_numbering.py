@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pcapaudit.flows.numbering import Numbering, is_one_of, numbering_of
+from pcapaudit.flows.numbering import Numbering, ends_of, is_one_of, numbering_of
 from pcapaudit.model.addresses import is_public, parse_ip
 from pcapaudit.scan.columns import FLOW_DTYPE
 from tests.support.scene import scan_frames, traffic_of
@@ -18,6 +18,8 @@ def test_the_ends_of_every_flow_are_named_by_number() -> None:
         a, _, b, _, _ = traffic.ends(flow)
         assert (found.addresses[found.a[flow]], found.addresses[found.b[flow]]) == (a, b)
     assert numbering_of(traffic) is found
+    flows = np.arange(len(traffic.result.flows))[::-1]
+    assert list(ends_of(traffic, flows)) == [traffic.ends(flow) for flow in flows.tolist()]
 
 
 def test_a_question_is_put_to_each_address_once() -> None:
