@@ -103,8 +103,9 @@ def _judge_group(need: Need, attempts: list[Attempt], everything: Sequence[Attem
     last_ok: dict[int, int] = {}
     unclear: dict[int, int] = {}
     for a in attempts:
-        if a.answered_ns is not None:
-            last_ok[a.member] = max(a.answered_ns, last_ok.get(a.member, a.answered_ns))
+        told = a.answered_ns
+        if told is not None:
+            last_ok[a.member] = max(told, last_ok.get(a.member, told))
         elif not _has_failed(a) and a.flow.has_two_way_data and not _is_under_way(a):
             # What was said is unreadable (cut, encrypted); that data went both ways speaks against a failure.
             unclear[a.member] = a.flow.last_ns
@@ -474,8 +475,7 @@ def endpoint_states(judged: NeedJudgement) -> list[tuple[list[Attempt], State, s
 
 
 def _judge_endpoint(attempts: list[Attempt]) -> _Part:
-    answers = [a.answered_ns for a in attempts if a.answered_ns is not None]
-    last_ok = max(answers, default=None)
+    last_ok = max([told for a in attempts if (told := a.answered_ns) is not None], default=None)
     failing = [
         a for a in attempts if a.failed_at not in (None, Stage.PERSIST) and (last_ok is None or a.failing_ns > last_ok)
     ]

@@ -270,7 +270,8 @@ def _round_trips(facts: Facts, addresses: Container[bytes]) -> dict[bytes, _Time
     several = outward.where(has_several & outward.leads_to(addresses.__contains__))
     if not several and not pings:
         return {}
-    times = [*_opened(facts.traffic, several), *(x for f in several.where(several.protocols == UDP) for x in _asked(f))]
+    talks = several.where((several.protocols == UDP) & several.has_sent & several.is_answered)
+    times = [*_opened(facts.traffic, several), *(x for f in talks for x in _asked(f))]
     times += [((asked.dst, 0), (reply.time_ns - asked.time_ns, reply.frame)) for asked, reply in pings]
     found: dict[bytes, _Times] = defaultdict(dict)
     for (address, port), pair in times:
@@ -289,8 +290,7 @@ def _opened(traffic: Traffic, flows: Outward) -> Iterator[tuple[Endpoint, tuple[
 
 
 def _asked(flow: Flow) -> Iterator[tuple[Endpoint, tuple[int, int]]]:
-    """Time from the first datagram of a UDP flow to the first reply behind it, and the reply's frame."""
-    if flow.sent and flow.received:
-        asked, reply = flow.sent[0], flow.received[0]
-        if reply.frame >= asked.frame:
-            yield flow.resp, (reply.time_ns - asked.time_ns, reply.frame)
+    """Time from the first datagram of an answered UDP flow to the first reply behind it, and the reply's frame."""
+    asked, reply = flow.sent[0], flow.received[0]
+    if reply.frame >= asked.frame:
+        yield flow.resp, (reply.time_ns - asked.time_ns, reply.frame)
