@@ -204,7 +204,7 @@ class Binder:
         ]
         self._known: dict[bytes, tuple[str, ...]] = {}
         self._by_port: dict[tuple[str, int, str], list[tuple[Need, int]]] = {}
-        self._bound: dict[tuple[int, FarEnd, tuple[str, ...]], _Bound | None] = {}
+        self._by_name: dict[tuple[int, tuple[str, ...]], tuple[int, str] | None] = {}
         self._told = {a: sorted((p.time_ns, name) for name, p in found) for a, found in (told or {}).items()}
 
     def attempts(self, flows: Sequence[int], addresses: frozenset[bytes]) -> list[Attempt]:
@@ -315,20 +315,11 @@ class Binder:
         tunnel = proxied_to(events)
         port = call.resp[1] if tunnel is None else tunnel[1]
         possible = self._endpoints_on(TRANSPORTS[call.proto], port, "out" if call.is_outward else "in")
-        if not possible:
-            return None
-        # Most calls go where others went, under the same names.
-        case = id(possible), call.resp, self._names_of(call, events)
-        if case not in self._bound:
-            self._bound[case] = self._best_of(possible, *case[1:])
-        return self._bound[case]
-
-    def _best_of(self, possible: Sequence[tuple[Need, int]], resp: FarEnd, names: tuple[str, ...]) -> _Bound | None:
-        """Of the needs with a fitting port the one that fits best."""
+        names = self._names_of(call, events) if possible else ()
         best: _Bound | None = None
         highest = 0
         for need, member in possible:
-            score, host = self._fit(need, resp, names)
+            score, host = self._fit(need, call.resp, names)
             score += 1 if need.required else 0
             if host is not False and score > highest:
                 best, highest = (need, member, host if isinstance(host, str) else None), score
@@ -352,7 +343,7 @@ class Binder:
         """How well a call on a fitting port belongs to a need; False as host when it does not."""
         if need.direction == "in":
             return 2, None
-        known = _match(need, names)
+        known = self._named(need, names)
         if known is not None:
             return known
         if need.hosts and names:
@@ -365,6 +356,13 @@ class Binder:
             return 6, None
         is_open = resp[1] not in COMMON_PORTS or self._is_certain
         return (3, None) if is_open else (0, False)
+
+    def _named(self, need: Need, names: tuple[str, ...]) -> tuple[int, str] | None:
+        """How well the first name that is one of a need's fits it; None when none does."""
+        case = id(need), names
+        if case not in self._by_name:
+            self._by_name[case] = _match(need, names)
+        return self._by_name[case]
 
     def _names_of(self, call: _Call, events: Sequence[Event]) -> tuple[str, ...]:
         """Names that lead to the far side; what the connection itself says goes before what was looked up.

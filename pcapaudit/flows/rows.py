@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import ACK, RST, SYN, Flow
+from pcapaudit.flows.numbering import ends_of
 from pcapaudit.flows.packets import packed_address
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.scan.columns import Table
@@ -60,8 +61,9 @@ def last_rows_sent(traffic: Traffic, flows: Sequence[int] | _Numbers, count: int
 
 def rows_of_data(traffic: Traffic, flows: Sequence[Flow]) -> _Numbers:
     """Where in the log the data stand that the originators of some flows sent, by time; keep-alive probes left out."""
-    places, lengths = _places_of(traffic, [f.index for f in flows])
-    own = [traffic.ends(f.index)[:2] != f.orig for f in flows]
+    chosen = np.array([f.index for f in flows], np.int64)
+    places, lengths = _places_of(traffic, chosen)
+    own = [ends[:2] != f.orig for f, ends in zip(flows, ends_of(traffic, chosen), strict=True)]
     rows = traffic.result.rows
     is_sent = rows["side"][places] == np.repeat(np.array(own, np.uint8), lengths)
     found = places[is_sent & (traffic.digests.is_data[places] > 0)]
