@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pcapaudit.catalog.identify import Identified, Identifier
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.diagnose.capture_info import capture_info
+from pcapaudit.diagnose.contrast import served_flows
 from pcapaudit.diagnose.crew import Alone, Crew
 from pcapaudit.diagnose.document import device_report
 from pcapaudit.diagnose.facts import OF_THE_HOST, Facts
@@ -88,6 +89,7 @@ class Survey:
     def look_ahead(self) -> None:
         """Work out what is asked of the capture for most hosts, before copies of this process would each do it."""
         count_contacts(self.traffic)
+        served_flows(self.traffic)
         self.traffic.look_ahead()
         self.traffic.arp_questions(b"")
         all_rules()
