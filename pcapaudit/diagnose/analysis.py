@@ -41,6 +41,8 @@ _WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstanc
 DECLINE = 4
 LEFT_ALONE = frozenset({"LINK-8021X", "LINK-NOT-HEARD", "LINK-WRONG-VLAN", "ARP-GW-NO-REPLY", "ND-GW-NO-REPLY"})
 """Rules that say, when they are the cause, that a device has no network at all."""
+_ASKED_BY_MANY = ("dns_by_asker", "dns_answers_from", "dns_answers_about", "names", "dhcp_by_client", "flows_to")
+"""Tables of the traffic that questions about most hosts read."""
 MAX_HOSTS = 2000
 """Hosts that are looked at as possible devices, the earliest first."""
 
@@ -88,10 +90,17 @@ class Survey:
 
     def look_ahead(self) -> None:
         """Work out what is asked of the capture for most hosts, before copies of this process would each do it."""
-        count_contacts(self.traffic)
-        served_flows(self.traffic)
-        self.traffic.look_ahead()
-        self.traffic.arp_questions(b"")
+        traffic = self.traffic
+        count_contacts(traffic)
+        served_flows(traffic)
+        for table in _ASKED_BY_MANY:
+            getattr(traffic, table)
+        # Whoever asks these first has the table made for all.
+        traffic.ntp_of(())
+        traffic.icmp_of(())
+        traffic.arp_questions(b"")
+        for flow in np.flatnonzero(traffic.spoken.read)[:1].tolist():
+            traffic.conversation(flow)
         all_rules()
         all_checks()
 

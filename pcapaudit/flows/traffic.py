@@ -59,11 +59,6 @@ MAX_EVENTS = 50_000
 MAX_LOOKUPS = 50_000
 """DNS lookups that are kept at one time; those of the host asked for longest ago are given up first."""
 
-_ASKED_BY_MANY = (
-    "digests", "numbering", "flows_by_address", "spoken", "_streams", "dns_by_asker", "names", "_ntp_by_address",
-    "_icmp_by_address", "dhcp_by_client", "flows_to", "answered_flows")  # fmt: skip
-"""Tables of the whole capture that questions about each of many hosts read."""
-
 _E = TypeVar("_E", bound=Event)
 
 
@@ -455,11 +450,6 @@ class Traffic:
             "dns_responses": len(responses),
             "dns_rcodes": dict(sorted(rcodes.items())),
         }
-
-    def look_ahead(self) -> None:
-        """Make now the tables that questions about hosts read, before copies of this process would each make them."""
-        for table in _ASKED_BY_MANY:
-            getattr(self, table)
 
     # --- forgetting -----------------------------------------------------------------------
 

@@ -21,16 +21,6 @@ MIXED = """
 """
 
 
-def test_tables_made_ahead_are_not_made_again() -> None:
-    traffic = traffic_of(MIXED)
-    traffic.look_ahead()
-    made = dict(vars(traffic))
-
-    assert [m.mode for m in traffic.ntp_of(traffic.flows_by_address)] == [3, 4]
-    assert traffic.dns_by_asker is made["dns_by_asker"]
-    assert vars(traffic).keys() == made.keys()
-
-
 def test_messages_of_every_kind_stand_in_frame_order() -> None:
     traffic = traffic_of(MIXED)
 

@@ -82,9 +82,9 @@ def find_loop(traffic: Traffic) -> Loop | None:
 
 def _find_loop(traffic: Traffic) -> Loop | None:
     """Copies by the frame that they repeat, over ARP and whatever else is broadcast."""
-    columns = ["frame", "time_ns", "dup_of", "dmac"]
-    tables = [t[columns][np.flatnonzero(t["dup_of"])] for t in (traffic.result.arps, traffic.result.rows)]
-    copies = [t[(t["dmac"].astype(np.uint64) & np.uint64(GROUP_BIT)) > 0] for t in tables]
+    columns = ("frame", "time_ns", "dup_of", "dmac")
+    tables = [t[[*columns]] for t in (traffic.result.arps, traffic.result.rows)]
+    copies = [t[(t["dup_of"] > 0) & ((t["dmac"].astype(np.uint64) & np.uint64(GROUP_BIT)) > 0)] for t in tables]
     origins = np.concatenate([t["dup_of"] for t in copies]).astype(np.int64)
     if len(origins) < LOOP_COPIES:
         return None
