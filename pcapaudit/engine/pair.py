@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, TypeVar
 
@@ -18,7 +20,16 @@ from pcapaudit.capture.ahead import has_second_processor
 from pcapaudit.diagnose.crew import Alone, Crew
 from pcapaudit.engine.aside import begin_as_copy
 
+try:
+    import fcntl
+except ImportError:  # no such system has fork
+    fcntl = None  # type: ignore[assignment]
+
 T = TypeVar("T")
+AHEAD = 16
+"""So many results of its own the first process keeps while it waits for the copy's."""
+PIPE = 1 << 20
+"""Bytes of results that the copy may be ahead; a device has about thirty thousand."""
 _LOST = (EOFError, OSError, pickle.UnpicklingError)
 """What is met where the other process is gone."""
 
@@ -32,6 +43,7 @@ def in_two(work: Callable[[Crew], T]) -> T:
     if not may_copy():
         return work(Alone())
     (from_copy, to_here), (from_here, to_copy) = os.pipe(), os.pipe()
+    _widen(to_here)
     try:
         copy = os.fork()
     except OSError:
@@ -49,6 +61,12 @@ def in_two(work: Callable[[Crew], T]) -> T:
         with contextlib.suppress(ProcessLookupError):
             os.kill(copy, signal.SIGKILL)
         os.waitpid(copy, 0)
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold the results of some devices, so that the copy need not wait until they are read."""
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
 
 
 def may_copy() -> bool:
@@ -80,10 +98,27 @@ class Leader:
         return _together(own, others, numbers)
 
     def gather(self, work: Callable[[int], T], numbers: Sequence[int]) -> Iterator[T]:
-        """See ``Crew``."""
+        """See ``Crew``; while the copy is not ready with the next, this process goes on with its own."""
+        own = iter([number for number in numbers if not number % 2])
+        ahead: deque[T] = deque()
         for number in numbers:
-            result: T | None = self._hear() if number % 2 else None
+            if not number % 2:
+                yield ahead.popleft() if ahead else work(next(own))
+                continue
+            while len(ahead) < AHEAD and not self._is_told():
+                following = next(own, None)
+                if following is None:
+                    break
+                ahead.append(work(following))
+            result: T | None = self._hear()
             yield work(number) if result is None else result
+
+    def _is_told(self) -> bool:
+        """Whether the copy has sent more, or is gone.
+
+        What was read from the pipe already is not seen: then some work is done earlier than it had to be.
+        """
+        return self._is_alone or bool(select.select([self._receive], [], [], 0)[0])
 
     def _hear(self) -> Any:
         """What the copy worked out; None if it is gone."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 
@@ -78,6 +79,24 @@ def test_the_copy_ends_when_nobody_wants_the_rest() -> None:
         return number
 
     assert in_two(lambda crew: next(crew.gather(work, NUMBERS))) == 0
+
+
+def test_while_the_copy_is_busy_the_first_process_goes_on() -> None:
+    own, (heard, told) = os.getpid(), os.pipe()
+
+    def work(number: int) -> bool:
+        if os.getpid() == own:
+            if number == 4:
+                os.write(told, b"4")
+            return True
+        # The first odd number is ready only when the third even one was begun.
+        return number != 1 or bool(select.select([heard], [], [], 60)[0])
+
+    try:
+        assert all(in_two(lambda crew: list(crew.gather(work, NUMBERS))))
+    finally:
+        os.close(heard)
+        os.close(told)
 
 
 def test_ctrl_c_is_not_for_the_copy() -> None:
