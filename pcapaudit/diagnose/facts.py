@@ -158,7 +158,7 @@ class Facts:
     # --- exchanges ------------------------------------------------------------------------------
 
     @cached_property
-    def flows(self) -> list[int]:
+    def flows(self) -> Sequence[int]:
         """Flows of the device, by address and (where both are known) by MAC."""
         return owned_flows(self.traffic, self.addresses, self.mac)
 

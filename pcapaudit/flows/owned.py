@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, UDP
+from pcapaudit.flows.groups import Rows
 from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.outward import Outward, responders_of
 from pcapaudit.flows.traffic import Traffic
@@ -18,7 +19,7 @@ DHCP_PORTS = (67, 68)
 _NONE = np.zeros(0, np.int64)
 
 
-def owned_flows(traffic: Traffic, addresses: Collection[bytes], mac: bytes | None) -> list[int]:
+def owned_flows(traffic: Traffic, addresses: Collection[bytes], mac: bytes | None) -> Rows:
     """Flows of a host, by address and (where both are known) by MAC, in order.
 
     Args:
@@ -37,8 +38,8 @@ def owned_flows(traffic: Traffic, addresses: Collection[bytes], mac: bytes | Non
             flows = flows[(used == own) | (used == 0)]
         found.append(flows)
     # Those of one address stand in order.
-    owned: list[int] = (found[0] if len(found) == 1 else np.unique(np.concatenate([_NONE, *found]))).tolist()
-    return owned
+    owned = found[0] if len(found) == 1 else np.unique(np.concatenate([_NONE, *found]))
+    return Rows(owned.astype(np.uint32))
 
 
 def opened_flows(traffic: Traffic, addresses: Collection[bytes], flows: Sequence[int]) -> Outward:
