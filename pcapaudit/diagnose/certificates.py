@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import registered_domain
@@ -15,11 +16,13 @@ from pcapaudit.diagnose.makers import is_near
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.silence import end_by, said_unseen
 from pcapaudit.flows.flow import TCP
+from pcapaudit.flows.said import Said
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import (
     CertificateFacts,
     Event,
+    NtpMessage,
     Packet,
     TlsAlert,
     TlsCertificates,
@@ -162,9 +165,17 @@ def has_trusted_clock(facts: Facts) -> bool:
     """Whether the capture's time stamps may judge dates: no time server in it says otherwise."""
     if facts.start_ns < EARLIEST_NS or facts.clock.steps:
         return False
-    limit = ns(facts.params.clock_bad)
-    said = (m for m in facts.traffic.ntp if m.mode == 4 and 0 < m.stratum < 16 and m.leap != 3)
-    return all(abs(m.transmit_ns - m.at.time_ns) <= limit for m in said if m.transmit_ns is not None)
+    return _largest_error_ns(facts.traffic.ntp, facts.traffic.memo) <= ns(facts.params.clock_bad)
+
+
+def _largest_error_ns(messages: Said[NtpMessage], memo: dict[str, Any]) -> int:
+    """How far any time server's clock is from that of the capture; looked for once per capture."""
+    known: int | None = memo.get("clock_error")
+    if known is None:
+        said = messages.saying(lambda m: m.mode == 4 and 0 < m.stratum < 16 and m.leap != 3)
+        errors = (abs(m.transmit_ns - m.at.time_ns) for m in said if m.transmit_ns is not None)
+        known = memo["clock_error"] = max(errors, default=0)
+    return known
 
 
 def is_name_for(pattern: str, host: str) -> bool:

@@ -41,6 +41,7 @@ from pcapaudit.flows.groups import by_parts
 from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.kept import is_kept_in_part
 from pcapaudit.flows.latest import answered_ns, received_since
+from pcapaudit.flows.naming import Asked
 from pcapaudit.flows.numbering import numbering_of
 from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.owned import opened_flows, owned_flows
@@ -171,9 +172,26 @@ class Facts:
     def names(self) -> ChainMap[bytes, list[str]]:
         """Address -> names known for it: the device's own lookups, else what other hosts were told."""
         own = {a: list(dict.fromkeys(n for n, _ in found)) for a, found in self._told.items()}
-        own |= {six: names for four, names in own.items() for six in self.traffic.translations.get(four, ())}
         # One table for all devices of the capture; a copy for each would grow with hosts times names.
-        return ChainMap(own, self.traffic.names)
+        return ChainMap(self._and_translated(own), self.traffic.names)
+
+    @cached_property
+    def asked(self) -> list[Asked]:
+        """The lookups of the device in short."""
+        return self.traffic.naming.asked_by(self.addresses, self.mac)
+
+    @cached_property
+    def names_told(self) -> dict[bytes, list[str]]:
+        """Address -> names that the device was told it for, by its lookups in short."""
+        own: dict[bytes, dict[str, None]] = {}
+        for asked in self.asked:
+            for address in asked.told:
+                own.setdefault(address, {})[asked.name] = None
+        return self._and_translated({address: list(names) for address, names in own.items()})
+
+    def _and_translated(self, own: dict[bytes, list[str]]) -> dict[bytes, list[str]]:
+        """The same, and the names of those IPv6 addresses that stand for an IPv4 address behind a NAT64."""
+        return own | {six: names for four, names in own.items() for six in self.traffic.translations.get(four, ())}
 
     @cached_property
     def _told(self) -> dict[bytes, list[tuple[str, Packet]]]:

@@ -38,7 +38,7 @@ def traits_of(facts: Facts) -> Traits:
     words = _words(facts, own)
     asking, asked = _asked(facts, own), _asked(facts, [t for t in talks if not t.is_outward])
     outward = [s for s in stretches if s.way != INWARD]
-    queried = _first_frames((q.name, m.at.frame) for q in facts.lookups for m in q.sent)
+    queried = _first_frames((k.name, frame) for k in facts.asked for frame in k.frames)
     return Traits(
         host=facts.host.key,
         mac=facts.mac,
@@ -61,7 +61,7 @@ def traits_of(facts: Facts) -> Traits:
         is_router=facts.host.is_router,
         sent_tcp=any(s.has_sent for s in outward if s.service[0] == "tcp") or any(f.sent.packets for f in asking),
         asked_after_lease=tuple(_asked_after_lease(facts)),
-        query_counts=Counter(q.name for q in facts.lookups for _ in q.sent),
+        query_counts=Counter(k.name for k in facts.asked for _ in k.frames),
         is_shared=facts.is_outside_view,
     )
 
@@ -188,7 +188,7 @@ def _contacts(
 ) -> Contacts:
     """Contacts of the host in one direction; flows that stand ``alone`` come with their service and far side."""
     table = count_contacts(facts.traffic)
-    own, others = facts.names.maps
+    own, others = facts.names_told, facts.traffic.names
 
     def names(service: Service, far: bytes) -> tuple[str, ...]:
         known = own.get(far) or others.get(far) or ()
@@ -203,10 +203,5 @@ def _contacts(
 def _asked_after_lease(facts: Facts) -> list[str]:
     """Names asked within a minute of a lease."""
     acks = [c.ack.at.time_ns for c in facts.dhcp if c.ack is not None]
-    names = {
-        q.name: None
-        for q in facts.lookups
-        for m in q.sent
-        if any(0 <= m.at.time_ns - ack <= ns(AFTER_LEASE_S) for ack in acks)
-    }
-    return list(names)
+    is_soon = (k.name for k in facts.asked if any(0 <= t - ack <= ns(AFTER_LEASE_S) for t in k.times for ack in acks))
+    return list(dict.fromkeys(is_soon))

@@ -20,6 +20,8 @@ Service = tuple[int, bytes, int]
 _Numbers = npt.NDArray[np.uint32]
 _FEW = 32
 """So many rows are made plain numbers at first; who reads on gets twice as many each time."""
+_MANY = 8192
+"""But never more than so many."""
 
 
 class Rows(Sequence[int]):
@@ -73,7 +75,7 @@ class FlowsByAddress(Mapping[bytes, Sequence[int]]):
         is_counted[:, 1] = numbering.a != numbering.b
         places = np.flatnonzero(is_counted)
         numbers = both.reshape(-1)[places]
-        self._flows = (places[_sorting(numbers)] // 2).astype(np.uint32)
+        self._flows = (places[sorting(numbers)] // 2).astype(np.uint32)
         self._ends = np.cumsum(np.bincount(numbers, minlength=len(numbering.addresses)))
 
     def __len__(self) -> int:
@@ -142,11 +144,14 @@ def by_service(traffic: Traffic, chosen: npt.NDArray[np.integer]) -> FlowsByServ
 
 
 def by_parts(column: npt.NDArray[Any], first: int) -> Iterator[npt.NDArray[Any]]:
-    """A column in parts, the first of so many rows, each of twice as many as the one before: mostly few are read."""
+    """A column in parts, the first of so many rows, each of twice as many as the one before: mostly few are read.
+
+    No part has more than ``_MANY`` rows, unless the first is to: as plain numbers they take ten times as much.
+    """
     begin, size = 0, first
     while begin < len(column):
         yield column[begin : begin + size]
-        begin, size = begin + size, 2 * size
+        begin, size = begin + size, min(2 * size, _MANY)
 
 
 def _key(proto: Any, number: Any, port: Any) -> Any:
@@ -154,7 +159,7 @@ def _key(proto: Any, number: Any, port: Any) -> Any:
     return proto << 48 | number << 16 | port
 
 
-def _sorting(numbers: _Numbers) -> npt.NDArray[np.intp]:
+def sorting(numbers: _Numbers) -> npt.NDArray[np.intp]:
     """The places of numbers in their order, equal ones as they stood; few different ones are sorted by their digits."""
     is_few = not len(numbers) or int(numbers.max()) < 1 << 16
     return np.argsort(numbers.astype(np.uint16) if is_few else numbers, kind="stable")

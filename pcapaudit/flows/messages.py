@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from pcapaudit.dissect import cdp, dhcp, dhcp6, dns, eapol, icmp, lldp, ntp, spanning_tree
 from pcapaudit.flows.fragments import Fragment, Joiner
 from pcapaudit.flows.packets import PacketLog
+from pcapaudit.flows.said import COLUMNS, NOBODY, Said, set_to
 from pcapaudit.model.events import (
     Dhcp6Message,
     DhcpMessage,
@@ -39,8 +41,9 @@ WINDOW = 1 << 16
 """Bytes that are fetched at a time; messages lie far apart among the data of connections."""
 
 _FRAME = attrgetter("at.frame")
-_E = TypeVar("_E")
+_E = TypeVar("_E", bound=Event)
 _Read: TypeAlias = Event | Malformed
+_Columns: TypeAlias = npt.NDArray[np.void]
 _KINDS: dict[type, tuple[Kind, ...]] = {
     DnsMessage: (Kind.DNS,),
     DhcpMessage: (Kind.DHCP4,),
@@ -66,29 +69,34 @@ _DISSECTORS: dict[int, Callable[[bytes, Packet], _Read]] = {
 }
 
 
+_OFTEN = frozenset({Kind.DNS, Kind.NTP})
+"""Of these a large capture has hundreds of thousands: they are kept in columns. Of the others each message is made."""
+
+
 class Repeats:
-    """Reads datagrams; one that says the same as another is read once and set to the other packet.
+    """Reads datagrams; one that says the same as another is read once.
 
     DNS messages may differ in their transaction id: a network asks for few names, very often.
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, bytes, bool], Any] = {}
+        self._known: dict[tuple[int, bytes, bool], _Read] = {}
 
-    def read(self, kind: int, payload: bytes, at: Packet) -> _Read:
-        """What the payload says, or how it breaks its protocol's form."""
-        is_dns = kind == Kind.DNS
-        key = (kind, payload[2:] if is_dns else payload, len(payload) >= at.payload_len)
+    def read(self, kind: int, payload: bytes, *, is_whole: bool, at: Callable[[], Packet]) -> _Read:
+        """What the payload says, or how it breaks its protocol's form; its packet is ``NOBODY``.
+
+        Args:
+            kind: As what it was handed over.
+            payload: The bytes that were captured.
+            is_whole: The snap length cut nothing.
+            at: Gives the packet, for one that says something new.
+        """
+        key = (kind, payload[2:] if kind == Kind.DNS else payload, is_whole)
         known = self._known.get(key)
-        if known is None:
-            return self._read_new(key, payload, at)
-        own = (at, known[1], int.from_bytes(payload[:2], "big")) if type(known) is DnsMessage else (at, *known[1:3])
-        # What a call of the class does, without the function before it: this runs for every datagram.
-        found: _Read = tuple.__new__(type(known), own + known[3:])
-        return found
+        return self._read_new(key, payload, at()) if known is None else known
 
     def _read_new(self, key: tuple[int, bytes, bool], payload: bytes, at: Packet) -> _Read:
-        found = _DISSECTORS[key[0]](payload, at)
+        found: _Read = _DISSECTORS[key[0]](payload, at)._replace(at=NOBODY)
         if len(payload) <= MAX_REPEATED:
             if len(self._known) >= MAX_READINGS:
                 self._known.clear()
@@ -102,7 +110,8 @@ class _Joined(NamedTuple):
     ``openings`` are the first fragments of UDP datagrams of which no other piece, or not every one, came.
     """
 
-    read: list[_Read]
+    read: list[tuple[int, _Read]]
+    """Each with the row of the packet that completed it."""
     openings: list[Packet]
     unfinished: int
 
@@ -119,17 +128,22 @@ class Messages:
         self._result = result
         self._log = log
         self._repeats = Repeats()
-        self._read: dict[type, list[_Read]] = {}
+        self._read: dict[type, Said[_Read]] = {}
 
-    def of(self, kind: type[_E]) -> list[_E]:
+    def of(self, kind: type[_E]) -> Said[_E]:
         """Messages of one class in frame order, marked duplicates included."""
-        return [e for e in self._read_class(kind) if isinstance(e, kind)]
+        return cast("Said[_E]", self._read_class(kind).saying(lambda e: isinstance(e, kind)).trimmed())
+
+    def first_copies(self, kind: type[_E]) -> Said[_E]:
+        """The same, marked duplicates left out."""
+        found = self.of(kind)
+        return found.at(np.flatnonzero(self._result.rows["dup_of"][found.columns["row"]] == 0))
 
     @property
     def malformed(self) -> list[Malformed]:
         """Messages that do not keep their protocol's form, in frame order."""
-        found = (e for kind in _KINDS for e in self._read_class(kind) if isinstance(e, Malformed))
-        return sorted(found, key=_FRAME)
+        found = (e for kind in _KINDS for e in self._read_class(kind).saying(lambda e: isinstance(e, Malformed)))
+        return sorted(cast("Iterator[Malformed]", found), key=_FRAME)
 
     @property
     def lone_openings(self) -> list[Packet]:
@@ -141,20 +155,42 @@ class Messages:
         """Datagrams of which a piece is missing."""
         return self._joined.unfinished
 
-    def _read_class(self, kind: type) -> list[_Read]:
+    def _read_class(self, kind: type) -> Said[_Read]:
         known = self._read.get(kind)
         if known is None:
-            known = [e for k in _KINDS[kind] for e in self._read_kind(k)]
+            readings: list[_Read] = []
+            parts = [self._read_kind(k, readings) for k in _KINDS[kind]]
             if kind is DnsMessage:
-                known += self._joined.read
-            known.sort(key=_FRAME)
-            self._read[kind] = known
+                parts.append(_each(np.array([row for row, _ in self._joined.read], np.uint32), len(readings)))
+                readings += [reading for _, reading in self._joined.read]
+            columns = np.concatenate(parts)
+            columns = columns[np.argsort(self._result.rows["frame"][columns["row"]], kind="stable")]
+            known = self._read[kind] = Said(self._log.packet, readings, columns)
         return known
 
-    def _read_kind(self, kind: Kind) -> Iterator[_Read]:
+    def _read_kind(self, kind: Kind, readings: list[_Read]) -> _Columns:
+        """The messages handed over as one kind; what they say is put to the readings."""
         handed = self._result.handed[self._result.handed["kind"] == kind]
-        packets, payloads = self._log.packets_at(handed["row"]), self._payloads(handed)
-        return (self._repeats.read(kind, payload, at) for at, payload in zip(packets, payloads, strict=True))
+        columns = _each(handed["row"], len(readings))
+        if kind in _OFTEN:
+            known: dict[int, int] = {}
+            for place, (row, ident, reading) in enumerate(self._readings(kind, handed)):
+                number = known.setdefault(id(reading), len(readings))
+                if number == len(readings):
+                    readings.append(reading)
+                columns[place] = row, number, ident
+        else:
+            packet = self._log.packet
+            readings += (set_to(reading, packet(row), ident) for row, ident, reading in self._readings(kind, handed))
+        return columns
+
+    def _readings(self, kind: Kind, handed: Table) -> Iterator[tuple[int, int, _Read]]:
+        """Row, transaction id and reading of each entry."""
+        read, packet, rows = self._repeats.read, self._log.packet, handed["row"]
+        sizes = self._result.rows["payload_len"][rows].tolist()
+        for row, size, payload in zip(rows.tolist(), sizes, self._payloads(handed), strict=True):
+            reading = read(kind, payload, is_whole=len(payload) >= size, at=partial(packet, row))
+            yield row, int.from_bytes(payload[:2], "big"), reading
 
     def _payloads(self, handed: Table) -> Iterator[bytes]:
         """The bytes of each entry; those that lie near to each other are fetched at once."""
@@ -169,8 +205,9 @@ class Messages:
         joiner = Joiner()
         handed = self._result.handed
         places = np.flatnonzero(handed["kind"] == Kind.FRAGMENT).tolist()
-        found = (self._read_fragment(index, int(handed["row"][index]), joiner) for index in places)
-        read = [e for e in found if e is not None]
+        rows = handed["row"][places].tolist()
+        found = ((row, self._read_fragment(index, row, joiner)) for index, row in zip(places, rows, strict=True))
+        read = [(row, e) for row, e in found if e is not None]
         openings = [at for at in map(_opening_of, joiner.openings()) if at is not None]
         return _Joined(read, openings, joiner.unfinished())
 
@@ -185,6 +222,14 @@ class Messages:
         if DNS_PORT not in (sport, dport):
             return None
         return dns.dissect(whole[8:], _with_ports(at, sport, dport, len(whole) - 8))
+
+
+def _each(rows: npt.NDArray[np.uint32], first: int) -> _Columns:
+    """Columns of messages of which each says something of its own, the first of them the reading of this number."""
+    columns = np.zeros(len(rows), COLUMNS)
+    columns["row"] = rows
+    columns["reading"] = np.arange(first, first + len(rows))
+    return columns
 
 
 def _opening_of(fragment: Fragment) -> Packet | None:

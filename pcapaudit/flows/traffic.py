@@ -6,26 +6,28 @@ payloads into events, only for the flows that somebody asks about.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, KeysView, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
-from pcapaudit.dissect import conversation, dns
+from pcapaudit.dissect import conversation
 from pcapaudit.flows import layout
 from pcapaudit.flows.arps import ArpQuestion, ArpTable
 from pcapaudit.flows.clock import THE_FILES, Clock, find_steps
 from pcapaudit.flows.digest import Digests
-from pcapaudit.flows.exchanges import Lookup, pair_dns
+from pcapaudit.flows.exchanges import Lookup
 from pcapaudit.flows.flow import Flow
 from pcapaudit.flows.groups import FlowsByAddress, Service, by_service
 from pcapaudit.flows.marks import Marks
 from pcapaudit.flows.messages import Messages
+from pcapaudit.flows.naming import Naming, counters_of
 from pcapaudit.flows.numbering import Numbering
 from pcapaudit.flows.outline import Outline, outline_of
 from pcapaudit.flows.packets import Ends, PacketLog
+from pcapaudit.flows.said import Grouped, Parties, Said
 from pcapaudit.flows.spoken import Spoken
 from pcapaudit.flows.streams import Streams
 from pcapaudit.model.addresses import translated
@@ -56,8 +58,6 @@ NEIGHBOUR_DISCOVERY = range(133, 137)
 """Types of ICMPv6 messages by which routers and neighbours are found (RFC 4861)."""
 MAX_EVENTS = 50_000
 """Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
-MAX_LOOKUPS = 50_000
-"""DNS lookups that are kept at one time; those of the host asked for longest ago are given up first."""
 
 _E = TypeVar("_E", bound=Event)
 
@@ -97,8 +97,6 @@ class Traffic:
         self._kept_events = 0
         self._messages = Messages(result, self._log)
         self._arps = ArpTable(result.arps)
-        self._lookups: OrderedDict[tuple[frozenset[bytes], bytes | None], list[Lookup]] = OrderedDict()
-        self._kept_lookups = 0
         self.memo: dict[str, Any] = {}
         """Tables that other modules of this room derive once per capture."""
 
@@ -190,7 +188,7 @@ class Traffic:
 
     def _all(self, kind: type[_E]) -> list[_E]:
         """Datagram messages of one class in frame order, marked duplicates left out."""
-        return [e for e in self._messages.of(kind) if not e.at.dup_of]
+        return list(self._messages.first_copies(kind))
 
     @property
     def malformed(self) -> list[Malformed]:
@@ -208,74 +206,57 @@ class Traffic:
         return self._messages.unjoined_fragments
 
     @cached_property
-    def dns(self) -> list[DnsMessage]:
-        """DNS over UDP, and over TCP where its stream is there, in frame order, duplicates left out."""
-        return sorted(self._all(DnsMessage) + self._dns_over_tcp(), key=lambda m: m.at.frame)
+    def naming(self) -> Naming:
+        """Who asked for which name, and what was answered."""
+        return Naming(self.result, self.numbering, self._messages.first_copies(DnsMessage), self._dns_over_tcp())
 
-    @cached_property
-    def dns_by_asker(self) -> dict[bytes, list[DnsMessage]]:
+    @property
+    def dns(self) -> Said[DnsMessage]:
+        """DNS over UDP, and over TCP where its stream is there, in frame order, duplicates left out."""
+        return self.naming.said
+
+    @property
+    def dns_by_asker(self) -> Mapping[bytes, Said[DnsMessage]]:
         """DNS messages by the address that asked: the sender of a query, the receiver of an answer."""
-        table: dict[bytes, list[DnsMessage]] = defaultdict(list)
-        for m in self.dns:
-            table[m.at.dst if m.is_response else m.at.src].append(m)
-        return table
+        return self.naming.by_asker
 
     def lookups_of(self, addresses: frozenset[bytes], mac: bytes | None) -> list[Lookup]:
         """DNS lookups of a host by its addresses; where its MAC is given, what another MAC said is left out."""
-        known = self._lookups.get((addresses, mac))
-        if known is None:
-            found = [m for a in addresses for m in self.dns_by_asker.get(a, ())]
-            if mac is not None:
-                near = (mac, None)
-                found = [m for m in found if m.at.smac in near or m.at.dmac in near]
-            known = pair_dns(sorted(found, key=lambda m: m.at.frame), addresses)
-            self._lookups[addresses, mac] = known
-            self._kept_lookups += len(known)
-            while self._kept_lookups > MAX_LOOKUPS and len(self._lookups) > 1:
-                self._kept_lookups -= len(self._lookups.popitem(last=False)[1])
-        return known
+        return self.naming.lookups_of(addresses, mac)
 
-    @cached_property
-    def dns_answers_from(self) -> dict[bytes, list[DnsMessage]]:
-        """DNS answers by the address that gave them."""
-        table: dict[bytes, list[DnsMessage]] = {}
-        for m in self.dns:
-            if m.is_response:
-                table.setdefault(m.at.src, []).append(m)
-        return table
+    def dns_answers_from(self, address: bytes) -> Said[DnsMessage]:
+        """DNS answers that an address gave."""
+        return self.naming.answers_from.under([address])
 
-    @cached_property
-    def dns_answers_about(self) -> dict[str | None, list[DnsMessage]]:
-        """DNS answers by the name asked for; None for those that do not repeat it."""
-        table: dict[str | None, list[DnsMessage]] = {}
-        for m in self.dns:
-            if m.is_response:
-                table.setdefault(m.question, []).append(m)
-        return table
+    def dns_answers_about(self, name: str) -> Said[DnsMessage]:
+        """DNS answers to questions for a name."""
+        return self.naming.answers_about.under([name])
 
     @property
     def dns_answerers(self) -> KeysView[bytes]:
         """Addresses that answered a DNS question."""
-        return self.dns_answers_from.keys()
+        return self.naming.answers_from.keys()
 
     def ntp_of(self, addresses: Iterable[bytes]) -> list[NtpMessage]:
         """NTP messages to or from the addresses, in frame order."""
-        return _gathered(self._ntp_by_address, addresses)
+        return list(self._ntp_by_address.under(addresses))
 
     def icmp_of(self, addresses: Iterable[bytes]) -> list[IcmpMessage]:
         """ICMP messages to or from the addresses, or about a packet that they sent, in frame order.
 
         Neighbour discovery is left out; ``discovery_of`` has it.
         """
-        return _gathered(self._icmp_by_address, addresses)
+        found = {id(m): m for address in addresses for m in self._icmp_by_address.get(address, ())}
+        return sorted(found.values(), key=lambda m: m.at.frame)
 
     @cached_property
-    def _ntp_by_address(self) -> dict[bytes, list[NtpMessage]]:
-        table: dict[bytes, list[NtpMessage]] = defaultdict(list)
-        for m in self.ntp:
-            for address in {m.at.src, m.at.dst}:
-                table[address].append(m)
-        return table
+    def _ntp_by_address(self) -> Grouped[bytes, NtpMessage]:
+        parties = Parties(self.result, self.numbering, self.ntp.columns["row"])
+        ends = np.stack((parties.src, parties.dst), axis=1).reshape(-1)
+        is_other = np.append([True], ends[1:] != ends[:-1]) if len(ends) else ends > 0
+        is_other[0::2] = True
+        places = np.flatnonzero(is_other)
+        return Grouped(self.ntp, places // 2, ends[places], parties.addresses, parties.number)
 
     @cached_property
     def _icmp_by_address(self) -> dict[bytes, list[IcmpMessage]]:
@@ -285,25 +266,10 @@ class Traffic:
                 table[address].append(m)
         return table
 
-    @cached_property
+    @property
     def names(self) -> dict[bytes, list[str]]:
         """Address -> the names that were asked for it, by whichever host, in order of the answers."""
-        table: dict[bytes, dict[str, None]] = defaultdict(dict)
-        for m in self.dns:
-            for record in m.answers:
-                if isinstance(record.data, bytes) and m.question:
-                    table[record.data][m.question] = None
-        return {address: list(names) for address, names in table.items()}
-
-    @cached_property
-    def answers_by_name(self) -> dict[str, list[DnsMessage]]:
-        """Name asked for -> the answers that brought an address, whoever asked, in frame order."""
-        table: dict[str, list[DnsMessage]] = {}
-        for name, answers in self.dns_answers_about.items():
-            told = [m for m in answers if any(isinstance(record.data, bytes) for record in m.answers)]
-            if name and told:
-                table[name] = told
-        return table
+        return self.naming.names
 
     @cached_property
     def translations(self) -> dict[bytes, list[bytes]]:
@@ -400,9 +366,9 @@ class Traffic:
         return self._all(IcmpMessage)
 
     @cached_property
-    def ntp(self) -> list[NtpMessage]:
+    def ntp(self) -> Said[NtpMessage]:
         """NTP messages."""
-        return self._all(NtpMessage)
+        return self._messages.first_copies(NtpMessage)
 
     @cached_property
     def eapol(self) -> list[EapolFrame]:
@@ -442,14 +408,7 @@ class Traffic:
 
     def dns_counters(self) -> dict[str, int | dict[str, int]]:
         """The report's DNS counters: every message counts, duplicates too (report contract)."""
-        messages = self._messages.of(DnsMessage) + self._dns_over_tcp()
-        responses = [m for m in messages if m.is_response]
-        rcodes = Counter(dns.rcode_name(m.rcode) for m in responses)
-        return {
-            "dns_queries": len(messages) - len(responses),
-            "dns_responses": len(responses),
-            "dns_rcodes": dict(sorted(rcodes.items())),
-        }
+        return counters_of(self._messages.of(DnsMessage), self._dns_over_tcp())
 
     # --- forgetting -----------------------------------------------------------------------
 
@@ -465,7 +424,7 @@ class Traffic:
         for flow in flows:
             self._flows.pop(flow, None)
             self._log.forget(flow)
-        self._lookups.pop(host, None)
+        self.naming.forget(*host)
 
     # --- reading --------------------------------------------------------------------------
 
@@ -478,12 +437,3 @@ class Traffic:
     def _read_conversation(self, flow: int) -> list[Event]:
         orig, resp, port = self._streams.of(flow)
         return [event for event in conversation.read(orig, resp, port=port) if not isinstance(event, Malformed)]
-
-
-_M = TypeVar("_M", NtpMessage, IcmpMessage)
-
-
-def _gathered(table: dict[bytes, list[_M]], addresses: Iterable[bytes]) -> list[_M]:
-    """Each message of the addresses once, in frame order."""
-    found = {id(m): m for address in addresses for m in table.get(address, ())}
-    return sorted(found.values(), key=lambda m: m.at.frame)

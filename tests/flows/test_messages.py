@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.dissect import dns
 from pcapaudit.flows.messages import MAX_READINGS, MAX_REPEATED, Repeats
+from pcapaudit.flows.said import NOBODY, set_to
 from pcapaudit.flows.traffic import Traffic
-from pcapaudit.model.events import DnsMessage, Packet
+from pcapaudit.model.events import DnsMessage, Malformed, Packet
 from pcapaudit.scan.columns import Kind
 from tests.support import wire
 from tests.support.player import Frame
@@ -25,19 +28,21 @@ def packet(frame: int, payload: bytes = b"") -> Packet:
 @given(st.lists(st.tuples(st.integers(0, 0xFFFF), st.sampled_from([QUESTION[2:], b"", b"\1", QUESTION[2:-1]]))))
 def test_what_is_read_of_a_repeat_is_what_is_read_of_it_alone(messages: list[tuple[int, bytes]]) -> None:
     repeats = Repeats()
-    payloads = [ident.to_bytes(2, "big") + rest for ident, rest in messages]
 
-    for frame, payload in enumerate(payloads, 1):
+    for frame, (ident, rest) in enumerate(messages, 1):
+        payload = ident.to_bytes(2, "big") + rest
         at = packet(frame, payload)
-        assert repeats.read(Kind.DNS, payload, at) == dns.dissect(payload, at)
+        reading = repeats.read(Kind.DNS, payload, is_whole=True, at=partial(packet, frame, payload))
+        assert reading.at is NOBODY
+        assert set_to(reading, at, ident) == dns.dissect(payload, at)
 
 
 def test_a_cut_message_is_not_taken_for_the_whole_one() -> None:
     repeats = Repeats()
     payload = bytes([1, 1, 6, 0]) + bytes(24) + bytes.fromhex("02000a000005") + bytes(202) + b"\x63\x82\x53\x63\x35\1\1"
 
-    whole = repeats.read(Kind.DHCP4, payload, packet(1, payload))
-    cut = repeats.read(Kind.DHCP4, payload, packet(2, payload + bytes(60)))
+    whole = repeats.read(Kind.DHCP4, payload, is_whole=True, at=lambda: packet(1, payload))
+    cut = repeats.read(Kind.DHCP4, payload, is_whole=False, at=lambda: packet(2, payload + bytes(60)))
 
     assert [getattr(m, "is_complete", None) for m in (whole, cut)] == [True, False]
 
@@ -45,7 +50,7 @@ def test_a_cut_message_is_not_taken_for_the_whole_one() -> None:
 def test_only_so_many_readings_and_no_long_ones_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[bytes] = []
 
-    def listen(payload: bytes, at: Packet) -> object:
+    def listen(payload: bytes, at: Packet) -> DnsMessage | Malformed:
         read.append(payload)
         return dns.dissect(payload, at)
 
@@ -53,13 +58,12 @@ def test_only_so_many_readings_and_no_long_ones_are_remembered(monkeypatch: pyte
     repeats = Repeats()
     long = QUESTION + bytes(MAX_REPEATED)
     for payload in (long, long, QUESTION, QUESTION):
-        repeats.read(Kind.DNS, payload, packet(1, payload))
+        repeats.read(Kind.DNS, payload, is_whole=True, at=lambda: packet(1))
     assert read == [long, long, QUESTION]
 
     for number in range(MAX_READINGS):
-        other = QUESTION + number.to_bytes(2, "big")
-        repeats.read(Kind.DNS, other, packet(1, other))
-    repeats.read(Kind.DNS, QUESTION, packet(1, QUESTION))
+        repeats.read(Kind.DNS, QUESTION + number.to_bytes(2, "big"), is_whole=True, at=lambda: packet(1))
+    repeats.read(Kind.DNS, QUESTION, is_whole=True, at=lambda: packet(1))
     assert read[-1] == QUESTION
 
 
@@ -110,6 +114,13 @@ def test_malformed_messages_are_kept_apart_in_frame_order() -> None:
 
     assert said(traffic) == [("ntp", 1), ("dns", 2), ("dhcp", 3)]
     assert [*traffic.dns, *traffic.ntp, *traffic.dhcp] == []
+
+
+def test_what_is_read_holds_no_malformed_ones() -> None:
+    traffic = scan_frames([in_udp((40000, 53), b"\0\1"), in_udp((40000, 53), QUESTION), in_udp((123, 123), b"\1")])
+
+    assert [m.question for m in traffic.dns.readings] == ["a.example"]
+    assert traffic.dns_counters()["dns_queries"] == 1
 
 
 def test_a_message_is_of_the_class_of_its_protocol() -> None:

@@ -164,7 +164,7 @@ def test_silence_was_watched_until(told: dict[str, int], until: int | None, expe
 def test_an_empty_capture_is_empty() -> None:
     traffic = scan_frames([])
 
-    assert ([*traffic.arp], traffic.dns, traffic.flows_by_address) == ([], [], {})
+    assert ([*traffic.arp], [*traffic.dns], traffic.flows_by_address) == ([], [], {})
 
 
 def test_the_same_frames_give_the_same_messages_again() -> None:
@@ -200,7 +200,7 @@ def test_ends_that_were_given_up_are_read_again(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_lookups_that_were_given_up_are_paired_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapaudit.flows.traffic.MAX_LOOKUPS", 1)
+    monkeypatch.setattr("pcapaudit.flows.naming.MAX_LOOKED_UP", 1)
     traffic = traffic_of("0.0 dev > gw DNS? a.example A\n1.0 pc > gw DNS? b.example A")
     hosts = [frozenset({m.at.src}) for m in traffic.dns if not m.is_response]
 
@@ -261,5 +261,7 @@ def test_answers_are_known_by_the_name_asked_for() -> None:
         "2.0 dev > gw DNS? other.example A"
     )
 
-    assert [m.at.frame for m in traffic.answers_by_name["gk.acme.example"]] == [2, 4]
-    assert "other.example" not in traffic.answers_by_name
+    assert [m.at.frame for m in traffic.dns_answers_about("gk.acme.example")] == [2, 4]
+    assert [m.at.frame for m in traffic.dns_answers_from(b"\x0a\0\0\1")] == [2, 4]
+    assert not traffic.dns_answers_about("other.example")
+    assert not traffic.dns_answers_about("unheard.example")

@@ -8,6 +8,7 @@ breaks none: its questions have no answers, and each side hangs together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -109,9 +110,10 @@ def _length(p: Packet) -> int:
 
 def _messages(traffic: Traffic) -> Iterator[Joint]:
     """Answers of DNS, DHCP and ARP whose question is, or is not, there; only where the asker is heard at all."""
-    asked = {(m.at.src, m.at.sport, m.at.dst, m.id) for m in traffic.dns if not m.is_response}
+    questions, answers = (traffic.dns.saying(test) for test in (lambda m: not m.is_response, lambda m: m.is_response))
+    asked = {(m.at.src, m.at.sport, m.at.dst, m.id) for m in questions}
     heard = {key[0] for key in asked}
-    for m in [m for m in traffic.dns if m.is_response and m.at.dst in heard][:MAX_MESSAGES]:
+    for m in islice((m for m in answers if m.at.dst in heard), MAX_MESSAGES):
         yield m.at.frame, (m.at.dst, m.at.dport, m.at.src, m.id) in asked
     clients = {(m.chaddr, m.xid) for m in traffic.dhcp if m.op == 1}
     known = {mac for mac, _ in clients}

@@ -110,8 +110,8 @@ def rebind_filtered(facts: Facts) -> Iterator[Fired]:
             continue
         resolver = empty[-1].at.src
         others = any(q.addresses and q.resolver == resolver for k in facts.lookups for q in k.queries)
-        told = facts.traffic.dns_answers_about.get(lookup.name, ())
-        elsewhere = next((m for m in told if m.answers and m.at.src != resolver), None)
+        told = facts.traffic.dns_answers_about(lookup.name).saying(lambda m: m.answers)
+        elsewhere = next((m for m in told if m.at.src != resolver), None)
         yield lookup_finding(
             facts,
             "DNS-REBIND-FILTERED",
@@ -387,7 +387,7 @@ def _outdated(facts: Facts) -> Iterator[Fired]:
     for name, lookups in relevant_by_name(facts).items():
         last_told = {a: m for k in lookups for m in k.answers for a in _addresses(m)}
         stale = [] if _expects_private(facts, name) else _stale_attempts(attempts_for(facts, [name]), last_told)
-        newer = facts.traffic.answers_by_name.get(name) if stale else None
+        newer = facts.traffic.dns_answers_about(name).saying(_addresses) if stale and name else ()
         if not newer:
             continue
         current = newer[-1]

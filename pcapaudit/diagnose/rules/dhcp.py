@@ -377,4 +377,4 @@ def _useless_resolver(facts: Facts, taken: DhcpMessage, answers: Sequence[DhcpMe
     others = {a for m in answers if m.server_id != taken.server_id for a in m.dns_servers}
     asked = [q.resolver for k in facts.lookups for q in k.queries if q.resolver in set(taken.dns_servers) - others]
     given = facts.traffic.dns_answers_from
-    return next((a for a in asked if not any(m.answers for m in given.get(a, ()))), None)
+    return next((a for a in asked if not given(a).saying(lambda m: m.answers)), None)

@@ -133,7 +133,7 @@ def _is_cut_elsewhere(lookup: Lookup) -> bool:
 def _silent_resolver(
     facts: Facts, resolver: bytes, lookups: Sequence[Lookup], packets: Sequence[Packet], counted: Sequence[Packet]
 ) -> Fired:
-    given = facts.traffic.dns_answers_from.get(resolver, ())
+    given = facts.traffic.dns_answers_from(resolver)
     served = next((m for m in given if m.at.dst not in facts.addresses), None)
     others = [q.resolver for k in facts.lookups for q in k.queries if q.answers and q.resolver != resolver]
     causes = []
@@ -221,8 +221,8 @@ def _by_rcode(facts: Facts, rule_id: str, rcode: int, words: str) -> Iterator[Fi
             continue
         last = max(q.began_ns for k in lookups for q in k.queries)
         healed = any(q.began_ns >= wrong[-1].at.time_ns for k in lookups for q in k.resolved)
-        told, own = facts.traffic.dns_answers_about.get(name, ()), frozenset(wrong)
-        elsewhere = next((m for m in told if m.answers and m not in own), None)
+        told, own = facts.traffic.dns_answers_about(name).saying(lambda m: m.answers), frozenset(wrong)
+        elsewhere = next((m for m in told if m not in own), None)
         yield lookup_finding(
             facts,
             rule_id,

@@ -102,13 +102,22 @@ def _from_next_door(facts: Facts, query: DnsQuery) -> _Doubt | None:
     if not near or not query.sent or _farthest(facts.traffic).hops <= NEAR_HOPS:
         return None
     own = _data(near[0])[1]
-    told = facts.traffic.dns_answers_about.get(query.name, ())
-    elsewhere = [_data(m)[1] for m in told if m.at.src != near[0].at.src]
-    others = frozenset().union(*elsewhere)
+    told = _told_by_sender(facts.traffic, query.name)
+    others = frozenset().union(*(addresses for sender, addresses in told.items() if sender != near[0].at.src))
     # Addresses of one name rotate: only one that neither the paper lists nor a neighbour of the others is another's.
     differs = bool(own and others) and own.isdisjoint(others) and not any(_is_known(facts, a, others) for a in own)
     text = f"answers of {ip_text(near[0].at.src)} come from {hops_of(near[0].at)} hops away (TTL {near[0].at.ttl})"
     return _Doubt(text, near[:MAX_ANSWERS], own if differs else frozenset(), differs)
+
+
+def _told_by_sender(traffic: Traffic, name: str) -> dict[bytes, set[bytes]]:
+    """Who answered a name -> the addresses that he told; put together once for each name."""
+    known: dict[str, dict[bytes, set[bytes]]] = traffic.memo.setdefault("told_by_sender", {})
+    if name not in known:
+        table = known[name] = {}
+        for m in traffic.dns_answers_about(name).saying(lambda m: _data(m)[1]):
+            table.setdefault(m.at.src, set()).update(_data(m)[1])
+    return known[name]
 
 
 def _is_known(facts: Facts, address: bytes, others: frozenset[bytes]) -> bool:

@@ -323,7 +323,9 @@ def _witness(facts: Facts, use: _ProxyUse) -> tuple[str, list[int], str | None] 
     named = next((c.ack for c in facts.dhcp if c.ack is not None and c.ack.wpad), None)
     if named is not None:
         return f"the lease names a proxy configuration ({named.wpad})", [named.at.frame], None
-    answer = next((m for m in facts.traffic.dns if m.answers and (m.question or "").split(".")[0] == "wpad"), None)
+    answer = next(
+        iter(facts.traffic.dns.saying(lambda m: m.answers and (m.question or "").split(".")[0] == "wpad")), None
+    )
     if answer is not None:
         return f"the name {answer.question} leads to a proxy configuration", [answer.at.frame], None
     return None
