@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
@@ -27,8 +28,12 @@ MAX_BEYOND = 512
 """Segments behind a gap that are kept; enough to see whether a conversation goes on."""
 NEAR = 4096
 """Bytes between two payloads of a flow that are read over: a second read takes longer."""
-_SIDE = 4
-"""Words about one side of a flow."""
+_SIDE = np.dtype([("low", "u4"), ("high", "u4"), ("isn", "i8"), ("is_in_turn", "?")])
+"""About one side of a flow: between which payloads its own lie; its initial sequence number (``Flow.orig_isn``,
+``resp_isn``); whether its payloads are there in full, each behind the one before it, from the first byte on where it is
+known."""
+_TALK = np.dtype([("orig", _SIDE), ("resp", _SIDE), ("port", "u2"), ("first", "u4"), ("last", "u4")])
+"""About a flow: its originator, its responder, the latter's port, and between which runs those of the flow lie."""
 _UNKNOWN = -1
 """In the place of an initial sequence number."""
 _Numbers = npt.NDArray[np.int64]
@@ -56,29 +61,25 @@ class Streams:
         self._blob = result.blob
         self._packet = log.packet
         entries, self._rows = _choose(result, wanted)
-        sides = _sides_of(result, self._rows)
         starts, lengths = (result.handed[name][entries].astype(np.int64) for name in ("start", "length"))
         self._frames = result.rows["frame"][self._rows].data
-        self._offsets = _offsets(sides, lengths)
-        self._runs = _find_runs(sides >> 1, starts, lengths)
         flows = np.flatnonzero(wanted)
         self._numbers = np.cumsum(wanted, dtype=np.int32) - 1
         """Per flow: which of the wanted ones it is."""
-        self._talks = np.stack([
-            *_sides_in_words(result, log.digests, flows, self._rows, lengths),
-            _responder_ports(result, log.digests, flows),
-            *(np.searchsorted(self._runs.flows, flows, side) for side in ("left", "right")),
-        ], axis=1)  # fmt: skip
-        """A line a wanted flow: ``_SIDE`` words of the originator, those of the responder, the responder's port, and
-        between which runs those of the flow lie."""
+        self._talks = np.empty(len(flows), _TALK)
+        self._talks["orig"], self._talks["resp"] = _find_sides(result, log.digests, flows, self._rows, lengths)
+        self._talks["port"] = _responder_ports(result, log.digests, flows)
+        self._runs = _find_runs(_sides_of(result, self._rows) >> 1, starts, lengths)
+        self._talks["first"] = np.searchsorted(self._runs.flows, flows)
+        self._talks["last"] = np.searchsorted(self._runs.flows, flows, "right")
 
     def of(self, flow: int) -> tuple[Stream, Stream, int]:
         """What the originator of a wanted flow said, what the responder said, and the responder's port."""
-        *sides, port, first, last = self._talks[self._numbers.item(flow)].tolist()
+        orig, resp, port, first, last = self._talks[self._numbers.item(flow)].item()
         runs = [self._blob[start:stop] for start, stop in self._runs.bounds[first:last].tolist()]
-        return self._stream(runs, *sides[:_SIDE]), self._stream(runs, *sides[_SIDE:]), port
+        return self._stream(runs, *orig), self._stream(runs, *resp), port
 
-    def _stream(self, runs: list[bytes], low: int, high: int, isn: int, is_in_turn: int) -> Stream:
+    def _stream(self, runs: list[bytes], low: int, high: int, isn: int, is_in_turn: bool) -> Stream:  # noqa: FBT001 - as ``_SIDE``
         """One side of a flow."""
         data = [runs[run][begin:end] for run, begin, end in self._runs.pieces[low:high].tolist()]
         packets = _Packets(self._packet, self._rows.data[low:high])
@@ -87,7 +88,7 @@ class Streams:
             return assemble(segments, None if isn == _UNKNOWN else isn)
         return Stream(
             b"".join(data),
-            self._offsets[low:high].tolist(),
+            list(accumulate(map(len, data[:-1]), initial=0)) if data else [],
             self._frames[low:high],
             packets,
             is_from_start=isn != _UNKNOWN,
@@ -116,14 +117,6 @@ def _are_first(groups: _Numbers) -> npt.NDArray[np.bool_]:
     return np.append([True], groups[1:] != groups[:-1])[: len(groups)]
 
 
-def _offsets(sides: _Numbers, lengths: _Numbers) -> _Numbers:
-    """Where in the bytes of its side each payload begins."""
-    begins = np.cumsum(lengths) - lengths
-    firsts = np.flatnonzero(_are_first(sides))
-    offsets: _Numbers = begins - np.repeat(begins[firsts], np.diff(firsts, append=len(sides)))
-    return offsets
-
-
 class _Runs(NamedTuple):
     """Payloads of a flow that lie near to each other, so that they are fetched at once."""
 
@@ -131,7 +124,7 @@ class _Runs(NamedTuple):
     """A line a run: where in the blob it begins and ends."""
     flows: _Numbers
     """The flow of each run; ascending."""
-    pieces: _Numbers
+    pieces: npt.NDArray[np.uint32]
     """A line a payload: in which of its flow's runs it lies, and there from where to where."""
 
 
@@ -144,19 +137,16 @@ def _find_runs(flows: _Numbers, starts: _Numbers, lengths: _Numbers) -> _Runs:
     is_last = np.append(is_new, True)[1:]
     run, bounds = np.cumsum(is_new) - 1, np.stack([starts[is_new], ends[is_last]], axis=1)
     nth = run - np.searchsorted(flows[is_new], flows)
-    pieces = np.empty((len(order), 3), np.int64)
-    pieces[order] = np.stack([nth, starts - bounds[run, 0], ends - bounds[run, 0]], axis=1)
+    pieces = np.empty((len(order), 3), np.uint32)
+    for column, values in enumerate((nth, starts - bounds[run, 0], ends - bounds[run, 0])):
+        pieces[order, column] = values
     return _Runs(bounds, flows[is_new], pieces)
 
 
-def _sides_in_words(
+def _find_sides(
     result: ScanResult, digests: Digests, flows: _Numbers, rows: _Rows, lengths: _Numbers
-) -> list[_Numbers]:
-    """Four words of the originator of each flow, and those of the responder.
-
-    These are: between which payloads the side's lie; its initial sequence number (``Flow.orig_isn``, ``resp_isn``);
-    whether its payloads are there in full, each behind the one before it, from the first byte on where it is known.
-    """
+) -> list[npt.NDArray[np.void]]:
+    """The originator of each flow, and the responder."""
     sides, begins, sizes = _sides_of(result, rows), _begins(result, rows), result.rows["payload_len"][rows]
     follows = _are_first(sides)
     follows[1:] |= begins[1:] == begins[:-1] + sizes[:-1]
@@ -166,12 +156,15 @@ def _sides_in_words(
     )
     isns = np.where(syns > 0, isn, _UNKNOWN), np.where(state & layout.HAS_RESP_ISN > 0, resp_isn, _UNKNOWN)
     is_from_b = state & layout.FROM_B
-    words: list[_Numbers] = []
+    found: list[npt.NDArray[np.void]] = []
     for isn, side in zip(isns, (2 * flows + is_from_b, 2 * flows + 1 - is_from_b), strict=True):
         low, high = np.searchsorted(sides, side), np.searchsorted(sides, side, side="right")
         is_begun = (isn == _UNKNOWN) | (isn + 1 == np.append(begins, 0)[low])
-        words += [low, high, isn, ((low < high) & is_begun & ~np.isin(side, broken)).astype(np.int64)]
-    return words
+        known = np.empty(len(flows), _SIDE)
+        known["low"], known["high"], known["isn"] = low, high, isn
+        known["is_in_turn"] = (low < high) & is_begun & ~np.isin(side, broken)
+        found.append(known)
+    return found
 
 
 def _responder_ports(result: ScanResult, digests: Digests, flows: _Numbers) -> _Numbers:
