@@ -12,8 +12,9 @@ retyping or dropping one needs a new number in ``SCHEMA``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from pcapaudit.model.marks import TimelineMark
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import (
     Action,
@@ -24,7 +25,6 @@ from pcapaudit.model.words import (
     HealthState,
     Identification,
     IndicatorKind,
-    MarkKind,
     Outcome,
     Role,
     RuleState,
@@ -373,15 +373,6 @@ class FindingReport:
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineMark:
-    """One moment of a lane: the frame that was seen and what it did for the device."""
-
-    at: str
-    frame: int
-    kind: MarkKind
-
-
-@dataclass(frozen=True, slots=True)
 class TimelineLane:
     """What a device asked of one far side, and what came back, in order of time.
 
@@ -390,7 +381,8 @@ class TimelineLane:
 
     stage: Stage
     what: str
-    marks: tuple[TimelineMark, ...]
+    marks: Sequence[TimelineMark]
+    """A tuple, or ``Marks`` that are equal to one."""
     left_out: int
 
 
