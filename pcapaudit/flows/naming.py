@@ -144,8 +144,10 @@ class Naming:
         """Which packets come from or go to the MAC, as far as MACs are there."""
         if mac is None:
             return np.ones(len(rows), np.bool_)
-        near = np.array([0, int.from_bytes(mac, "big")], np.uint64)
-        found: _Flags = np.isin(self._rows["smac"][rows], near) | np.isin(self._rows["dmac"][rows], near)
+        own, found = np.uint64(int.from_bytes(mac, "big")), np.zeros(len(rows), np.bool_)
+        for name in ("smac", "dmac"):
+            macs = self._rows[name][rows]
+            found |= (macs == own) | (macs == 0)
         return found
 
     @cached_property
