@@ -29,6 +29,9 @@ _READ = ("frame", "time_ns", "op", "smac", "dmac", "sender_mac", "target_mac", "
 _Places = npt.NDArray[np.intp]
 _Numbers = npt.NDArray[np.uint64]
 _Known = tuple[int, int, int, int, int, bool]
+_KNOWN = np.dtype([
+    ("target", "u4"), ("asker", "u4"), ("tries", "i8"), ("newest", "i8"), ("answered", "i8"), ("is_answered", "?")
+])  # fmt: skip
 """Of one question what ``ArpQuestion`` tells of it, addresses as numbers."""
 
 
@@ -154,7 +157,8 @@ class _Questions(NamedTuple):
     ends: _Places
     """Where in ``places`` each group begins and ends."""
     by_mac: dict[int, list[int]]
-    known: list[_Known]
+    known: npt.NDArray[np.void]
+    """Of each question its ``_KNOWN``."""
 
 
 class ArpTable:
@@ -311,7 +315,7 @@ class ArpTable:
         itself in a request or an announcement (RFC 826 lets every ARP packet teach).
         """
         asked = self._questions
-        return [ArpQuestion(self, group, asked.known[group]) for group in asked.by_mac.get(_mac_number(mac), ())]
+        return [ArpQuestion(self, group, asked.known[group].item()) for group in asked.by_mac.get(_mac_number(mac), ())]
 
     def requests(self, group: int) -> _Places:
         """Places of the requests of one question."""
@@ -362,7 +366,9 @@ class ArpTable:
             by_mac.setdefault(mac, []).append(group)
         tries = index.ends - index.starts
         columns = (t["target_ip"][firsts], t["sender_ip"][firsts], tries, newest, answered, is_answered)
-        known = list(zip(*(column.tolist() for column in columns), strict=True))
+        known = np.empty(len(firsts), _KNOWN)
+        for name, column in zip(_KNOWN.names or (), columns, strict=True):
+            known[name] = column
         return _Questions(places, index.starts, index.ends, by_mac, known)
 
     def _last_told(self, keys: _Numbers) -> _Places:

@@ -42,7 +42,7 @@ MAX_HELD = 50_000
 """Packets that are kept at one time (about 400 bytes each); those of the flow read longest ago are given up first."""
 _SPAN = ("first_ns", "last_ns", "first_frame", "last_frame")
 """Columns of the flow table that tell a flow's first and last packet, in its order."""
-MAX_ENDS = 20_000
+MAX_ENDS = 4_000
 """Flows of which the ends are kept at one time (about 200 bytes each); all are given up together."""
 
 
