@@ -165,7 +165,8 @@ def has_trusted_clock(facts: Facts) -> bool:
     """Whether the capture's time stamps may judge dates: no time server in it says otherwise."""
     if facts.start_ns < EARLIEST_NS or facts.clock.steps:
         return False
-    return _largest_error_ns(facts.traffic.ntp, facts.traffic.memo) <= ns(facts.params.clock_bad)
+    limit = ns(facts.params.clock_bad)
+    return _largest_error_ns(facts.traffic.ntp, facts.traffic.memo) <= limit
 
 
 def _largest_error_ns(messages: Said[NtpMessage], memo: dict[str, Any]) -> int:
