@@ -41,7 +41,7 @@ _WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstanc
 DECLINE = 4
 LEFT_ALONE = frozenset({"LINK-8021X", "LINK-NOT-HEARD", "LINK-WRONG-VLAN", "ARP-GW-NO-REPLY", "ND-GW-NO-REPLY"})
 """Rules that say, when they are the cause, that a device has no network at all."""
-_ASKED_BY_MANY = ("dns_by_asker", "dns_answers_from", "dns_answers_about", "names", "dhcp_by_client", "flows_to")
+_ASKED_BY_MANY = ("dns_by_asker", "names", "dhcp_by_client", "flows_to")
 """Tables of the traffic that questions about most hosts read."""
 MAX_HOSTS = 2000
 """Hosts that are looked at as possible devices, the earliest first."""
@@ -96,6 +96,8 @@ class Survey:
         for table in _ASKED_BY_MANY:
             getattr(traffic, table)
         # Whoever asks these first has the table made for all.
+        traffic.dns_answers_from(b"")
+        traffic.dns_answers_about("")
         traffic.ntp_of(())
         traffic.icmp_of(())
         traffic.arp_questions(b"")
