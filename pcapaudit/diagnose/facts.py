@@ -184,9 +184,8 @@ class Facts:
     def names_told(self) -> dict[bytes, list[str]]:
         """Address -> names that the device was told it for, by its lookups in short."""
         own: dict[bytes, dict[str, None]] = {}
-        for asked in self.asked:
-            for address in asked.told:
-                own.setdefault(address, {})[asked.name] = None
+        for name, address in ((asked.name, address) for asked in self.asked for address in asked.told):
+            own.setdefault(address, {})[name] = None
         return self._and_translated({address: list(names) for address, names in own.items()})
 
     def _and_translated(self, own: dict[bytes, list[str]]) -> dict[bytes, list[str]]:
