@@ -182,7 +182,6 @@ def _recognise(traffic: Traffic, hosts: Sequence[Host], request: Request, crew: 
     def identify(number: int) -> Identified:
         found = identifier.identify(traits_of(facts[number]))
         _forget(facts[number], but_for=OF_THE_HOST)
-        traffic.put_away()
         return found
 
     identified = crew.share(identify, range(len(hosts)))
@@ -228,7 +227,6 @@ class _Judge:
         report = device_report(judged, candidate.identified, self._capture, request.said) if is_listed else None
         flows = np.array(facts.flows, np.int64)
         self._view.traffic.forget(flows[self._last[flows] == number].tolist(), (facts.addresses, facts.mac))
-        self._view.traffic.put_away()
         _forget(facts)
         return own, report
 

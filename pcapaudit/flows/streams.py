@@ -79,14 +79,6 @@ class Streams:
         runs = [self._blob[start:stop] for start, stop in self._runs.bounds[first:last].tolist()]
         return self._stream(runs, *orig), self._stream(runs, *resp), port
 
-    def rows_of(self, flow: int) -> dict[int, int]:
-        """Frame -> row of the packet log, for the payloads of a wanted flow."""
-        orig, resp, *_ = self._talks[self._numbers.item(flow)].item()
-        found: dict[int, int] = {}
-        for low, high, *_ in (orig, resp):
-            found.update(zip(self._frames[low:high], self._rows.data[low:high], strict=True))
-        return found
-
     def _stream(self, runs: list[bytes], low: int, high: int, isn: int, is_in_turn: bool) -> Stream:  # noqa: FBT001 - as ``_SIDE``
         """One side of a flow."""
         data = [runs[run][begin:end] for run, begin, end in self._runs.pieces[low:high].tolist()]

@@ -6,13 +6,14 @@ payloads into events, only for the flows that somebody asks about.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, KeysView, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
+from pcapaudit.dissect import conversation
 from pcapaudit.flows import layout
 from pcapaudit.flows.arps import ArpQuestion, ArpTable
 from pcapaudit.flows.clock import THE_FILES, Clock, find_steps
@@ -29,7 +30,6 @@ from pcapaudit.flows.packets import Ends, PacketLog
 from pcapaudit.flows.said import Grouped, Parties, Said
 from pcapaudit.flows.spoken import Spoken
 from pcapaudit.flows.streams import Streams
-from pcapaudit.flows.talks import Talks
 from pcapaudit.model.addresses import translated
 from pcapaudit.model.events import (
     ArpMessage,
@@ -56,6 +56,8 @@ MAX_FLOWS = 10_000
 GRAINS_NS, MIN_STAMPS = (1_000_000_000, 10_000_000, 1_000_000), 50
 NEIGHBOUR_DISCOVERY = range(133, 137)
 """Types of ICMPv6 messages by which routers and neighbours are found (RFC 4861)."""
+MAX_EVENTS = 50_000
+"""Messages of TCP conversations that are kept at one time; the conversation read longest ago is given up first."""
 
 _E = TypeVar("_E", bound=Event)
 
@@ -91,6 +93,8 @@ class Traffic:
         self._read_until = now_ns, until_ns
         self._log = PacketLog(result)
         self._flows: dict[int, Flow] = {}
+        self._conversations: OrderedDict[int, list[Event]] = OrderedDict()
+        self._kept_events = 0
         self._messages = Messages(result, self._log)
         self._arps = ArpTable(result.arps)
         self.memo: dict[str, Any] = {}
@@ -387,12 +391,20 @@ class Traffic:
         return Spoken(self.result)
 
     @cached_property
-    def _talks(self) -> Talks:
-        return Talks(Streams(self.result, self.spoken.read, self._log), self._log)
+    def _streams(self) -> Streams:
+        return Streams(self.result, self.spoken.read, self._log)
 
     def conversation(self, flow: int) -> list[Event]:
         """What the two sides of a TCP flow said, as far as a dissector knows the protocol."""
-        return self._talks.of(flow) if self.spoken.read[flow] else []
+        if not self.spoken.read[flow]:
+            return []
+        known = self._conversations.get(flow)
+        if known is None:
+            known = self._conversations[flow] = self._read_conversation(flow)
+            self._kept_events += len(known)
+            while self._kept_events > MAX_EVENTS and len(self._conversations) > 1:
+                self._kept_events -= len(self._conversations.popitem(last=False)[1])
+        return known
 
     def dns_counters(self) -> dict[str, int | dict[str, int]]:
         """The report's DNS counters: every message counts, duplicates too (report contract)."""
@@ -407,15 +419,12 @@ class Traffic:
             flows: Rows of the flow table.
             host: Its addresses and its MAC, as ``lookups_of`` takes them.
         """
-        self._talks.forget(flows)
+        for flow in self._conversations.keys() & flows:
+            self._kept_events -= len(self._conversations.pop(flow))
         for flow in flows:
             self._flows.pop(flow, None)
             self._log.forget(flow)
         self.naming.forget(*host)
-
-    def put_away(self) -> None:
-        """Keep in little room what was said in the flows that were read: the next host is looked at."""
-        self._talks.put_away()
 
     # --- reading --------------------------------------------------------------------------
 
@@ -424,3 +433,7 @@ class Traffic:
         on_port = (flows["proto"] == 6) & ((flows["a_port"] == DNS_PORT) | (flows["b_port"] == DNS_PORT))
         found = (e for index in np.flatnonzero(on_port).tolist() for e in self.conversation(index))
         return [e for e in found if isinstance(e, DnsMessage)]
+
+    def _read_conversation(self, flow: int) -> list[Event]:
+        orig, resp, port = self._streams.of(flow)
+        return [event for event in conversation.read(orig, resp, port=port) if not isinstance(event, Malformed)]

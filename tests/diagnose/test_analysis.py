@@ -1,18 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from pcapaudit.catalog import load_signatures
 from pcapaudit.diagnose.analysis import CaptureAnalysis, Request, analyse, judge, survey
-from pcapaudit.flows.streams import Streams
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.errors import UsageError
+from pcapaudit.model.events import Event
 from pcapaudit.model.words import Verdict
 from tests.support.scene import traffic_of
 
-T = TypeVar("T")
 SIGNATURES = load_signatures(None)
 GATEWAY = """
 0.0  dev > gw BOOT
@@ -92,19 +92,20 @@ def test_a_conversation_is_read_once_and_kept_no_longer_than_a_device_takes_part
 ) -> None:
     traffic = traffic_of("0.0 pc > gw BOOT\n1.0 dev > gw BOOT\n2.0 dev:50001 > pc:80 CONNECT\n2.1 dev > pc HTTP GET /")
     read: list[int] = []
-    monkeypatch.setattr(Streams, "of", noting(read, Streams.of))
+    monkeypatch.setattr(traffic, "_read_conversation", read_and_noted(traffic, read))
 
     analyse(traffic, Request(SIGNATURES, all_devices=True), 0)
 
     assert len(read) == len(set(read)) == 1
-    traffic.conversation(read[0])
-    assert len(read) == 2
+    assert not traffic._conversations
 
 
-def noting(read: list[int], reading: Callable[[Streams, int], T]) -> Callable[[Streams, int], T]:
-    def noted(streams: Streams, flow: int) -> T:
+def read_and_noted(traffic: Traffic, read: list[int]) -> Callable[[int], list[Event]]:
+    reading = traffic._read_conversation
+
+    def noted(flow: int) -> list[Event]:
         read.append(flow)
-        return reading(streams, flow)
+        return reading(flow)
 
     return noted
 

@@ -209,8 +209,7 @@ def test_lookups_that_were_given_up_are_paired_again(monkeypatch: pytest.MonkeyP
 
 
 def test_conversations_that_were_given_up_are_read_again_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcapaudit.flows.talks.MAX_EVENTS", 1)
-    monkeypatch.setattr("pcapaudit.flows.talks.MAX_OPEN", 1)
+    monkeypatch.setattr("pcapaudit.flows.traffic.MAX_EVENTS", 1)
     script = "\n".join(
         f"{n}.0 dev:5000{n} > cloud:80 CONNECT\n{n}.5 dev > cloud HTTP GET / host=h{n}.example" for n in range(3)
     )
