@@ -17,9 +17,8 @@ from pcapaudit.flows.clock import Clock
 from pcapaudit.flows.exchanges import A, DhcpCycle, Lookup, NtpPoll
 from pcapaudit.model.addresses import ip_text
 from pcapaudit.model.events import DhcpMessage, Packet
-from pcapaudit.model.marks import Marks
 from pcapaudit.model.records import dataclass
-from pcapaudit.model.report import TimelineLane
+from pcapaudit.model.report import TimelineLane, TimelineMark
 from pcapaudit.model.words import MarkKind, Stage
 
 MAX_LANES = 24
@@ -58,8 +57,8 @@ class _Lane:
     def written(self, clock: Clock) -> TimelineLane:
         """The lane as the report has it."""
         shown = _thinned(self.marks)
-        marks = Marks((clock.rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown)
-        return TimelineLane(self.stage, self.what, marks, len(self.marks) - len(shown) + self.left_out)
+        marks = [TimelineMark(clock.rfc3339(packet.time_ns), packet.frame, kind) for packet, kind in shown]
+        return TimelineLane(self.stage, self.what, tuple(marks), len(self.marks) - len(shown) + self.left_out)
 
 
 def _parted(lane: _Lane, clock: Clock) -> Iterator[_Lane]:

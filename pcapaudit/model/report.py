@@ -12,9 +12,8 @@ retyping or dropping one needs a new number in ``SCHEMA``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from pcapaudit.model.marks import TimelineMark
 from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import (
     Action,
@@ -25,6 +24,7 @@ from pcapaudit.model.words import (
     HealthState,
     Identification,
     IndicatorKind,
+    MarkKind,
     Outcome,
     Role,
     RuleState,
@@ -373,6 +373,15 @@ class FindingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelineMark:
+    """One moment of a lane: the frame that was seen and what it did for the device."""
+
+    at: str
+    frame: int
+    kind: MarkKind
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineLane:
     """What a device asked of one far side, and what came back, in order of time.
 
@@ -381,8 +390,7 @@ class TimelineLane:
 
     stage: Stage
     what: str
-    marks: Sequence[TimelineMark]
-    """A tuple, or ``Marks`` that are equal to one."""
+    marks: tuple[TimelineMark, ...]
     left_out: int
 
 

@@ -11,7 +11,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache, partial
@@ -128,7 +128,7 @@ def _reader(kind: Any) -> _Reader:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return partial(_read_optional, _reader(_not_none(kind)))
-    if origin in (tuple, Sequence):
+    if origin is tuple:
         return partial(_read_list, _reader(args[0]))
     if origin is Mapping:
         return partial(_read_mapping, _reader(args[1]))
@@ -240,7 +240,7 @@ def _describe(kind: Any, definitions: Json) -> Json:
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
         return {"anyOf": [_describe(_not_none(kind), definitions), {"type": "null"}]}
-    if origin in (tuple, Sequence):
+    if origin is tuple:
         return {"type": "array", "items": _describe(typing.get_args(kind)[0], definitions)}
     if origin is Mapping:
         return {"type": "object", "additionalProperties": _describe(typing.get_args(kind)[1], definitions)}

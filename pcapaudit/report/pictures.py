@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
-from pcapaudit.model.marks import TimelineMark
 from pcapaudit.model.records import dataclass
-from pcapaudit.model.report import DeviceReport, IndicatorChange, TimelineLane
+from pcapaudit.model.report import DeviceReport, IndicatorChange, TimelineLane, TimelineMark
 from pcapaudit.model.words import MarkKind
 from pcapaudit.report.links import Links
 from pcapaudit.report.phrases import say_duration, say_frames

@@ -16,8 +16,6 @@ from json.encoder import encode_basestring_ascii as quote
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from pcapaudit.model.marks import Marks
-
 Write: TypeAlias = Callable[[Any], str]
 
 
@@ -107,7 +105,7 @@ class _Writers(dict[type, Write]):
             return self._for_object(kind)
         if issubclass(kind, Mapping):
             return self._for_mapping()
-        if issubclass(kind, tuple | list | Marks):
+        if issubclass(kind, tuple | list):
             return self._for_items()
         raise TypeError(f"a {kind.__name__} has no form in JSON")
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pcapaudit.model.marks import TimelineMark
-from pcapaudit.model.report import DeviceReport, FindingReport, Report, TimelineLane
+from pcapaudit.model.report import DeviceReport, FindingReport, Report, TimelineLane, TimelineMark
 from pcapaudit.model.words import IndicatorKind, MarkKind, Role, Stage, Verdict
 from pcapaudit.report.html import FULL, LISTED, View, page_file, render_body
 from pcapaudit.report.links import Links

@@ -5,8 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pcapaudit.model.marks import TimelineMark
-from pcapaudit.model.report import DeviceReport, IndicatorChange, TimelineLane
+from pcapaudit.model.report import DeviceReport, IndicatorChange, TimelineLane, TimelineMark
 from pcapaudit.model.words import MarkKind, Stage
 from pcapaudit.report.links import Links
 from pcapaudit.report.pictures import WORDS, draw_mark, draw_timeline, draw_weight, find_silences, say_silences

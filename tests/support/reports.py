@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +70,7 @@ def _strategy(kind: Any) -> st.SearchStrategy[Any]:
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
         return st.one_of(st.none(), *(_strategy(arg) for arg in typing.get_args(kind) if arg is not types.NoneType))
-    if origin in (tuple, Sequence):
+    if origin is tuple:
         return st.lists(_strategy(typing.get_args(kind)[0]), max_size=2).map(tuple)
     if origin is Mapping:
         return st.dictionaries(st.text(max_size=8), _strategy(typing.get_args(kind)[1]), max_size=2)

@@ -5,8 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcapaudit.model.marks import TimelineMark
-from pcapaudit.model.report import DeviceReport, TimelineLane
+from pcapaudit.model.report import DeviceReport, TimelineLane, TimelineMark
 from pcapaudit.model.times import NS
 from pcapaudit.model.words import MarkKind, Stage, Verdict
 from pcapaudit.watch.events import Kind
