@@ -39,7 +39,8 @@ def test_recognised_devices_are_listed_and_others_are_not() -> None:
 def test_what_is_worked_out_ahead_changes_nothing() -> None:
     surveyed = survey(traffic_of(GATEWAY + PC))
     surveyed.look_ahead()
-    assert {"dns_by_asker", "dhcp_by_client", "ntp"} <= vars(surveyed.traffic).keys()
+    assert {"naming", "dhcp_by_client", "ntp"} <= vars(surveyed.traffic).keys()
+    assert {"by_asker", "answers_from", "answers_about", "names"} <= vars(surveyed.traffic.naming).keys()
     assert judge(surveyed, Request(SIGNATURES), 0) == analysed(GATEWAY + PC)
 
 
