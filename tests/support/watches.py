@@ -29,6 +29,10 @@ OTHER = replace(UP, mac="02:00:00:00:00:99")
 PATIENCE = Patience(confirm_s=4, gap_s=30, flaps=3, flap_s=600, settle_s=300, silent_s=600)
 
 
+LATEST_S = 7 * 10**9
+"""Seconds after the start that a clock can still show: 2**63 ns are 292 years."""
+
+
 def at_ns(second: float) -> int:
     """So many seconds after the start, ns."""
     return round((START_S + second) * NS)
