@@ -143,7 +143,7 @@ def test_after_any_looks_the_file_holds_what_the_watch_knows(turns: list[Turn], 
         path, watch, now_s = Path(folder, "watch.db"), Watch(PATIENCE, most=3), 0
         memory = Memory(path, fail)
         for number, turn in enumerate(turns):
-            now_s = min(now_s + turn.stride_s, LATEST_S)
+            now_s += min(turn.stride_s, max(LATEST_S - now_s, 0))
             events = watch.note(at_ns(now_s), turn.devices, heard=turn.hear(now_s))
             memory.save(watch.record(), events)
             if number in restarts:
