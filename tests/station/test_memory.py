@@ -23,7 +23,7 @@ from pcapaudit.watch.events import Event, Kind
 from pcapaudit.watch.record import Device
 from pcapaudit.watch.state import Watch
 from tests.support.disk import small_disk
-from tests.support.watches import LATEST_S, OTHER, PATIENCE, TURNS, UP, Play, Turn, at_ns, down, kinds, store_and_read
+from tests.support.watches import OTHER, PATIENCE, TURNS, UP, Play, Turn, at_ns, down, kinds, store_and_read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -143,7 +143,7 @@ def test_after_any_looks_the_file_holds_what_the_watch_knows(turns: list[Turn], 
         path, watch, now_s = Path(folder, "watch.db"), Watch(PATIENCE, most=3), 0
         memory = Memory(path, fail)
         for number, turn in enumerate(turns):
-            now_s += min(turn.stride_s, max(LATEST_S - now_s, 0))
+            now_s = turn.second(now_s)
             events = watch.note(at_ns(now_s), turn.devices, heard=turn.hear(now_s))
             memory.save(watch.record(), events)
             if number in restarts:

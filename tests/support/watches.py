@@ -120,6 +120,10 @@ class Turn:
         """What the look lists."""
         return [DEVICES[name] for name in self.names]
 
+    def second(self, before_s: int) -> int:
+        """When the look is taken, after one at that second; a clock that cannot go further stands still."""
+        return before_s + min(self.stride_s, max(LATEST_S - before_s, 0))
+
     def hear(self, now_s: int) -> dict[str, int]:
         """What the look heard."""
         return {d.mac or d.addresses[0]: at_ns(now_s) for d in self.devices} if self.is_heard else {}

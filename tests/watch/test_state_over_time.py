@@ -267,7 +267,7 @@ def run(watch: Watch, turns: Sequence[Turn], now_s: int = 0, dropped: int = 0) -
     """Everything that is told; the record is taken through JSON at each restart and at the end."""
     events: list[Event] = []
     for turn in turns:
-        now_s += min(turn.stride_s, max(LATEST_S - now_s, 0))
+        now_s = turn.second(now_s)
         dropped += turn.drops
         if turn.act == "restart":
             watch, dropped = Watch(PATIENCE, store_and_read(watch), most=3), 0
