@@ -41,8 +41,6 @@ _WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstanc
 DECLINE = 4
 LEFT_ALONE = frozenset({"LINK-8021X", "LINK-NOT-HEARD", "LINK-WRONG-VLAN", "ARP-GW-NO-REPLY", "ND-GW-NO-REPLY"})
 """Rules that say, when they are the cause, that a device has no network at all."""
-_ASKED_BY_MANY = ("dns_by_asker", "names", "dhcp_by_client", "flows_to")
-"""Tables of the traffic that questions about most hosts read."""
 MAX_HOSTS = 2000
 """Hosts that are looked at as possible devices, the earliest first."""
 
@@ -90,14 +88,12 @@ class Survey:
 
     def look_ahead(self) -> None:
         """Work out what is asked of the capture for most hosts, before copies of this process would each do it."""
-        traffic = self.traffic
+        traffic, naming = self.traffic, self.traffic.naming
         count_contacts(traffic)
         served_flows(traffic)
-        for table in _ASKED_BY_MANY:
-            getattr(traffic, table)
-        # Whoever asks these first has the table made for all.
-        traffic.dns_answers_from(b"")
-        traffic.dns_answers_about("")
+        # Tables are made when they are first looked at, or with the first question that is put to them.
+        _ = naming.by_asker, naming.answers_from, naming.answers_about, naming.names
+        _ = traffic.dhcp_by_client, traffic.flows_to
         traffic.ntp_of(())
         traffic.icmp_of(())
         traffic.arp_questions(b"")

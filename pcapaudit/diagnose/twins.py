@@ -17,6 +17,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import RST, SYN, TCP, UDP, Flow
 from pcapaudit.flows.hosts import Host
+from pcapaudit.flows.numbering import roles_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.events import Packet
 from pcapaudit.model.records import dataclass
@@ -135,7 +136,7 @@ def _like_udp_flows(traffic: Traffic) -> Iterator[tuple[int, int]]:
     """
     flows, digests = traffic.result.flows, traffic.digests.table
     is_from_b = (digests[:, layout.STATE] & layout.FROM_B) > 0
-    port = np.where(is_from_b, flows["a_port"], flows["b_port"])
+    port = roles_of(traffic).ports
     talks = np.flatnonzero((flows["proto"] == UDP) & ~np.isin(port, list(SHORT_TALKS)))
     high, low = (np.where(is_from_b, flows[f"a_{n}"], flows[f"b_{n}"])[talks] for n in ("hi", "lo"))
     least = np.where(is_from_b, flows["b_ttl_min"], flows["a_ttl_min"])

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.flows import layout
-from pcapaudit.flows.numbering import Numbering
+from pcapaudit.flows.numbering import Numbering, roles_of
 
 if TYPE_CHECKING:
     from pcapaudit.flows.traffic import Traffic
@@ -136,11 +135,8 @@ class FlowsByService(Mapping[Service, Sequence[int]]):
 
 def by_service(traffic: Traffic, chosen: npt.NDArray[np.integer]) -> FlowsByService:
     """Protocol, address and port of a responder -> those of some flows (rows of the flow table, in order) to it."""
-    numbering, flows = traffic.numbering, traffic.result.flows
-    is_from_b = (traffic.digests.table[chosen, layout.STATE] & layout.FROM_B) > 0
-    responder = np.where(is_from_b, numbering.a[chosen], numbering.b[chosen])
-    port = np.where(is_from_b, flows["a_port"][chosen], flows["b_port"][chosen])
-    return FlowsByService(numbering, chosen, flows["proto"][chosen], responder, port)
+    roles, proto = roles_of(traffic), traffic.result.flows["proto"][chosen]
+    return FlowsByService(traffic.numbering, chosen, proto, roles.responders[chosen], roles.ports[chosen])
 
 
 def by_parts(column: npt.NDArray[Any], first: int) -> Iterator[npt.NDArray[Any]]:

@@ -174,11 +174,14 @@ class Messages:
         columns = _each(handed["row"], len(readings))
         if kind in _OFTEN:
             known: dict[int, int] = {}
-            for place, (row, ident, reading) in enumerate(self._readings(kind, handed)):
+            numbers, idents = [], []
+            for _, ident, reading in self._readings(kind, handed):
                 number = known.setdefault(id(reading), len(readings))
                 if number == len(readings):
                     readings.append(reading)
-                columns[place] = row, number, ident
+                numbers.append(number)
+                idents.append(ident)
+            columns["reading"], columns["ident"] = numbers, idents
         else:
             packet = self._log.packet
             readings += (set_to(reading, packet(row), ident) for row, ident, reading in self._readings(kind, handed))

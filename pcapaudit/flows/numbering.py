@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from pcapaudit.flows import layout
 from pcapaudit.flows.packets import Ends, packed_address
 from pcapaudit.scan.columns import Table
 
@@ -83,6 +84,28 @@ def _keys_of(
     keys[order[:1]] = _SIX
     keys[order[1:]] = _SIX + np.cumsum(is_new, dtype=np.uint64)
     return keys
+
+
+class Roles(NamedTuple):
+    """Who opened each flow and who was called: the numbers of their addresses, and the responder's port."""
+
+    originators: _Numbers
+    responders: _Numbers
+    ports: npt.NDArray[np.uint16]
+
+
+def roles_of(traffic: Traffic) -> Roles:
+    """The roles in all flows, an entry a flow; found once per capture."""
+    known: Roles | None = traffic.memo.get("roles")
+    if known is None:
+        numbering, table = traffic.numbering, traffic.result.flows
+        is_from_b = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
+        known = traffic.memo["roles"] = Roles(
+            np.where(is_from_b, numbering.b, numbering.a),
+            np.where(is_from_b, numbering.a, numbering.b),
+            np.where(is_from_b, table["a_port"], table["b_port"]),
+        )
+    return known
 
 
 def ends_of(traffic: Traffic, flows: npt.NDArray[np.integer]) -> Iterator[Ends]:

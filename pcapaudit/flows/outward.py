@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +12,12 @@ import numpy.typing as npt
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, Endpoint, Flow
 from pcapaudit.flows.latest import last_sent_ns
-from pcapaudit.flows.numbering import numbering_of
+from pcapaudit.flows.numbering import numbering_of, roles_of
 from pcapaudit.flows.rows import last_rows_sent
 from pcapaudit.flows.traffic import Traffic
 
 _Numbers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
-
-
-class Responders(NamedTuple):
-    """Who was called, an entry a flow: the number of the responder's address (``Numbering``), and its port."""
-
-    numbers: npt.NDArray[np.uint32]
-    ports: npt.NDArray[np.uint16]
-
-
-def responders_of(traffic: Traffic) -> Responders:
-    """The responders of all flows; found once per capture."""
-    known: Responders | None = traffic.memo.get("responders")
-    if known is None:
-        numbering, table = numbering_of(traffic), traffic.result.flows
-        is_from_b = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
-        numbers = np.where(is_from_b, numbering.a, numbering.b)
-        known = Responders(numbers, np.where(is_from_b, table["a_port"], table["b_port"]))
-        traffic.memo["responders"] = known
-    return known
 
 
 class Outward(Sequence[Flow]):
@@ -86,7 +67,7 @@ class Outward(Sequence[Flow]):
     @cached_property
     def ports(self) -> npt.NDArray[np.uint16]:
         """The responder's port."""
-        return responders_of(self._traffic).ports[self.places]
+        return roles_of(self._traffic).ports[self.places]
 
     @cached_property
     def protocols(self) -> _Numbers:
@@ -144,7 +125,7 @@ class Outward(Sequence[Flow]):
     @property
     def _numbers(self) -> npt.NDArray[np.uint32]:
         """The numbers of the responders' addresses (``Numbering``)."""
-        return responders_of(self._traffic).numbers[self.places]
+        return roles_of(self._traffic).responders[self.places]
 
     @cached_property
     def far(self) -> frozenset[bytes]:

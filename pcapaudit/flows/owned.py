@@ -7,11 +7,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pcapaudit.flows import layout
 from pcapaudit.flows.flow import TCP, UDP
 from pcapaudit.flows.groups import Rows
-from pcapaudit.flows.numbering import numbering_of
-from pcapaudit.flows.outward import Outward, responders_of
+from pcapaudit.flows.numbering import numbering_of, roles_of
+from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import is_unicast
 
@@ -55,10 +54,9 @@ def _openers(traffic: Traffic) -> npt.NDArray[np.uint32]:
     known: npt.NDArray[np.uint32] | None = traffic.memo.get("openers")
     if known is None:
         numbering, table = numbering_of(traffic), traffic.result.flows
-        far, port = responders_of(traffic)
-        is_from_b = (traffic.digests.table[:, layout.STATE] & layout.FROM_B) > 0
-        is_meant = np.isin(table["proto"], (TCP, UDP)) & ~np.isin(port, DHCP_PORTS)
-        known = np.where(is_from_b, numbering.b, numbering.a)
-        known[~(is_meant & numbering.which(is_unicast)[far])] = len(numbering.addresses)
-        traffic.memo["openers"] = known
+        roles = roles_of(traffic)
+        is_meant = np.isin(table["proto"], (TCP, UDP)) & ~np.isin(roles.ports, DHCP_PORTS)
+        is_meant &= numbering.which(is_unicast)[roles.responders]
+        nobody = np.uint32(len(numbering.addresses))
+        known = traffic.memo["openers"] = np.where(is_meant, roles.originators, nobody)
     return known

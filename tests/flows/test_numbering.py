@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pcapaudit.flows.numbering import Numbering, ends_of, is_one_of, numbering_of
+from pcapaudit.flows.numbering import Numbering, ends_of, is_one_of, numbering_of, roles_of
 from pcapaudit.model.addresses import is_public, parse_ip
 from pcapaudit.scan.columns import FLOW_DTYPE
 from tests.support.scene import scan_frames, traffic_of
@@ -20,6 +20,18 @@ def test_the_ends_of_every_flow_are_named_by_number() -> None:
     assert numbering_of(traffic) is found
     flows = np.arange(len(traffic.result.flows))[::-1]
     assert list(ends_of(traffic, flows)) == [traffic.ends(flow) for flow in flows.tolist()]
+
+
+def test_the_roles_are_those_of_each_flow() -> None:
+    traffic = traffic_of("0.0 cloud:4321 > dev:50000 SYN-ACK\n1.0 pc:50001 > cloud:80 SYN\n2.0 gw > dev PING")
+    found, addresses = roles_of(traffic), numbering_of(traffic).addresses
+
+    for index in range(len(traffic.result.flows)):
+        flow = traffic.flow(index)
+        assert addresses[found.originators[index]] == flow.orig[0]
+        assert (addresses[found.responders[index]], found.ports[index]) == flow.resp
+    assert {p: int((found.ports == p).sum()) for p in (4321, 80)} == {4321: 1, 80: 1}
+    assert roles_of(traffic) is found
 
 
 def test_a_question_is_put_to_each_address_once() -> None:

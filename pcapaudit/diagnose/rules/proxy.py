@@ -17,7 +17,7 @@ from pcapaudit.diagnose.rules.http import as_address
 from pcapaudit.diagnose.silence import end_by, first_answer_after
 from pcapaudit.flows import layout
 from pcapaudit.flows.flow import ACK, FIN, TCP, Endpoint, Flow
-from pcapaudit.flows.numbering import numbering_of
+from pcapaudit.flows.numbering import numbering_of, roles_of
 from pcapaudit.flows.streams import distance
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_inside, is_public
@@ -288,11 +288,10 @@ def _proxy_use(traffic: Traffic) -> _ProxyUse:
 
 def _read_proxy_use(traffic: Traffic) -> _ProxyUse:
     flows, digests, ends = traffic.result.flows, traffic.digests.table, numbering_of(traffic)
-    is_from_b = (digests[:, layout.STATE] & layout.FROM_B) > 0
-    orig, resp = np.where(is_from_b, ends.b, ends.a), np.where(is_from_b, ends.a, ends.b)
+    orig, resp, port = roles_of(traffic)
     is_far = ends.which(is_public)
     is_answered = (flows["proto"] == TCP) & (digests[:, layout.SIDE + layout.PACKETS] > 0) & ~is_far[orig]
-    to_web = np.isin(np.where(is_from_b, flows["a_port"], flows["b_port"]), list(WEB_PORTS))
+    to_web = np.isin(port, list(WEB_PORTS))
     is_established = (digests[:, layout.STATE] & layout.ESTABLISHED) > 0
     direct = np.unique(orig[is_answered & is_far[resp] & to_web & is_established]).tolist()
     through = _read_through(
