@@ -135,7 +135,7 @@ class Outlet:
         )
 
     def finish(self) -> None:
-        """Nothing more comes: what waits gets one try each, without waits in between, as long as they succeed."""
+        """Nothing more comes: what waits is sent until one fails for the second time."""
         with self._changed:
             self._is_over = True
             self._changed.notify()
@@ -162,8 +162,9 @@ class Outlet:
             return self._queue.popleft() if self._queue else None
 
     def _deliver(self, job: _Job) -> bool:
-        """Try until it is taken or given up; False when the end came before that."""
+        """Try until it is taken or given up; False when the end came before that, and a second try did not help."""
         wait_s = FIRST_WAIT_S
+        was_tried = False
         while True:
             was_over = self._is_over
             try:
@@ -172,22 +173,25 @@ class Outlet:
                 self._give_up(job, str(error))
                 return True
             except UnreachedError as error:
-                if was_over:
+                if was_over and was_tried:
                     return False
                 if self._clock() - job.came_s >= KEPT_S:
                     self._give_up(job, str(error))
                     return True
                 self._complain(str(error))
-                self._pause(max(wait_s, min(error.wait_s or 0.0, LONGEST_WISH_S)))
+                wished_s = min(error.wait_s or 0.0, LONGEST_WISH_S)
+                self._pause(FIRST_WAIT_S if was_over else max(wait_s, wished_s), was_over=was_over)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                was_tried = True
             else:
                 self._succeed(job)
                 return True
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float, *, was_over: bool) -> None:
+        """Wait; the end that comes meanwhile cuts it short."""
         until_s = self._clock() + seconds
         with self._changed:
-            while not self._is_over and (left_s := until_s - self._clock()) > 0:
+            while self._is_over == was_over and (left_s := until_s - self._clock()) > 0:
                 self._changed.wait(left_s)
 
     def _complain(self, reason: str) -> None:

@@ -21,6 +21,7 @@ class Fake:
         self.notes: list[str] = []
         self.settled: list[int] = []
         self.waits: list[float] = []
+        self.last_waits: list[float] = []
         self.now_s = 0.0
         self.outlet = Outlet(
             "webhook https://x",
@@ -37,8 +38,8 @@ class Fake:
             raise fault
         self.sent.append({**event, "number": number})
 
-    def wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
+    def wait(self, seconds: float, *, was_over: bool) -> None:
+        (self.last_waits if was_over else self.waits).append(seconds)
         self.now_s += seconds
 
     def deliver(self, *numbers: int) -> None:
@@ -140,14 +141,25 @@ def test_what_was_lost_before_is_told_counted_and_said(monkeypatch: pytest.Monke
     assert fake.notes == ["webhook https://x: events that could not be kept until now: 7; 7 not delivered so far"]
 
 
-def test_at_the_end_each_gets_one_try_more_and_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = Fake(monkeypatch, None, UnreachedError("no answer"))
+@pytest.mark.parametrize(
+    ("faults", "settled", "waits"),
+    [
+        ([], [1, 2, 3], []),
+        ([None, UnreachedError("HTTP 500")], [1, 2, 3], [1.0]),
+        ([None, UnreachedError("HTTP 503", 300.0)], [1, 2, 3], [1.0]),
+        ([None, UnreachedError("no answer"), UnreachedError("no answer")], [1], [1.0]),
+    ],
+)
+def test_at_the_end_an_event_gets_a_second_try_and_the_first_that_fails_twice_is_the_last(
+    faults: list[Exception | None], settled: list[int], waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = Fake(monkeypatch, *faults)
     for number in (1, 2, 3):
         fake.outlet.put(number, {"event": "lost"})
     fake.outlet.finish()
     fake.outlet.work()
-    assert fake.settled == [1]
-    assert fake.waits == []
+    assert fake.settled == settled
+    assert (fake.waits, fake.last_waits) == ([], waits)
 
 
 def test_the_end_wakes_one_that_waits_for_its_next_try() -> None:
