@@ -12,7 +12,7 @@ try:
 except ImportError:
     cythonize = None
 
-SCAN = ("link", "packet", "ledger", "connections", "journal", "core")
+SCAN = ("link", "packet", "ledger", "connections", "handing", "journal", "core")
 COMPILED = (
     *(f"pcapaudit/scan/{name}.py" for name in SCAN),
     "pcapaudit/capture/walk.py",

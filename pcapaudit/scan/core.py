@@ -3,9 +3,9 @@
 # ruff: noqa: PLR1730 - min() and max() are calls when interpreted, and this runs for every packet
 """The scan: one pass over the frames of a capture, compiled where a compiler was at hand.
 
-The class is built in layers, a file each: ``link``, ``packet``, ``ledger``, ``connections``, ``journal`` and,
-here, the loop. They are Cython in plain Python syntax; a ``.pxd`` beside each states the C types of its
-attributes and methods. Compiled, names annotated ``cython.p_...`` are raw pointers into numpy arrays; interpreted,
+The class is built in layers, a file each: ``link``, ``packet``, ``ledger``, ``connections``, ``handing``,
+``journal`` and, here, the loop. They are Cython in plain Python syntax; a ``.pxd`` beside each states the C types of
+its attributes and methods. Compiled, names annotated ``cython.p_...`` are raw pointers into numpy arrays; interpreted,
 the same lines run on bytes and memoryviews. Where one form would be slow in the other world both stand side by side
 under ``if cython.compiled``.
 

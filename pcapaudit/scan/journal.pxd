@@ -1,23 +1,19 @@
 # C types of journal.py.
 
 from pcapaudit.scan.layout cimport *
-from pcapaudit.scan.octets cimport copy, low32, raw64
-from pcapaudit.scan.connections cimport Connections
+from pcapaudit.scan.octets cimport low32
+from pcapaudit.scan.handing cimport Handing
 
 
-cdef class Journal(Connections):
+cdef class Journal(Handing):
     cdef unsigned long long *rows
     cdef unsigned char *marks
     cdef unsigned long long *tails
-    cdef unsigned long long *handed
-    cdef unsigned char *blob
-    cdef unsigned int *octets
-    cdef unsigned char *ports
-    cdef long long max_rows, room, max_tails, max_blob
-    cdef long long n_rows, n_link_rows, n_tails, n_handed, n_blob, n_told, blob_from, n_octets
+    cdef long long max_rows, room, max_tails
+    cdef long long n_link_rows, n_tails
     cdef long long pause, is_again
-    cdef long long left_rows, left_handed
-    cdef int thinned, is_dense
+    cdef long long left_rows
+    cdef int is_dense
     cdef void _take_link_frame(self) noexcept nogil
     cdef void _log(self, long long found, long long f4, long long mine) noexcept nogil
     cdef void _leave_out(self, long long found, long long f4, long long mine) noexcept nogil
@@ -27,14 +23,6 @@ cdef class Journal(Connections):
     cdef void _move_tail(self, long long slot, long long to) noexcept nogil
     cdef int _says_something(self, long long mine) noexcept nogil
     cdef int _is_worth_a_row(self, long long side, long long f4, long long kind, long long taken, int says) noexcept nogil
-    cdef long long _kind_of(self) noexcept nogil
-    cdef long long _udp_kind(self) noexcept nogil
-    cdef long long _most_segments(self, long long a, long long b) noexcept nogil
-    cdef long long _tcp_share(self, long long mine, long long have) noexcept nogil
-    cdef int _is_unread(self, long long sides, long long mine, long long at, long long size) noexcept nogil
-    cdef int _is_strange(self, long long at, long long size) noexcept nogil
-    cdef void _hand(self, long long kind, long long at, long long size, int is_unread) noexcept nogil
-    cdef unsigned long long _first_octets(self, long long at, long long size) noexcept nogil
     cdef void _write_row(self, long long flow, long long side, int says) noexcept nogil
     cdef void _write_words(self, unsigned long long *to, long long i, long long flow, long long side) noexcept nogil
     cdef int _make_room(self) noexcept nogil

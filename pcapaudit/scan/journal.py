@@ -1,13 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False, infer_types=True
 # ruff: noqa: PLR1730 - min() and max() are calls when interpreted, and this runs for every packet
-"""The packet log, and what is handed over to the dissectors."""
+"""The packet log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pcapaudit.scan.connections import Connections
+from pcapaudit.scan.handing import Handing
 
 if TYPE_CHECKING:
     from pcapaudit.model import cython_stub as cython
@@ -19,10 +19,7 @@ else:
 
 if not cython.compiled:
     from pcapaudit.scan.layout import (
-        DATA4,
-        DHCP4,
         DHCP6,
-        DNS,
         FIN,
         FLAGS4,
         FLOW4,
@@ -34,23 +31,15 @@ if not cython.compiled:
         FLOW_LEAST_LAST,
         FLOW_MAX_ROWS,
         FRAGMENT,
-        HANDED4,
         HANDED8,
-        HANDED_BYTES4,
-        HANDED_PLENTY,
-        HANDED_THIN,
         HEARD4,
-        ICMP,
-        ICMP6,
         IS_AWAITED,
         IS_SHUT,
-        ISN4,
         KEPT8,
         KEY8,
         LEFT4,
         LINK_MAX_ROWS,
         LIVE4,
-        NTP,
         ROW8,
         ROWS4,
         RST,
@@ -59,8 +48,6 @@ if not cython.compiled:
         SIDES4,
         SILENCE_S,
         STATE4,
-        STRANGE,
-        STREAM_LEAST_SEGMENTS,
         SYN,
         TAIL4,
         TAIL8,
@@ -72,11 +59,11 @@ if not cython.compiled:
         THIN_PAUSES,
         THINNEST,
     )
-    from pcapaudit.scan.octets import copy, low32, raw64
+    from pcapaudit.scan.octets import low32
 
 
-class Journal(Connections):
-    """Log packets and hand payloads over, inside bounds.
+class Journal(Handing):
+    """Log packets, inside bounds.
 
     Of each flow the log has the first packets, and of the later ones those that say something. When it is full, it is
     thinned: then fewer of the first stay, a few of the last, and still all that say something. How
@@ -86,16 +73,11 @@ class Journal(Connections):
     def __init__(self) -> None:
         super().__init__()
         if not cython.compiled:
-            self.rows = self.marks = self.tails = self.handed = self.blob = memoryview(b"")
-            self.octets = self.ports = memoryview(b"")
-        self.max_rows = self.room = self.max_tails = self.max_blob = 0
-        self.n_rows = self.n_link_rows = self.n_tails = self.n_handed = self.n_blob = 0
-        self.n_told = 0
-        self.blob_from = 0
-        self.n_octets = 0
+            self.rows = self.marks = self.tails = memoryview(b"")
+        self.max_rows = self.room = self.max_tails = 0
+        self.n_link_rows = self.n_tails = 0
         self.pause = self.is_again = 0
-        self.left_rows = self.left_handed = 0
-        self.thinned = self.is_dense = 0
+        self.left_rows = self.is_dense = 0
 
     def _take_link_frame(self) -> cython.void:
         """Log and hand over a frame that speaks of the link itself."""
@@ -134,7 +116,7 @@ class Journal(Connections):
         elif taken > self.payload_len and kind != FRAGMENT:
             taken = self.payload_len
         if kind == TCP:
-            taken = self._tcp_share(mine, taken)
+            taken = self._tcp_share(f4, mine, taken)
         says: cython.int = self._says_something(mine)
         if self.flow4[f4 + ROWS4] >= FLOW_FIRST_ROWS and not self._is_worth_a_row(found & 1, f4, kind, taken, says):
             self._leave_out(found, f4, mine)
@@ -146,7 +128,7 @@ class Journal(Connections):
             self.left_rows += 1
             return
         if taken > 0:
-            self._hand(kind, at, taken, kind == TCP and self._is_unread(f4 + SIDES4, mine, at, taken))
+            self._hand(kind, at, taken, kind == TCP and self._is_unread(f4, mine, at, taken))
         self.flow4[f4 + ROWS4] += 1
         self._write_row(found >> 1, found & 1, says)
 
@@ -246,125 +228,6 @@ class Journal(Connections):
             self.flow4[f4 + STATE4] ^= is_awaited
         return self.flow4[f4 + ROWS4] < most and (says or taken > 0 or is_awaited > 0)
 
-    def _kind_of(self) -> cython.longlong:
-        """Name the dissector that wants this packet, 0 for none."""
-        proto: cython.longlong = self.proto
-        if self.fragment:
-            return FRAGMENT
-        if proto == 6:
-            return TCP if self.payload_len and not self.dup_kind else 0
-        if proto == 17:
-            return self._udp_kind()
-        if proto == 1 and self.family == 4:
-            return ICMP
-        return ICMP6 if proto == 58 and self.family == 6 else 0
-
-    def _udp_kind(self) -> cython.longlong:
-        a: cython.longlong = self.sport
-        b: cython.longlong = self.dport
-        if a > 547 and b > 547:
-            return 0
-        if a == 53 or b == 53:
-            return DNS
-        if a == 123 or b == 123:
-            return NTP
-        if self.family == 4 and (a in {67, 68} or b in {67, 68}):
-            return DHCP4
-        if self.family == 6 and (a in {546, 547} or b in {546, 547}):
-            return DHCP6
-        return 0
-
-    def _most_segments(self, a: cython.longlong, b: cython.longlong) -> cython.longlong:
-        """Give how many segments of a direction between these ports are handed over: fewer if there is much already."""
-        most: cython.longlong = 400 if a == 53 or b == 53 or a == 21 or b == 21 else 40
-        thinned: cython.int = self.thinned
-        if thinned < HANDED_THIN and self.n_told > HANDED_PLENTY:
-            thinned = HANDED_THIN
-        most >>= thinned
-        return max(STREAM_LEAST_SEGMENTS, most)
-
-    def _tcp_share(self, mine: cython.longlong, have: cython.longlong) -> cython.longlong:
-        """Give how much of a segment is handed over: the start of a stream decides, not its bulk."""
-        octets: cython.longlong = 32 << 10
-        if self.sport == 53 or self.dport == 53 or self.sport == 21 or self.dport == 21:
-            octets = 256 << 10
-        octets -= self.flow4[mine + HANDED_BYTES4]
-        if have <= 0 or octets <= 0 or self.flow4[mine + HANDED4] >= self._most_segments(self.sport, self.dport):
-            return 0
-        if have > octets:
-            have = octets
-        # The last quarter of the room is kept for what comes in single messages.
-        if self.n_told + have > self.max_blob - (self.max_blob >> 2):
-            self.left_handed += 1
-            return 0
-        self.flow4[mine + HANDED4] += 1
-        self.flow4[mine + HANDED_BYTES4] += have
-        return have
-
-    def _is_unread(
-        self, sides: cython.longlong, mine: cython.longlong, at: cython.longlong, size: cython.longlong
-    ) -> cython.int:
-        """Say whether nobody will read the streams of this connection: both begin like none that is read here.
-
-        That is settled by the first payload of either side, if it stands where the side's SYN says that the stream
-        begins and is longer than a keep-alive probe. What follows cannot change it.
-        """
-        known: cython.longlong = self.flow4[mine + FLAGS4]
-        if self.flow4[sides + FLAGS4] & self.flow4[sides + SIDE4 + FLAGS4] & STRANGE:
-            return 1
-        is_first: cython.bint = self.flow4[mine + DATA4] == 1 and known & SYN > 0 and self.flags & SYN == 0
-        if is_first and size > 1 and self.seq == low32(self.flow4[mine + ISN4] + 1) and self._is_strange(at, size):
-            self.flow4[mine + FLAGS4] = known | STRANGE
-        return 0
-
-    def _is_strange(self, at: cython.longlong, size: cython.longlong) -> cython.int:
-        """Say whether a payload begins like no stream that is read, and lies on none of the ports that are."""
-        p = self.data
-        k: cython.longlong = 0
-        left: cython.longlong = low32(-1)
-        if self.ports[self.sport] or self.ports[self.dport]:
-            return 0
-        while left and k < self.n_octets and k < size:
-            left &= self.octets[k * 256 + p[at + k]]
-            k += 1
-        return left == 0
-
-    def _hand(
-        self, kind: cython.longlong, at: cython.longlong, size: cython.longlong, is_unread: cython.int
-    ) -> cython.void:
-        """Copy bytes for a dissector; they belong to the row that is written next.
-
-        What nobody will read is noted like the rest, and counts as much, so that what is logged does not hang on it.
-        """
-        i: cython.longlong = self.n_handed * HANDED8
-        to: cython.longlong = self.n_blob - self.blob_from
-        if size <= 0:
-            return
-        if self.n_told + size > self.max_blob:
-            self.left_handed += 1
-            return
-        self.handed[i] = (low32(-1) if is_unread else self.n_blob) | (self.n_rows << 32)
-        self.handed[i + 1] = size | (kind << 32)
-        self.handed[i + 2] = self._first_octets(at, size)
-        self.n_told += size
-        self.n_handed += 1
-        if not is_unread:
-            copy(self.blob, to, self.data, at, size)
-            self.n_blob += size
-
-    def _first_octets(self, at: cython.longlong, size: cython.longlong) -> cython.ulonglong:
-        """Give the first eight bytes as one number, the first of them lowest; 0 for those that are missing."""
-        p = self.data
-        octets: cython.ulonglong = 0
-        octet: cython.ulonglong
-        if size >= 8:
-            return raw64(p, at)
-        while size > 0:
-            size -= 1
-            octet = p[at + size]
-            octets = (octets << 8) | octet
-        return octets
-
     def _write_row(self, flow: cython.longlong, side: cython.longlong, says: cython.int) -> cython.void:
         """Append the packet to the log."""
         self._write_words(self.rows, self.n_rows * ROW8, flow, side)
@@ -447,7 +310,7 @@ class Journal(Connections):
         ports: cython.longlong = self.flow8[flow * FLOW8 + KEY8]
         shift: cython.longlong = 48 if (self.rows[row * ROW8 + 7] >> 56) & 1 else 32
         counts: cython.longlong = self.flow8[flow * FLOW8 + KEPT8]
-        if (counts >> shift) & 0xFFFF >= self._most_segments((ports >> 16) & 0xFFFF, ports & 0xFFFF):
+        if (counts >> shift) & 0xFFFF >= self._most_segments(flow * FLOW4, (ports >> 16) & 0xFFFF, ports & 0xFFFF):
             return 0
         one: cython.longlong = 1
         self.flow8[flow * FLOW8 + KEPT8] = counts + (one << shift)

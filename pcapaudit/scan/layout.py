@@ -166,11 +166,15 @@ LINK_MAX_ROWS: Final = 100_000
 
 # Each time that the log is full, half as many first and last rows of each flow stay, and half as many segments of each
 # stream, down to the least; pauses say something only up to a degree. Where much was handed over, streams count as if
-# the log had been full so often.
+# the log had been full so often. The least that tells what became of a connection: a TLS server with a long chain of
+# certificates takes seven or eight segments until its first words of the application, a transfer by FTP a dozen; fewer
+# do of a connection that nobody will read.
 FLOW_LAST_ROWS: Final = 64
 FLOW_LEAST_FIRST: Final = 3
 FLOW_LEAST_LAST: Final = 6
-STREAM_LEAST_SEGMENTS: Final = 4
+STREAM_LEAST_SEGMENTS: Final = 8
+DIALOGUE_LEAST_SEGMENTS: Final = 20
+UNREAD_LEAST_SEGMENTS: Final = 4
 HANDED_PLENTY: Final = 100_663_296
 HANDED_THIN: Final = 4
 THINNEST: Final = 7

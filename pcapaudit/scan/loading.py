@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Final
 
 LAYERS: Final = tuple(
-    f"pcapaudit.scan.{name}" for name in ("link", "packet", "ledger", "connections", "journal", "core")
+    f"pcapaudit.scan.{name}" for name in ("link", "packet", "ledger", "connections", "handing", "journal", "core")
 )
 """What is compiled of the scan, each after those that it needs."""
 

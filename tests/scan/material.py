@@ -89,6 +89,11 @@ def received(segment: bytes, ident: int = 1, **how: Any) -> bytes:
     return eth(ip4(segment, 6, src=B, dst=A, ident=ident, **how), src=GATEWAY, dst=DEVICE)
 
 
+def talk(flows: int, each: int) -> list[bytes]:
+    """Datagrams of several flows in turn."""
+    return [eth(ip4(udp(sport=40000 + f), ident=n * flows + f + 1)) for n in range(each) for f in range(flows)]
+
+
 def stream(count: int, size: int, port: int = 443) -> list[bytes]:
     """Segments of the device, one after another."""
     return [sent(tcp(ACK, bytes(size), seq=1000 + n * size, dport=port), n % 65535 + 1) for n in range(count)]
