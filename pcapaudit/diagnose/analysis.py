@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pcapaudit.catalog.identify import Identified, Identifier
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.diagnose.capture_info import capture_info
+from pcapaudit.diagnose.choice import choose_hosts
 from pcapaudit.diagnose.contrast import served_flows
 from pcapaudit.diagnose.crew import Alone, Crew
 from pcapaudit.diagnose.document import device_report
@@ -41,8 +42,6 @@ _WORKED_OUT = frozenset(name for name, value in vars(Facts).items() if isinstanc
 DECLINE = 4
 LEFT_ALONE = frozenset({"LINK-8021X", "LINK-NOT-HEARD", "LINK-WRONG-VLAN", "ARP-GW-NO-REPLY", "ND-GW-NO-REPLY"})
 """Rules that say, when they are the cause, that a device has no network at all."""
-MAX_HOSTS = 2000
-"""Hosts that are looked at as possible devices, the earliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +80,14 @@ class Survey:
     Attributes:
         traffic: The capture, on a clock that was never set.
         hosts: Those that are looked at.
+        left_out: So many more may be devices.
+        busiest: Those of all that sent most, the first one first.
     """
 
     traffic: Traffic
     hosts: Sequence[Host]
+    left_out: int
+    busiest: Sequence[Host]
 
     def look_ahead(self) -> None:
         """Work out what is asked of the capture for most hosts, before copies of this process would each do it."""
@@ -118,13 +121,16 @@ def analyse(
     traffic: Traffic, request: Request, capture: int, go_on: GoOn | None = None, tell: Tell | None = None
 ) -> CaptureAnalysis:
     """Judge every device of a capture, in this process alone; see ``judge``."""
-    return judge(survey(traffic), request, capture, go_on, tell)
+    return judge(survey(traffic, request), request, capture, go_on, tell)
 
 
-def survey(traffic: Traffic) -> Survey:
+def survey(traffic: Traffic, request: Request) -> Survey:
     """Find the hosts of a capture."""
     steady = traffic.on_steady_clock()
-    return Survey(steady, find_hosts(steady)[:MAX_HOSTS])
+    found = find_hosts(steady)
+    hosts, left_out = choose_hosts(steady, found, lambda host: _is_named(host, request.device))
+    busiest = sorted(found, key=lambda h: (-h.frames, h.first_frame))[:BUSIEST]
+    return Survey(steady, hosts, left_out, busiest)
 
 
 def judge(
@@ -151,7 +157,7 @@ def judge(
     chosen = {number: (f, c) for number, (f, c) in known.items() if _may_be_listed(f, c, request)}
     for c in candidates:
         _forget(c.facts)
-    view = View(traffic, [f for f, _ in chosen.values()], request.params)
+    view = View(traffic, [f for f, _ in chosen.values()], request.params, surveyed.left_out)
     items = examine_capture(view)
     judged = crew.gather(_Judge(chosen, view, items, request, capture), list(chosen))
     devices: list[DeviceReport] = []
@@ -167,7 +173,7 @@ def judge(
             if tell is not None:
                 tell(device)
     info = capture_info(traffic, [i for i in in_order(items) if i.device is None or i.device in macs])
-    return CaptureAnalysis(info, tuple(devices), _busiest(hosts, capture), _nearest(candidates))
+    return CaptureAnalysis(info, tuple(devices), _busy(surveyed.busiest, capture), _nearest(candidates))
 
 
 def _recognise(traffic: Traffic, hosts: Sequence[Host], request: Request, crew: Crew) -> list[_Candidate]:
@@ -343,8 +349,7 @@ def _has_no_network(fired: Fired, facts: Facts) -> bool:
     return fired.stage in (Stage.DHCP, Stage.DNS) or fired.rule in LEFT_ALONE or is_declined
 
 
-def _busiest(hosts: Sequence[Host], capture: int) -> tuple[BusyHost, ...]:
-    ranked = sorted(hosts, key=lambda h: (-h.frames, h.first_frame))[:BUSIEST]
+def _busy(hosts: Sequence[Host], capture: int) -> tuple[BusyHost, ...]:
     return tuple(
         BusyHost(
             mac_text(h.mac) if h.mac is not None else None,
@@ -353,7 +358,7 @@ def _busiest(hosts: Sequence[Host], capture: int) -> tuple[BusyHost, ...]:
             None,
             capture,
         )
-        for h in ranked
+        for h in hosts
     )
 
 

@@ -88,7 +88,7 @@ class Auditor:
             go_on: Asked before each device whether to judge it, see ``analyse``.
             tell: Told each device as it is judged.
         """
-        surveyed = survey(self.last_traffic())
+        surveyed = survey(self.last_traffic(), self._request)
         if len(surveyed.traffic.result.flows) < MANY:
             return judge(surveyed, self._request, capture, go_on, tell)
         surveyed.look_ahead()

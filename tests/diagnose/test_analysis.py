@@ -37,7 +37,7 @@ def test_recognised_devices_are_listed_and_others_are_not() -> None:
 
 
 def test_what_is_worked_out_ahead_changes_nothing() -> None:
-    surveyed = survey(traffic_of(GATEWAY + PC))
+    surveyed = survey(traffic_of(GATEWAY + PC), Request(SIGNATURES))
     surveyed.look_ahead()
     assert {"naming", "dhcp_by_client", "ntp"} <= vars(surveyed.traffic).keys()
     assert {"by_asker", "answers_from", "answers_about", "names"} <= vars(surveyed.traffic.naming).keys()

@@ -295,12 +295,14 @@ def table_full(view: View) -> Iterator[HealthItem]:
     """The capture holds more than is kept of it.
 
     **Seen**: a table of the scan reached its bound (two million conversations or ``--max-flows``, twelve million logged
-    packets, and so on), so that later entries were counted but not kept.
+    packets, and so on), so that later entries were counted but not kept; or it shows more than two thousand hosts that
+    may be devices (servers of the internet that only answer are none), of which those seen last were not looked at.
 
     **Effect**: no diagnosis is given of a device of which something was left out; one that speaks late may be missed.
     Numbers of conversations, messages and attempts are lower limits; those of frames and bytes are exact.
 
-    **Ask for**: a capture of the device alone (``ether host``), or ``--since`` and ``--until`` around the trouble.
+    **Ask for**: a capture of the device alone (``ether host``), or ``--since`` and ``--until`` around the trouble; of
+    too many hosts, name the device (``--device``).
     """
     result = view.traffic.result
     full = {name: result.left_out.get(name, 0) for name, is_full in result.tables_full.items() if is_full}
@@ -313,4 +315,12 @@ def table_full(view: View) -> Iterator[HealthItem]:
             effect="no diagnosis of a device of which something was left out; conversations, messages and attempts are"
             " at least as many as this report says",
             advice="Capture the device alone (ether host), or audit a shorter window (--since, --until).",
+        )
+    if view.left_out:
+        yield remark(
+            "CAP-TABLE-FULL",
+            f"more hosts than are looked at: {count(view.left_out, 'host')} seen last may be devices, too",
+            frame_span(view.traffic)[-1:],
+            effect="a device among these is missing from this report",
+            advice="Name the device (--device), or capture it alone (ether host).",
         )

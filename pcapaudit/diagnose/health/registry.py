@@ -22,11 +22,15 @@ from pcapaudit.model.words import HealthState
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a health check looks at: the capture, and the listed devices in it."""
+    """What a health check looks at: the capture, and the listed devices in it.
+
+    ``left_out``: so many more hosts may be devices, and were not looked at.
+    """
 
     traffic: Traffic
     devices: Sequence[Facts]
     params: Params
+    left_out: int = 0
 
 
 Check = Callable[[View], Iterator[HealthItem]]
