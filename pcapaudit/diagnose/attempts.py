@@ -38,7 +38,7 @@ LATE_NS = 1_000_000_000
 LATE_SHARE = 0.8
 """Replies over one slow line take about the same time."""
 MAX_BESIDE = 500
-"""Connections of one server that are looked at for a transfer beside its control connection."""
+"""Flows of the device behind the beginning of a control connection that are looked at for a transfer beside it."""
 SPECIAL_APPS = frozenset({"dns", "ntp"})
 """Needs judged by the exchanges of their own stage, not by attempts."""
 
@@ -301,11 +301,13 @@ class Binder:
     def _moves_data(self, control: Attempt) -> bool:
         """Whether another connection of the two moved payload while the control connection lasted."""
         own = control.flow.orig[0] if control.flow.orig[0] != control.address else control.flow.resp[0]
-        for index in self._traffic.flows_by_address.get(control.address, [])[:MAX_BESIDE]:
+        flows = self._traffic.flows_by_address.get(own, [])
+        behind = bisect(flows, control.flow.index)
+        for index in flows[behind : behind + MAX_BESIDE]:
             a_ip, _, b_ip, _, proto = self._traffic.ends(index)
-            if proto == TCP and index != control.flow.index and own in (a_ip, b_ip):
+            if proto == TCP and control.address in (a_ip, b_ip):
                 flow = self._traffic.flow(index)
-                is_beside = control.flow.first_ns <= flow.first_ns <= control.flow.last_ns
+                is_beside = flow.first_ns <= control.flow.last_ns
                 if is_beside and (flow.received_data or len(flow.unacked_data) < len(flow.sent_data)):
                     return True
         return False

@@ -30,8 +30,8 @@ _Numbers = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
 
 WEB_PORTS = frozenset({80, 443})
-MAX_FLOWS = 2000
-"""Flows of other hosts that are looked at for contrast."""
+MAX_CALLS = 20_000
+"""Flows to a service that are looked at for contrast, the latest."""
 
 
 @dataclass(slots=True)
@@ -135,18 +135,16 @@ def _other_hosts_fail(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tup
 
 
 def _calls_of_others(facts: Facts, address: bytes, port: int) -> _Calls:
-    """TCP flows of other hosts to a service, as far as they are among the first of its address."""
+    """TCP flows of other hosts to a service, as far as they are among the latest."""
     calls = _calls_to(facts.traffic, address, port)
     return calls.where(~numbering_of(facts.traffic).involves(facts.addresses, calls.flows))
 
 
 def _calls_to(traffic: Traffic, address: bytes, port: int) -> _Calls:
-    """TCP flows to a service, as far as they are among the first of its address; found once per capture."""
+    """The latest TCP flows to a service; found once per capture."""
     known: dict[tuple[bytes, int], _Calls] = traffic.memo.setdefault("calls", {})
     if (address, port) not in known:
-        first = traffic.flows_by_address.get(address, [])[:MAX_FLOWS]
-        calls = traffic.flows_to.get((TCP, address, port), [])
-        known[address, port] = _read_calls(traffic, calls[: bisect_right(calls, first[-1]) if first else 0])
+        known[address, port] = _read_calls(traffic, traffic.flows_to.get((TCP, address, port), [])[-MAX_CALLS:])
     return known[address, port]
 
 
@@ -201,13 +199,13 @@ def _everything_fails(facts: Facts, attempts: Sequence[Attempt]) -> Iterable[tup
 
 
 def _hears_outside(traffic: Traffic) -> bool:
-    """Whether any packet of a public address is in the capture's first flows; found once per capture."""
+    """Whether any packet of a public address is in the capture; found once per capture."""
     known: bool | None = traffic.memo.get("hears_outside")
     if known is None:
-        flows = traffic.result.flows[:MAX_FLOWS]
-        senders = ((i, side) for side in (0, 1) for i in np.flatnonzero(flows[f"{'ab'[side]}_pkts"]).tolist())
-        addresses = (traffic.ends(i)[2 * side] for i, side in senders)
-        known = traffic.memo["hears_outside"] = any(is_public(a) for a in addresses if a)
+        numbering, flows = numbering_of(traffic), traffic.result.flows
+        is_far = numbering.which(lambda address: bool(address) and is_public(address))
+        spoke = (is_far[numbering.a] & (flows["a_pkts"] > 0)) | (is_far[numbering.b] & (flows["b_pkts"] > 0))
+        known = traffic.memo["hears_outside"] = bool(spoke.any())
     return known
 
 

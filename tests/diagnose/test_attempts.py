@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pcapaudit.catalog.schema import Need, Param, Signature
+from pcapaudit.diagnose import attempts as module
 from pcapaudit.diagnose.attempts import Attempt, series_of
 from pcapaudit.model.words import Direction, Identification, Stage
 from tests.support.judging import facts_of, need, outward, product, tcp, udp
@@ -163,3 +164,28 @@ def test_a_datagram_to_a_service_of_the_device_is_no_reply() -> None:
     found = attempts("1.0 cloud:8844 > dev:8844 UDP 48\n", product(need(udp(8844)), asked_there))
 
     assert [a.need.direction for a in found] == ["in"]
+
+
+HIDDEN_TRANSFER = """
+50.1 dev:50001 > cloud:21 CONNECT
+50.2 cloud:21 > dev:50001 FTP 220 ready
+50.3 dev:50001 > cloud:21 FTP AUTH TLS
+50.4 cloud:21 > dev:50001 FTP 234 go ahead
+50.5 dev:50001 > cloud:21 TLS13 sni=gk.acme.example data=4
+53.0 dev:50002 > cloud:51201 CONNECT
+53.1 dev:50002 > cloud:51201 EXCHANGE 9 9
+53.5 cloud:21 > dev:50001 TLS data 60
+"""
+
+
+@pytest.mark.parametrize("caller", ["pc", "dev"])
+def test_a_transfer_is_found_however_many_connections_the_server_had_before(
+    caller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_BESIDE", 2)
+    before = "".join(f"{n}.0 {caller}:{40000 + n} > cloud:80 CONNECT\n" for n in range(1, 6))
+    ftp = product(need(tcp(21, app="ftp"), hosts=["gk.acme.example"]))
+
+    (attempt,) = attempts(LOOKUP + before + HIDDEN_TRANSFER, ftp)
+
+    assert attempt.has(Stage.RETURN)

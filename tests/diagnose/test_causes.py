@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pcapaudit.catalog.schema import Need
+from pcapaudit.diagnose import causes as module
 from pcapaudit.diagnose.causes import Causes, silence_causes
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.model.addresses import ip_text
@@ -142,3 +143,20 @@ def test_some_addresses_of_a_name_that_never_work_point_to_an_address_filter() -
 
 def test_nothing_unanswered_has_no_cause() -> None:
     assert silence_causes(facts_of(NAME, product(WANTED)), []) == Causes()
+
+
+def test_that_others_fail_too_is_seen_however_often_the_service_was_called_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_CALLS", 2)
+    before = "".join(f"{n}.5 pc:{40000 + n} > cloud:4321 CONNECT\n" for n in range(1, 4))
+    own = "20.0 dev:50001 > cloud:4321 SYN\n21.0 dev:50001 > cloud:4321 SYN\n22.0 pc:40009 > cloud:4321 SYN\n"
+
+    assert "server" in {c.kind for c in rank(before + own).ranked if "gets no answer there either" in c.because}
+
+
+def test_an_answer_from_outside_counts_however_late_it_comes() -> None:
+    crowd = "10.0 repeat 2100 every 0.01:\n  0.0 pc > 192.0.2.9:80 SYN new\n"
+
+    assert "uplink" in {c.kind for c in rank(SYN + crowd).ranked}
+    assert "uplink" not in {c.kind for c in rank(SYN + crowd + "99.0 pc:40001 > 192.0.2.9:443 CONNECT\n").ranked}

@@ -224,7 +224,8 @@ def _is_told_page(facts: Facts, answer: Answer, words: Sequence[bytes]) -> bool:
 def _stores(facts: Facts) -> frozenset[str]:
     """Hosts that gave the device something else than pages for people: where a vendor keeps its files, no portal."""
     found: set[str] = set()
-    for flow in facts.outward_flows[:MAX_FOLLOWED]:
+    outward = facts.outward_flows
+    for flow in outward.where(facts.traffic.spoken.http[outward.places])[-MAX_FOLLOWED:]:
         events = facts.traffic.conversation(flow.index)
         if any(isinstance(e, HttpResponse) and e.status == 200 and not is_page(e) for e in events):
             asked = (_host_of(f"//{e.host}") for e in events if isinstance(e, HttpRequest) and e.host)

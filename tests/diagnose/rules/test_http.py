@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from pcapaudit.diagnose.rules import http
+from tests.support.cases import load_all
 from tests.support.services import facts_of, outcomes
+from tests.support.trial import problems_in, report_on
 
 CHECKS = (http.captive_portal, http.block_page, http.http_error)
 
@@ -80,3 +82,10 @@ def test_a_page_with_200_is_a_block_page_only_in_answer_to_an_upload(method: str
 )
 def test_local_addresses_lie_inside_the_site(address: tuple[int, ...], *, expected: bool) -> None:
     assert http.is_local_address(bytes(address)) is expected
+
+
+def test_a_store_is_known_however_many_connections_went_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_FOLLOWED", 3)
+    case = next(case for case in load_all() if case.id == "field_apps::files_kept_elsewhere")
+
+    assert problems_in(report_on(case), case) == []
