@@ -87,13 +87,13 @@ def _likeliest(resets: Sequence[Reset]) -> ResetVerdict:
 
 @once
 def _broken(facts: Facts, need: Need) -> list[Reset]:
-    """Established connections of a need that a reset of the server's side broke, those lost when idle left out."""
+    """The latest established connections of a need that a reset of the server's side broke; not the idle ones."""
     was_reset = facts.traffic.marks.reset
     lasting = [a for a in lasting_attempts(facts, need) if was_reset[a.flow.index]]
     resets = [(a, r) for a in lasting for r in (unwanted_reset(a, need),) if r is not None]
     idle = {x.attempt.flow.index for x in idle_times(facts, need).losses} if resets else set()
     broken = [(a, r) for a, r in resets if a.flow.index not in idle]
-    return [(a, r, judge_reset(facts, a.flow, r)) for a, r in broken[:MAX_LOSSES]]
+    return [(a, r, judge_reset(facts, a.flow, r)) for a, r in broken[-MAX_LOSSES:]]
 
 
 @rule("TCP-RST-MIDSTREAM", stage=Stage.PERSIST, outcomes="Fdn", evidence=Evidence.STATISTICAL)
@@ -127,7 +127,7 @@ def _broken_finding(
 ) -> Fired:
     """A finding about established connections that somebody reset."""
     attempts, resets = [a for a, _, _ in broken], [r for _, r, _ in broken]
-    times = "once" if len(broken) == 1 else f"{len(broken)} times"
+    times = "once" if len(broken) == 1 else f"{len(broken)} times{' or more' if len(broken) == MAX_LOSSES else ''}"
     return facts.finding(
         rule_id,
         Stage.PERSIST,

@@ -31,6 +31,16 @@ def test_resets_of_a_working_connection_weigh_by_number_and_by_what_follows(
     assert [outcome for _, _, outcome in outcomes(reset.rst_midstream, facts_of(script + rest))] == said
 
 
+def test_of_many_resets_the_latest_tell_whether_it_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reset, "MAX_LOSSES", 2)
+    script = "".join(RESET.format(at=10 * i, port=50000 + i) for i in range(1, 5))
+    facts = facts_of(script + "120.0 switch > * WATCH")
+
+    assert outcomes(reset.rst_midstream, facts) == [("TCP-RST-MIDSTREAM", "persist", "failed")]
+    (found,) = reset.rst_midstream(facts)
+    assert "2 times or more" in found.summary
+
+
 @pytest.mark.parametrize(
     "end",
     [
