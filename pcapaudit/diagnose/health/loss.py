@@ -21,7 +21,7 @@ _Numbers = npt.NDArray[np.int64]
 
 MIN_HOLES = 3
 MAX_FLOWS = 2000
-"""Flows with acknowledgments of unseen data that are looked into, the earliest first."""
+"""Flows with acknowledgments of unseen data that are looked into; of more one in two, or in three, and so on."""
 SAMPLED_SHARE = 0.02
 SAMPLED_BYTES = 1_000_000
 SAMPLED_FLOWS = 5
@@ -41,7 +41,8 @@ class Holes:
 
     ``sure`` were looked for packet by packet, ``counted`` come from the scan's counters of flows too long for that
     (there a frame that stands behind its acknowledgment in the file counts, too). ``acks``: packets that could have
-    shown a hole. ``segments``: packets with payload in the same connections.
+    shown a hole. ``segments``: packets with payload in the same connections. Where only one connection in ``one_in``
+    was looked into, all of these are such a part of the capture's.
     """
 
     sure: int
@@ -49,6 +50,7 @@ class Holes:
     acks: int
     segments: int
     frames: tuple[int, ...]
+    one_in: int = 1
 
     @property
     def share(self) -> float:
@@ -80,7 +82,8 @@ def lost_frames(view: View) -> Iterator[HealthItem]:
     _mark_lossy(view)
     yield remark(
         "CAP-LOSS",
-        f"{total} pieces of data are acknowledged but not in the capture ({share(total, holes.acks)} of the packets)",
+        f"{_about(total, holes.one_in)} pieces of data are acknowledged but not in the capture"
+        f" ({share(total, holes.acks)} of the packets)",
         holes.frames,
         effect="a missing answer may have been lost by the mirror; loss on the path is not judged",
         advice="Filter on the device's address, write to a fast disk, avoid an oversubscribed mirror port.",
@@ -131,14 +134,21 @@ def find_holes(traffic: Traffic) -> Holes:
     return known
 
 
+def _about(count: int, one_in: int) -> str:
+    """A number of things of which one in so many was counted."""
+    return str(count) if one_in == 1 else f"about {count * one_in}"
+
+
 def _find_holes(traffic: Traffic) -> Holes:
     flows = traffic.result.flows
     both = (flows["proto"] == TCP) & (flows["a_pkts"] > 0) & (flows["b_pkts"] > 0)
     unseen = both & ((flows["a_unseen_acks"] > 0) | (flows["b_unseen_acks"] > 0))
     acks = int(flows["a_pkts"][both].sum()) + int(flows["b_pkts"][both].sum())
+    places = np.flatnonzero(unseen)
+    one_in = max(1, -(-len(places) // MAX_FLOWS))
     sure = counted = 0
     frames: list[int] = []
-    for index in np.flatnonzero(unseen)[:MAX_FLOWS].tolist():
+    for index in places[::one_in].tolist():
         row = flows[index]
         if row["rows_left_out"]:
             counted += int(row["a_unseen_acks"]) + int(row["b_unseen_acks"])
@@ -149,7 +159,7 @@ def _find_holes(traffic: Traffic) -> Holes:
         sure += len(proof)
         frames += proof
     segments = int(flows["a_data"][both].sum()) + int(flows["b_data"][both].sum())
-    return Holes(sure, counted, acks, segments, tuple(frames))
+    return Holes(sure, counted, acks // one_in, segments // one_in, tuple(frames), one_in)
 
 
 def holes_of(sent: Table, acks: Table) -> list[int]:

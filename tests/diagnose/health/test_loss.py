@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pcapaudit.diagnose.health import loss as module
 from pcapaudit.diagnose.health.loss import find_holes, holes_of
 from pcapaudit.diagnose.health.registry import examine
 from pcapaudit.model.events import Packet
@@ -72,6 +73,19 @@ def test_the_order_of_whole_data_makes_no_hole(order: list[int], base: int) -> N
     sent = [whole[0], *(whole[n] for n in order if n)]
 
     assert holes_of(rows_of(sent), rows_of([ack(9, (base + 80) % 2**32)])) == []
+
+
+def test_of_very_many_connections_with_holes_a_part_tells_how_much_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Ten connections of 63 packets with 20 holes each: 20 of 63 packets, whatever part is looked into.
+    lossy = traffic_of("".join(LOSSY.replace("cloud:4321", f"cloud:{4321 + n}") for n in range(10)))
+    (whole,) = health_of(lossy)["CAP-LOSS"]
+    assert whole.summary.startswith("200 pieces of data are acknowledged")
+
+    monkeypatch.setattr(module, "MAX_FLOWS", 3)
+    lossy.memo.clear()
+    (part,) = health_of(lossy)["CAP-LOSS"]
+    assert part.summary.startswith("about 240 pieces of data are acknowledged")
+    assert part.state is HealthState.PROVEN
 
 
 def test_acknowledged_but_unseen_data_proves_loss_of_the_capture() -> None:
