@@ -302,8 +302,7 @@ class Binder:
         """Whether another connection of the two moved payload while the control connection lasted."""
         own = control.flow.orig[0] if control.flow.orig[0] != control.address else control.flow.resp[0]
         flows = self._traffic.flows_by_address.get(own, [])
-        behind = bisect(flows, control.flow.index)
-        for index in flows[behind : behind + MAX_BESIDE]:
+        for index in flows[bisect(flows, control.flow.index) :][:MAX_BESIDE]:
             a_ip, _, b_ip, _, proto = self._traffic.ends(index)
             if proto == TCP and control.address in (a_ip, b_ip):
                 flow = self._traffic.flow(index)
