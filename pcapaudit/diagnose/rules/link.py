@@ -11,6 +11,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.discovery import discovery_of, pair_neighbours
 from pcapaudit.flows.latest import last_received_ns
+from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_group_mac, is_public
 from pcapaudit.model.events import DhcpMessage, EapolFrame, IcmpMessage, Packet
 from pcapaudit.model.records import dataclass
@@ -21,6 +22,7 @@ IDENTITY_TRIES = 3
 IDENTITY_WAIT_S = 30.0
 """Usual pause between two identity requests; after the last one the switch may try the MAC instead."""
 EAP_REQUEST, EAP_FAILURE, EAP_IDENTITY = 1, 4, 1
+DHCP_DISCOVER, DHCP_ACK = 1, 5
 MIN_BROADCASTS, MIN_KINDS = 3, 2
 ARP_REPLY = 2
 ARP_WAIT_S = 1.5
@@ -74,8 +76,9 @@ def port_authentication(facts: Facts) -> Iterator[Fired]:
     **Means**: the port stays closed until the device is known to the authentication server.
 
     **Not this rule**: the lease comes later: the switch has let the device in by its MAC, a note; the
-    requests are meant for a supplicant behind the same port. EAPOL frames are often not mirrored: their
-    absence proves nothing.
+    requests are meant for a supplicant behind the same port, or are sent to everybody behind another mirrored
+    port: the device is answered meanwhile, or another client waits for a lease in vain, too (a note). EAPOL
+    frames are often not mirrored: their absence proves nothing.
 
     **Ask the network team**: enter the device's MAC for authentication bypass, or exempt the port.
     """
@@ -94,16 +97,18 @@ def port_authentication(facts: Facts) -> Iterator[Fired]:
     is_in = _got_in(facts, evidence[-1].at)
     if not is_in and not failures and not _is_final(facts, asked, waiting):
         return
-    if not is_in and not waiting and all(is_group_mac(e.at.dmac or b"\x01") for e in evidence):
+    is_for_all = not own and all(is_group_mac(e.at.dmac or b"\x01") for e in evidence)
+    if is_for_all and (_is_served_meanwhile(facts, evidence) if is_in else not waiting):
         return
+    is_open = is_for_all and not is_in and bool(_waiting_clients(facts.traffic) - {facts.mac})
     text = f"EAP failure {_times(failures)}" if failures else f"{len(asked)} identity requests unanswered"
     yield facts.finding(
         "LINK-8021X",
         Stage.LINK,
-        f"the switch port demands 802.1X ({text})"
+        f"{'a' if is_open else 'the'} switch port demands 802.1X ({text})"
         + (", the device got in later" if is_in else " and the device gets no address"),
         [*(e.at for e in (*asked, *failures)), *waiting],
-        outcome=Outcome.NOTE if is_in else Outcome.FAILED,
+        outcome=Outcome.NOTE if is_in or is_open else Outcome.FAILED,
         decisive=[e.at.frame for e in evidence],
         began_ns=evidence[-1].at.time_ns,
         independent=len(evidence),
@@ -118,6 +123,25 @@ def _concerns(facts: Facts, frame: EapolFrame) -> bool:
     A cooked capture leaves the destination out; what a switch port asks goes to the group, mostly.
     """
     return frame.at.dmac is None or frame.at.dmac == facts.mac or is_group_mac(frame.at.dmac)
+
+
+def _is_served_meanwhile(facts: Facts, evidence: Sequence[EapolFrame]) -> bool:
+    """Whether the device got a lease or an answer while the group was asked: then the port is not its own."""
+    begin, end = evidence[0].at.time_ns, evidence[-1].at.time_ns
+    if any(c.ack is not None and begin <= c.ack.at.time_ns <= end for c in facts.dhcp):
+        return True
+    earlier = facts.outward_flows.where(facts.outward_flows.first_ns <= end).places.tolist()
+    return any(last_received_ns(facts.traffic, index) >= begin for index in earlier)
+
+
+def _waiting_clients(traffic: Traffic) -> frozenset[bytes]:
+    """Who asks for a lease and gets none; found once per capture."""
+    known: frozenset[bytes] | None = traffic.memo.get("waiting_clients")
+    if known is None:
+        clients = ((mac, {m.kind for m in messages}) for mac, messages in traffic.dhcp_by_client.items())
+        waiting = frozenset(mac for mac, kinds in clients if DHCP_DISCOVER in kinds and DHCP_ACK not in kinds)
+        known = traffic.memo["waiting_clients"] = waiting
+    return known
 
 
 def _got_in(facts: Facts, last: Packet) -> bool:
@@ -146,7 +170,7 @@ def _times(frames: Sequence[EapolFrame]) -> str:
 
 def _served(message: DhcpMessage, facts: Facts) -> bool:
     """Whether another client gets a lease in this capture."""
-    return message.kind == 5 and message.chaddr != facts.mac
+    return message.kind == DHCP_ACK and message.chaddr != facts.mac
 
 
 # --- heard by nobody ----------------------------------------------------------------------------------------
