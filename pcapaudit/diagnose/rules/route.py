@@ -16,6 +16,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.persist import lasting_attempts
 from pcapaudit.flows.flow import RST, Flow
+from pcapaudit.flows.numbering import numbering_of, roles_of
 from pcapaudit.flows.rows import ttl_spans
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_public, mac_text
@@ -24,7 +25,7 @@ from pcapaudit.model.records import dataclass
 from pcapaudit.model.words import Outcome, Stage
 
 MAX_FLOWS, MAX_PACKETS = 500, 2000
-"""Flows of the device that are read for their way, and packets of each."""
+"""The latest flows of the device, or of others, that are read for their way, and packets of each."""
 MAX_MOVES = 20
 RTT_FACTOR = 2
 """Change of the round-trip time that goes with another way (catalogue, PATH-SWITCH)."""
@@ -115,7 +116,8 @@ def _router_moves(facts: Facts) -> list[Move]:
 
 
 def _far_flows(facts: Facts) -> list[Flow]:
-    return [f for f in facts.outward_flows if is_public(f.resp[0])][:MAX_FLOWS]
+    outward = facts.outward_flows
+    return list(outward.where(outward.leads_to(is_public))[-MAX_FLOWS:])
 
 
 # --- another distance -----------------------------------------------------------------------------
@@ -172,10 +174,11 @@ def _flows_of_others(facts: Facts) -> list[Flow]:
     lasting = [a for need in facts.needs for a in lasting_attempts(facts, need)]
     if len(lasting) < 2 or not any(_ends_unanswered(a.flow) for a in lasting):
         return []
-    table = facts.traffic.flows_by_address
-    indices = [i for address, own in table.items() if is_public(address) for i in own[:MAX_FLOWS]][:MAX_FLOWS]
-    flows = (facts.traffic.flow(i) for i in dict.fromkeys(indices))
-    return [f for f in flows if f.orig[0] not in facts.addresses and is_public(f.resp[0])]
+    originators, responders, _ = roles_of(facts.traffic)
+    numbering = numbering_of(facts.traffic)
+    is_far, is_own = numbering.which(is_public), numbering.which(facts.addresses.__contains__)
+    others = np.flatnonzero(is_far[responders] & ~is_own[originators])
+    return [facts.traffic.flow(index) for index in others[-MAX_FLOWS:].tolist()]
 
 
 def _has_moved(facts: Facts, address: bytes, flows: Sequence[Flow]) -> bool:

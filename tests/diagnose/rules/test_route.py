@@ -47,6 +47,15 @@ def test_a_gateway_that_moves_costs_the_connections_that_stood(script: str, said
     assert [o for _, _, o in outcomes(route.path_switch, facts_of(script, NAMED, hosts=HOSTS))] == said
 
 
+def test_a_move_is_seen_however_many_connections_went_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "MAX_FLOWS", 4)
+    before = "".join(f"1.{n} dev:{50100 + n} > cloud:80 CONNECT\n" for n in range(9))
+    script = STOOD.replace("2.0 dev", before + "2.0 dev", 1) + TAKES_OVER
+    script += LOST.format(t=60, mac=SPARE) + ANEW.format(t=70, mac=SPARE)
+
+    assert [o for _, _, o in outcomes(route.path_switch, facts_of(script, NAMED, hosts=HOSTS))] == ["degraded"]
+
+
 FAR = {
     **HOSTS,
     "late": {"ip": "54.229.203.190", "hops": "15", "rtt": "100ms"},
