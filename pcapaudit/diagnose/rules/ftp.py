@@ -8,6 +8,7 @@ from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
 from pcapaudit.diagnose.once import once
+from pcapaudit.diagnose.opened import opened_to
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.proof import TRANSFERS, transfer_done
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -198,12 +199,8 @@ def _offers(session: Session) -> list[Offer]:
 
 def _data_flows(facts: Facts, offer: Offer, address: bytes) -> list[Flow]:
     """The device's connections to the announced port at an address while the offer held."""
-    target = (address, offer.endpoint[1])
-    return [
-        f
-        for f in facts.outward_flows
-        if f.proto == TCP and f.resp == target and f.syns and offer.reply.at.frame < f.first_frame < offer.until_frame
-    ]
+    flows = opened_to(facts, (address, offer.endpoint[1]), offer.reply.at.frame)
+    return [f for f in flows if f.syns and f.first_frame < offer.until_frame]
 
 
 def _is_dead(flow: Flow) -> bool:
@@ -217,7 +214,13 @@ def _is_dead(flow: Flow) -> bool:
 
 def _is_refused(facts: Facts, flow: Flow) -> bool:
     """Whether a reset or an ICMP error answered."""
-    return flow.refusal is not None or any(e.flow == flow.index for e in facts.icmp_errors)
+    return flow.refusal is not None or flow.index in _reported(facts)
+
+
+@once
+def _reported(facts: Facts) -> frozenset[int | None]:
+    """Flows that ICMP errors speak of."""
+    return frozenset(e.flow for e in facts.icmp_errors)
 
 
 def _vain(facts: Facts, offer: Offer, address: bytes) -> Vain | None:
@@ -230,17 +233,11 @@ def _vain(facts: Facts, offer: Offer, address: bytes) -> Vain | None:
 def _hidden_vain(facts: Facts, session: Session) -> Vain | None:
     """Behind a protected control connection nobody sees the port: high ports of the same server while it lasts."""
     control = session.attempt.flow
-    flows = [
-        f
-        for f in facts.outward_flows
-        if f.proto == TCP
-        and f.resp[0] == control.resp[0]
-        and f.resp[1] >= LOWEST_DATA_PORT
-        and f.syns
-        and control.first_frame < f.first_frame
-        and f.first_ns <= control.last_ns
-    ]
-    if not session.is_protected or not flows or not all(_is_dead(f) for f in flows):
+    if not session.is_protected:
+        return None
+    behind = opened_to(facts, control.resp[0], control.first_frame)
+    flows = [f for f in behind if f.resp[1] >= LOWEST_DATA_PORT and f.syns and f.first_ns <= control.last_ns]
+    if not flows or not all(_is_dead(f) for f in flows):
         return None
     return Vain(session, None, tuple(flows), None)
 
@@ -254,9 +251,11 @@ def _counts(facts: Facts, vain: Sequence[Vain]) -> bool:
 
 
 def _by_service(vain: Sequence[Vain]) -> Iterator[list[Vain]]:
-    unique = list({v.session.attempt.flow.index: v.session.attempt for v in vain}.values())
-    for group in by_service(unique):
-        yield [v for a in group for v in vain if v.session.attempt is a]
+    table: dict[int, list[Vain]] = {}
+    for v in vain:
+        table.setdefault(v.session.attempt.flow.index, []).append(v)
+    for group in by_service([own[0].session.attempt for own in table.values()]):
+        yield [v for a in group for v in table[a.flow.index]]
 
 
 @rule("FTP-DATA-BLOCKED", stage=Stage.APP, outcomes="F", evidence=Evidence.BEHAVIOUR)
