@@ -19,7 +19,7 @@ import httpx2 as httpx
 from tests.web.support import TOKEN
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
-_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
 
 
 class Server:
@@ -29,7 +29,7 @@ class Server:
         self.process = process
         self.url = url
         self.port = int(url.rpartition(":")[2])
-        self.client = httpx.Client(base_url=url, headers=HEADERS, timeout=_PATIENCE_S)
+        self.client = httpx.Client(base_url=url, headers=HEADERS, timeout=PATIENCE_S)
 
     def upload(self, content: Any, name: str = "x.pcapng", **wishes: str) -> Any:
         """Send a capture: bytes, or an iterator of them; the answer."""
@@ -52,7 +52,7 @@ class Server:
         self.process.send_signal(number)
         assert self.process.stderr is not None
         said = self.process.stderr.read()
-        self.process.wait(_PATIENCE_S)
+        self.process.wait(PATIENCE_S)
         return said
 
 
@@ -74,7 +74,7 @@ def running(data_dir: Path, *options: str, before: Sequence[str] = ()) -> Iterat
 
 def wait_until(is_so: Callable[[], Any]) -> Any:
     """Look again and again until something is so; what it then is."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not (found := is_so()):
         assert time.monotonic() < deadline, "that never came"
         time.sleep(0.01)

@@ -10,13 +10,14 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 
 from tests.support.disk import small_disk
-from tests.web.process import HEADERS, Server, frozen_analysis, is_alive, long_capture, running, wait_until
+from tests.web.process import HEADERS, PATIENCE_S, Server, frozen_analysis, is_alive, long_capture, running, wait_until
 from tests.web.support import BLINKING, SAMPLES
 
 SMALL = (SAMPLES / "sensorist-no-dhcp.pcapng").read_bytes()
@@ -84,7 +85,8 @@ def test_fifty_uploads_at_once_are_taken_byte_by_byte_and_equal_ones_are_known(t
     contents = [SMALL + bytes([number]) for number in range(25)] + [BLINKING.read_bytes()] * 25
     with running(tmp_path) as busy, ThreadPoolExecutor(50) as threads:
         url = f"{busy.url}/api/captures"
-        answers = list(threads.map(lambda content: httpx.put(url, content=content, headers=HEADERS), contents))
+        put = partial(httpx.put, url, headers=HEADERS, timeout=PATIENCE_S)
+        answers = list(threads.map(lambda content: put(content=content), contents))
         ids = [answer.json()["id"] for answer in answers]
 
         assert sorted(answer.status_code for answer in answers) == [200] * 24 + [201] * 26
