@@ -11,7 +11,7 @@ import pytest
 from pcapaudit.station.outlet import UnreachedError
 from pcapaudit.station.syslog import MOST_BYTES, SyslogSender, write_line, write_local
 from pcapaudit.station.wish import Receiver
-from tests.support.receivers import PATIENCE_S, free_port, listening
+from tests.support.receivers import PATIENCE_S, closed_port, listening
 
 NOW = datetime(2026, 1, 1, 14, 2, 11, tzinfo=UTC)
 EVENT: dict[str, object] = {
@@ -155,8 +155,8 @@ def test_a_local_socket_may_be_of_either_kind(kind: socket.SocketKind, tmp_path:
 
 
 def test_who_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UnreachedError, match="Connection refused"):
-        sender(Receiver("tcp", "127.0.0.1", free_port()))(1, EVENT)
+    with closed_port() as port, pytest.raises(UnreachedError, match="Connection refused"):
+        sender(Receiver("tcp", "127.0.0.1", port))(1, EVENT)
     with pytest.raises(UnreachedError, match="No such file or directory"):
         sender(Receiver("local", str(tmp_path / "log")))(1, EVENT)
     with pytest.raises(UnreachedError):

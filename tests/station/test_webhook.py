@@ -18,7 +18,7 @@ from pcapaudit.station import webhook as module
 from pcapaudit.station.outlet import RefusedError, UnreachedError
 from pcapaudit.station.webhook import WebhookSender, sign
 from pcapaudit.station.wish import Webhook
-from tests.support.receivers import WebReceiver, free_port, listening
+from tests.support.receivers import WebReceiver, closed_port, listening
 
 EVENT = {"event": "lost", "at": "2026-01-01T14:02:11.000000Z", "text": "gateway 10.0.0.5 is offline"}
 SECRET_PATH = "/T0/B1?key=c4fe"
@@ -121,8 +121,8 @@ def test_a_redirect_is_not_followed_and_its_path_not_repeated(code: int) -> None
 
 
 def test_nobody_there_is_said_without_the_address() -> None:
-    with pytest.raises(UnreachedError) as caught:
-        sender(f"http://127.0.0.1:{free_port()}")(1, EVENT)
+    with closed_port() as port, pytest.raises(UnreachedError) as caught:
+        sender(f"http://127.0.0.1:{port}")(1, EVENT)
     assert str(caught.value) == "Connection refused"
 
 
@@ -185,6 +185,6 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("proxy", ["http:", "http://[", "127.0.0.1:port", "ftp://127.0.0.1:1", "://"])
 def test_a_proxy_that_is_none_is_a_fault_and_no_crash(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", proxy)
-    with pytest.raises(UnreachedError) as caught:
-        sender(f"http://127.0.0.1:{free_port()}")(1, EVENT)
+    with closed_port() as port, pytest.raises(UnreachedError) as caught:
+        sender(f"http://127.0.0.1:{port}")(1, EVENT)
     assert "c4fe" not in str(caught.value)

@@ -96,8 +96,9 @@ def listening(kind: socket.SocketKind = socket.SOCK_STREAM) -> Iterator[socket.s
         yield made
 
 
-def free_port() -> int:
-    """A port at which nobody listens."""
-    with listening() as made:
-        port: int = made.getsockname()[1]
-        return port
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port at which nobody listens, and that nobody else is given meanwhile."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        yield made.getsockname()[1]
