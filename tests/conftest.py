@@ -34,8 +34,8 @@ PACKAGE_OF_TOOL = {
 
 # Who is started in the background of a script is born deaf to Ctrl-C, and so is all that he starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# No test times: how long an example takes says what else the machine does.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# No test times: how long an example takes, or is made, says what else the machine does.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 

@@ -44,7 +44,7 @@ NAME = "capture"
 """Every form of a capture bears the same name, which the report's sentences quote."""
 SIZES = st.sampled_from((1, 7, 64, 1000, 4096, 65_536)) | st.integers(1, 5000)
 ASKED = AuditOptions(all_devices=True)
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @st.composite
