@@ -101,10 +101,11 @@ def test_a_connection_that_takes_its_time_is_ended(door: Door, monkeypatch: pyte
     "request_bytes", [b"\x00\xff\r\n\r\n", b"GET " + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02"]
 )
 def test_what_is_no_request_harms_nobody(door: Door, request_bytes: bytes) -> None:
-    with door.connect() as strange:
+    # The server may have answered and left before all was said to it.
+    with door.connect() as strange, contextlib.suppress(OSError):
         strange.sendall(request_bytes)
         strange.shutdown(socket.SHUT_WR)
-        with strange.makefile("rb") as stream, contextlib.suppress(ConnectionResetError):
+        with strange.makefile("rb") as stream:
             stream.read()
     assert door.ask("GET", "/metrics")[0] == 200
     assert door.faults == []
