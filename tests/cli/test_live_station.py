@@ -144,6 +144,8 @@ def test_numbers_can_be_fetched_while_it_watches() -> None:
         assert f"pcapaudit_live_frames_total {float(seen['frames'])}" in told
         assert f'pcapaudit_live_table_rows{{table="flows"}} {float(seen["tables"]["flows"])}' in told
         into.close()
+        # A watch that is not read from waits.
+        out.read()
         assert watch.wait(PATIENCE_S) == 1
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,8 +36,8 @@ def test_the_first_status_says_that_it_has_begun_and_each_that_it_goes_on(tmp_pa
         assert assignments(systemd) == {"WATCHDOG": "1", "STATUS": f"nothing can be seen; {words}"}
 
 
-def test_an_abstract_address_begins_with_an_at_sign(tmp_path: Path) -> None:
-    name = f"pcapaudit-test-{tmp_path.name}"
+def test_an_abstract_address_begins_with_an_at_sign() -> None:
+    name = f"pcapaudit-test-{os.getpid()}"
     with manager(f"\0{name}") as systemd:
         Supervisor({"NOTIFY_SOCKET": f"@{name}"}).tell(STATUS)
         assert assignments(systemd)["READY"] == "1"
