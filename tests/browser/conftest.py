@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.support import Server, launch, logged_in, running
+from tests.browser.support import PATIENCE_MS, Server, launch, logged_in, running
 
-expect.set_options(timeout=20_000)  # a busy machine dissects a frame in seconds
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ SAMPLES = CHECKOUT / "samples"
 BLINKING = SAMPLES / "sensorist-blinking-red.pcapng"
 NO_LEASE = SAMPLES / "sensorist-no-dhcp.pcapng"
 HEALTHY = SAMPLES / "sensorist-healthy.pcapng"
+PATIENCE_MS = 60_000
+"""For what must appear: a busy machine dissects a frame in seconds."""
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -153,7 +155,7 @@ def logged_in(browser: Browser, server: Server, *, may_fail: bool = False, **opt
     """A page of a fresh browser profile that is logged in; unless it may fail, nothing went wrong at the end."""
     options = {"viewport": DESKTOP, "accept_downloads": True, **options}
     context = browser.new_context(base_url=server.url, **options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     watch = Watch(server.url)
     watch.follow(context)
     context.request.post("/login", form={"secret": TOKEN}, max_redirects=0)
