@@ -62,7 +62,7 @@ def serve(settings: Settings, address: Address, announce: Callable[[str], None])
     Args:
         settings: How the server runs.
         address: Where it listens; port 0 takes a free one.
-        announce: Told the address that logs a browser in, once the server listens.
+        announce: Told the address that logs a browser in, once the server answers and a signal ends it in good order.
 
     Raises:
         UsageError: The port is taken, the folder or its list cannot be used, or another server uses it.
@@ -78,8 +78,7 @@ def serve(settings: Settings, address: Address, announce: Callable[[str], None])
         keep_quiet()
         app = build_app(settings)
         site: Site = app.state.site
-        port = listening.getsockname()[1]
-        announce(f"{settings.url or address.url(port)}/login?code={site.gate.code}")
+        login = f"{settings.url or address.url(listening.getsockname()[1])}/login?code={site.gate.code}"
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -93,7 +92,7 @@ def serve(settings: Settings, address: Address, announce: Callable[[str], None])
             # Who asks is what a proxy says only when one was announced; uvicorn believes it from this machine alone.
             proxy_headers=settings.url is not None,
         )
-        _Server(config, site).run(sockets=[listening])
+        _Server(config, site, lambda: announce(login)).run(sockets=[listening])
     finally:
         listening.close()
         os.close(lock)
@@ -102,9 +101,15 @@ def serve(settings: Settings, address: Address, announce: Callable[[str], None])
 class _Server(uvicorn.Server):
     """Ends quickly, and as if nothing had happened: a signal is how a server is meant to end."""
 
-    def __init__(self, config: uvicorn.Config, site: Site) -> None:
+    def __init__(self, config: uvicorn.Config, site: Site, tell: Callable[[], None]) -> None:
         super().__init__(config)
         self._site = site
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and tell so: the signals are taken already."""
+        await super().startup(sockets)
+        self._tell()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Send home who watches or uploads, before waiting for those who still get an answer."""

@@ -107,6 +107,19 @@ def test_ctrl_c_ends_it_with_a_word_and_without_a_fault(tmp_path: Path) -> None:
         assert server.process.returncode == 0
 
 
+def test_a_signal_that_comes_as_soon_as_it_says_where_it_is_ends_it_in_good_order(tmp_path: Path) -> None:
+    program = f"""
+import signal
+from pathlib import Path
+from pcapaudit.web.server import Address, serve
+from pcapaudit.web.settings import Settings
+serve(Settings(Path({str(tmp_path)!r}), {TOKEN!r}), Address("127.0.0.1", 0), lambda _: signal.raise_signal(signal.SIGINT))
+print("in good order")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "in good order\n", "")
+
+
 def test_a_server_that_is_stopped_at_work_ends_at_once_and_goes_on_the_next_time(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         capture = server.upload(long_capture(), "long.pcap").json()["id"]
