@@ -30,22 +30,28 @@ pytestmark = pytest.mark.usefixtures("without_copies")
 
 def test_a_look_whose_copy_died_is_taken_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fork", FORK)
-    notes, home, look = CaptureNotes(), os.getpid(), LiveAudit._look
+    notes, home, look, (waits, goes) = CaptureNotes(), os.getpid(), LiveAudit._look, os.pipe()
 
     def look_at_home(self: LiveAudit) -> Look:
         if os.getpid() != home:
+            os.read(waits, 1)
             os._exit(1)
         return look(self)
 
     def items() -> Items:
         for batch in open_capture(HEALTHY, notes=notes):
             yield batch
+            # The copy was not ready when it was asked; it is now.
+            os.write(goes, b"x")
             select.select([made._aside._out], [], [])
             yield Tick(0)
 
     monkeypatch.setattr(LiveAudit, "_look", look_at_home)
     made = LiveAudit(items(), AuditOptions(), notes, clock=lambda: 0.0, look_s=0.0)
-    assert [device.verdict for news in made.news() if isinstance(news, Look) for device in news.devices] == ["healthy"]
+    looks = [news for news in made.news() if isinstance(news, Look)]
+    os.close(waits)
+    os.close(goes)
+    assert [device.verdict for look in looks for device in look.devices] == ["healthy"]
 
 
 def live(sample: Path, *, step_s: float, ticks: int = 0, look_s: float = LOOK_S) -> LiveAudit:
