@@ -22,6 +22,7 @@ from pcapaudit.model.events import Packet
 from pcapaudit.model.frames import CaptureNotes
 from pcapaudit.report.document import to_json
 from pcapaudit.scan import Bounds, Scanner
+from pcapaudit.scan.layout import TAIL_ROWS
 from tests.scan.material import ACK, DEVICE, FIN, GATEWAY, MS, RST, SYN, A, B, batch, eth, ip4, received, sent, tcp, udp
 from tests.support.bounded import SCANT, WHOLE, audits_with, scanner_with
 from tests.support.scene import CLOUD, DEV, play_script
@@ -262,7 +263,10 @@ def test_what_a_connection_is_asked_it_answers_the_same_with_few_of_its_packets(
     assert not whole[1].left_out
     pauses = dict(zip((p.frame for p in whole[1].packets), whole[1].pauses, strict=True))
     assert {p.frame: few[1].pause_before(p) for p in few[1].packets}.items() <= pauses.items()
-    assert bool(dead_end(few[1])) == bool(dead_end(whole[1]))
+    tries = dead_end(whole[1])
+    # Of tries between which much else was sent the first may be gone: of each side so many of the last packets stay.
+    if tries is None or {p.frame for p in tries} <= {p.frame for p in whole[1].sent[-TAIL_ROWS:]}:
+        assert bool(dead_end(few[1])) == bool(tries)
 
 
 @settings(max_examples=50, deadline=None)
