@@ -173,10 +173,16 @@ def test_every_file_is_for_its_owner_alone_and_the_log_is_silent(server: Listeni
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
-    """One that was free just now: with --url, the address that is printed has not the port of the server."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def port() -> Iterator[int]:
+    """One that is kept for the server: with --url, the address that is printed has not its port.
+
+    The system gives a port at which somebody stands without listening to nobody who asks for any; who asks for that
+    one may listen there (SO_REUSEADDR in socket(7)).
+    """
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,22 @@ import io
 import json
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
+from pcapaudit.engine.jobs import run_tables
 from pcapaudit.engine.tables.catalogue import TABLES
 from pcapaudit.web.app import build_app
 from pcapaudit.web.settings import Settings
+from pcapaudit.web.tables import making
 from tests.support.pcap import write_pcap
 from tests.support.scene import play_script
 from tests.web.support import SAMPLES, TOKEN, audited, upload, wait_for
@@ -45,10 +50,18 @@ def rows_of(client: TestClient, capture: str, name: str, **asked: str) -> list[d
     return found
 
 
-def test_the_tables_are_made_on_the_first_opening_and_kept(client: TestClient) -> None:
+def test_the_tables_are_made_on_the_first_opening_and_kept(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_begin = threading.Event()
+
+    async def make_later(*words: Any, **named: Any) -> None:
+        await run_in_threadpool(may_begin.wait)
+        await run_tables(*words, **named)
+
+    monkeypatch.setattr(making, "run_tables", make_later)
     capture = audited(client, SAMPLES / "tek-healthy.pcapng")
     first = client.get(f"/captures/{capture}/tables")
     waiting = client.get(f"/api/captures/{capture}/tables")
+    may_begin.set()
     client.get(f"/api/captures/{capture}/tables/dns")
     later = client.get(f"/captures/{capture}/tables")
 
