@@ -113,7 +113,8 @@ import signal
 from pathlib import Path
 from pcapaudit.web.server import Address, serve
 from pcapaudit.web.settings import Settings
-serve(Settings(Path({str(tmp_path)!r}), {TOKEN!r}), Address("127.0.0.1", 0), lambda _: signal.raise_signal(signal.SIGINT))
+settings = Settings(Path({str(tmp_path)!r}), {TOKEN!r})
+serve(settings, Address("127.0.0.1", 0), lambda _: signal.raise_signal(signal.SIGINT))
 print("in good order")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
