@@ -55,6 +55,11 @@ def capturing(request: pytest.FixtureRequest, tmp_path: Path, require_tool: Call
     return ["env", f"PATH={folder}"]
 
 
+def has_failed(status: Any, frames: int) -> bool:
+    """Whether a device is offline after so many frames."""
+    return bool(status["frames"] == frames and status["verdicts"].get("failed"))
+
+
 def test_a_loss_is_shown_while_it_happens_and_a_report_of_that_window_says_the_same(
     port: MirrorPort, capturing: list[str], tmp_path: Path
 ) -> None:
@@ -63,11 +68,11 @@ def test_a_loss_is_shown_while_it_happens_and_a_report_of_that_window_says_the_s
         wait_for_capture(server)
         (kept,) = (tmp_path / "data" / "live" / "ring").iterdir()
         assert kept.suffix == (".pcapng" if (tmp_path / "programs" / "dumpcap").exists() else ".pcap")
-        port.play(frames_of(BLINKING), 20)
+        sent = port.play(frames_of(BLINKING), 20)
         lost = wait_until(
             lambda: [event for event in ask(server, "/api/live/events")["events"] if event["event"] == "lost"]
         )[0]
-        told = wait_until(lambda: (live := ask(server, "/api/live")["status"])["verdicts"].get("failed") and live)
+        told = wait_until(lambda: has_failed(live := ask(server, "/api/live")["status"], sent) and live)
         taken = server.client.post("/api/live/window", json={})
         assert taken.status_code == 201
         assert server.end_of(taken.json()["id"])["state"] == "done"
