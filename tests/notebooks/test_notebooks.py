@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -51,7 +53,11 @@ def test_a_notebook_runs_and_shows_something(path: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "kernels"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     notebook = nbformat.from_dict(json.loads(path.read_text(encoding="utf-8")))  # type: ignore[no-untyped-call]
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(FOLDER)}})
-    done = client.execute()
+    # Sockets in a folder of its own, whose name must be short: a port that is free now may be another's a moment later.
+    with TemporaryDirectory(dir="/tmp", prefix="nb-") as sockets:
+        config = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/k"}})
+        place = {"metadata": {"path": str(FOLDER)}}
+        client = NotebookClient(notebook, timeout=CELL_SECONDS, resources=place, config=config)
+        done = client.execute()
     assert any(kind in RICH for kind in shown(done))
     assert not [o for cell in code_cells(done) for o in cell["outputs"] if o.get("name") == "stderr"]
