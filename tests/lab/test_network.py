@@ -50,7 +50,7 @@ def test_namespaces_are_gone_after_the_run_even_after_an_error(tmp_path: Path) -
 @pytest.mark.usefixtures("lab")
 def test_a_short_life_of_a_site_shows_lease_and_answered_upload(tmp_path: Path) -> None:
     hasty = dataclasses.replace(GATEWAY, starts_s=0.0)
-    scenario = dataclasses.replace(HEALTHY, boxes=(hasty,), seconds=3.0)
+    scenario = dataclasses.replace(HEALTHY, boxes=(hasty,), seconds=10.0)
     frames = live_through(scenario, f"labtest{os.getpid()}s", tmp_path)
     write_pcapng(tmp_path / "short.pcapng", frames)
 
