@@ -270,6 +270,7 @@ def test_a_table_is_sorted_filtered_and_taken_along(page: Page, failed: str) -> 
     table = page.get_by_role("region", name="Table")
     table.get_by_role("link", name="query", exact=True).click()
     expect(table.locator("[aria-sort]")).to_have_text("query")
+    page.wait_for_load_state()
     names = table.locator("tbody tr td").all_inner_texts()
     assert "gk.sensorist.com" in names
     page.get_by_label("Search all texts of the table").fill("gk.sensorist.net")

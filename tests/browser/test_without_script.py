@@ -65,6 +65,7 @@ def test_a_table_is_sorted_and_filtered_by_links_and_forms(plain: Page, failed: 
     plain.goto(f"/captures/{failed}/tables/dns")
     plain.get_by_label("Condition for query", exact=True).fill("=gk.sensorist.net")
     plain.locator("#filters button").click()
+    plain.wait_for_load_state()
     rows = plain.get_by_role("region", name="Table").locator("tbody tr")
     assert rows.count() > 0
     for row in rows.all_inner_texts():
