@@ -112,8 +112,9 @@ def test_what_is_no_capture_says_so_and_the_next_is_read(server: Server, content
 
 def test_an_analysis_that_is_killed_fails_alone_and_can_be_run_again(server: Server) -> None:
     capture = server.upload(long_capture(250_000), "killed.pcap").json()["id"]
+    child = frozen_analysis(server)
     after = server.upload(SMALL, "after.pcapng", note="after").json()["id"]
-    os.kill(frozen_analysis(server), signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
 
     end = server.end_of(capture)
     assert (end["state"], end["reason"][:38]) == ("failed", "the analysis was killed (SIGKILL), as ")
