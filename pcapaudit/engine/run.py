@@ -149,8 +149,10 @@ def make_request(options: AuditOptions) -> Request:
     """Check the options against the signatures and thresholds there are."""
     signatures = load_signatures(options.signatures_dir)
     if options.signature is not None and all(s.id != options.signature for s in signatures):
-        known = ", ".join(s.id for s in signatures)
-        raise UsageError(f"there is no signature {options.signature!r}; known are: {known}")
+        from pcapaudit.catalog.messages import suggest  # noqa: PLC0415 - brings pydantic along, for a mistake alone
+
+        hint = suggest(options.signature.lower(), [s.id for s in signatures])
+        raise UsageError(f"there is no signature {options.signature!r}; {hint}")
     return Request(
         signatures=signatures,
         params=Params().changed(options.thresholds),

@@ -416,6 +416,9 @@ def say_plainly(device: DeviceReport) -> str | None:
 def say_absence(report: Report) -> str:
     """Why no device is listed."""
     if _is_empty(report):
+        left_out = _count_left_out(report)
+        if left_out:
+            return f"No frame of this capture lies in the time asked for (of {say_count(left_out, 'frame')})."
         return "This capture holds no packet."
     if report.said.device:
         return f"The device {report.said.device} is not in this capture."
@@ -426,8 +429,15 @@ def _is_empty(report: Report) -> bool:
     return bool(report.captures) and not any(capture.counters.frames for capture in report.captures)
 
 
+def _count_left_out(report: Report) -> int:
+    """Frames that were read and not looked at; asked of an empty report, where that is all of them."""
+    return sum(file.frames for capture in report.captures for file in capture.files)
+
+
 def say_next_without_device(report: Report) -> str:
     """What to do when no device is listed."""
+    if _is_empty(report) and _count_left_out(report):
+        return "Audit the capture without --since and --until: the answer says from when to when it lasts."
     if _is_empty(report):
         return (
             "Nothing came in where it was captured, or a capture filter let nothing through: "

@@ -180,6 +180,7 @@ def test_more_conversations_than_are_kept_are_said_aloud(capture: Path) -> None:
 
 WRONG = {
     "an unknown signature": (AuditOptions(signature="acme/none"), "sensorist/gateway"),
+    "a misspelt signature": (AuditOptions(signature="Sensorist/Gatway"), "did you mean sensorist/gateway"),
     "an unknown threshold": (AuditOptions(thresholds={"syn_weight": 3}), "syn_wait"),
     "a negative threshold": (AuditOptions(thresholds={"syn_wait": -1}), "negative"),
     "an unknown parameter": (AuditOptions(params={"nothing": "1"}), "app_port"),
@@ -193,6 +194,13 @@ WRONG = {
 def test_wrong_usage_is_told_with_a_hint(options: AuditOptions, hint: str) -> None:
     with pytest.raises(UsageError, match=hint):
         run.audit_frames(raw(FRAMES), options)
+
+
+def test_a_time_outside_the_capture_gives_no_remark_on_frames_that_nobody_looked_at(checkout: Path) -> None:
+    report = run.audit([str(checkout / "samples" / "sensorist-healthy.pcapng")], AuditOptions(since_ns=2 * 10**18))
+    (capture,) = report.captures
+    assert (capture.counters.frames, capture.health) == (0, ())
+    assert sum(file.frames for file in capture.files) == 242
 
 
 def test_parameters_and_thresholds_stand_in_the_report() -> None:

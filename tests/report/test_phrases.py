@@ -225,13 +225,25 @@ def test_what_is_broken_is_said_by_the_title_of_the_root_cause_alone() -> None:
 def test_a_capture_without_a_packet_says_so_and_not_that_no_device_is_known() -> None:
     report = load_report("e1_blinking_red")
     capture = report.captures[0]
-    empty = replace(capture, health=(), counters=replace(capture.counters, frames=0))
+    files = tuple(replace(file, frames=0) for file in capture.files)
+    empty = replace(capture, health=(), files=files, counters=replace(capture.counters, frames=0))
     silent = replace(report, devices=(), captures=(empty,))
 
     assert phrases.say_absence(silent) == "This capture holds no packet."
     assert "mirror port" in phrases.say_next_without_device(silent)
     assert "nothing missing" not in phrases.say_capture(empty)
     assert phrases.say_absence(replace(report, devices=())) == "No device was recognised in this capture."
+
+
+def test_a_time_that_leaves_out_all_frames_is_not_taken_for_an_empty_capture() -> None:
+    report = load_report("e1_blinking_red")
+    capture = report.captures[0]
+    frames = sum(file.frames for file in capture.files)
+    left_out = replace(capture, health=(), counters=replace(capture.counters, frames=0))
+    silent = replace(report, devices=(), captures=(left_out,))
+
+    assert phrases.say_absence(silent) == f"No frame of this capture lies in the time asked for (of {frames:,} frames)."
+    assert "without --since and --until" in phrases.say_next_without_device(silent)
 
 
 def test_a_device_that_was_not_recognised_can_be_named_in_the_terminal_and_in_the_browser() -> None:

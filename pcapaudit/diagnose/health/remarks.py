@@ -77,7 +77,8 @@ def _find_span(traffic: Traffic) -> list[int]:
     tables = (result.pairs, result.flows, result.arps)
     firsts = [int(t[n].min()) for t, n in zip(tables, ("first_frame", "first_frame", "frame"), strict=True) if len(t)]
     lasts = [int(t[n].max()) for t, n in zip(tables, ("last_frame", "last_frame", "frame"), strict=True) if len(t)]
-    if not firsts:
+    # Frames of a file that were all left out (another time was asked for) are none to speak of.
+    if not firsts and result.counters["frames"]:
         files = [f for f in traffic.notes.files if f.frames]
         firsts, lasts = [f.first_frame for f in files], [f.first_frame + f.frames - 1 for f in files]
     return sorted({min(firsts), max(lasts)}) if firsts else []
