@@ -10,6 +10,9 @@ from pcapaudit.catalog.schema import Signature
 from pcapaudit.catalog.stored import keep, recall
 from pcapaudit.model.errors import SignatureError
 
+NONE_HERE = "no signature in here"
+HOW_TO_NAME = "write <vendor>/<product>.yaml"
+
 
 def load_signatures(directory: Path | None = None, *, extra: Path | None = None) -> tuple[Signature, ...]:
     """Read all signatures of a folder.
@@ -22,9 +25,12 @@ def load_signatures(directory: Path | None = None, *, extra: Path | None = None)
         The signatures, ordered by id.
 
     Raises:
-        SignatureError: A folder or a file cannot be used; the first fault, with its place.
+        SignatureError: A folder or a file cannot be used, or ``directory`` holds no signature; the first fault, with
+            its place.
     """
     found = {signature.id: signature for signature in (_load_folder(directory) if directory else _load_shipped())}
+    if directory and not found:
+        raise SignatureError(NONE_HERE, file=str(directory), hint=HOW_TO_NAME)
     found |= {signature.id: signature for signature in (_load_folder(extra) if extra else ())}
     return tuple(found[key] for key in sorted(found))
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pcapaudit.catalog.document import Problem
-from pcapaudit.catalog.load import list_files
+from pcapaudit.catalog.load import HOW_TO_NAME, NONE_HERE, list_files
 from pcapaudit.catalog.read import read_signature
 from pcapaudit.catalog.schema import Signature
 from pcapaudit.model.errors import SignatureError
@@ -37,7 +37,7 @@ def lint(directory: Path, *, rules: Collection[str] | None = None) -> list[Probl
             problems += _check_examples(signature, path, directory)
             problems += _check_rules(signature, path, rules)
     if not paths and not problems:
-        problems.append(Problem(str(directory), 1, 1, "no signature in here", "write <vendor>/<product>.yaml"))
+        problems.append(Problem(str(directory), 1, 1, NONE_HERE, HOW_TO_NAME))
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
 
 

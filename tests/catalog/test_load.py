@@ -50,6 +50,12 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         load_signatures(tmp_path / "gone")
 
 
+def test_a_folder_that_somebody_names_must_hold_a_signature(tmp_path: Path) -> None:
+    write(tmp_path, SMALL, "acme.yaml")
+    with pytest.raises(SignatureError, match=r"no signature in here \(write <vendor>/<product>.yaml\)"):
+        load_signatures(tmp_path)
+
+
 def test_the_room_has_no_other_door() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'window'"):
         _ = pcapaudit.catalog.window
