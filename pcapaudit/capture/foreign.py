@@ -58,7 +58,7 @@ def describe_foreign(start: bytes) -> str:
     if not start:
         return "it is empty"
     if len(start) < 4:
-        return f"it ends after {len(start)} bytes"
+        return f"it ends after {len(start)} {'byte' if len(start) == 1 else 'bytes'}"
     for magic, what, advice in _MAGICS:
         if start.startswith(magic) or start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(magic):
             return _join(start[: min(len(magic), 8)], what, advice)

@@ -44,8 +44,10 @@ def _expand_one(argument: str) -> list[str]:
     path = Path(argument)
     if argument == STDIN:
         return [argument]
-    if path.is_dir():
+    if os.path.isdir(argument):  # noqa: PTH112 - Path.is_dir raises where a folder above may not be entered
         captures = [str(file) for file in sorted(_walk_folder(path)) if is_capture(file)]
+        if not captures and not os.access(argument, os.R_OK | os.X_OK):
+            raise UsageError(f"{argument}: this user may not look into the folder")
         if not captures:
             raise UsageError(f"{argument}: no capture in this folder or below it")
         return captures

@@ -23,6 +23,7 @@ ERF_RECORD = struct.pack("<Q", 1 << 40) + struct.pack(">BBHHH", 2, 4, 84, 0, 64)
 CASES = [
     (b"", "it is empty"),
     (b"\xd4\xc3", "it ends after 2 bytes"),
+    (b"\xd4", "it ends after 1 byte"),
     (zip_archive(), "a zip archive; unpack it first"),
     (b"snoop\0\0\0\0\0\0\x02\0\0\0\x04", "a snoop capture"),
     (b"GMBU\x03\x02\x01\x00", "a Microsoft Network Monitor 2 capture"),

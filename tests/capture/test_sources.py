@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,25 @@ def test_a_path_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
 def test_a_folder_without_captures_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no capture in this folder"):
         expand([str(tmp_path)])
+
+
+def test_a_folder_that_may_not_be_read_is_not_said_to_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Taking rights away would not stop root.
+    monkeypatch.setattr(os, "access", lambda *_args, **_options: False)
+    with pytest.raises(UsageError, match="may not look into the folder"):
+        expand([str(tmp_path)])
+
+
+def test_a_path_below_what_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Any, **options: Any) -> os.stat_result:
+        if os.fspath(path) == "locked/x.pcap":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(path, **options)
+
+    look = os.stat
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.raises(UsageError, match="there is no such file or folder"):
+        expand(["locked/x.pcap"])
 
 
 def test_a_file_that_may_not_be_read_counts_as_a_capture(tmp_path: Path) -> None:
