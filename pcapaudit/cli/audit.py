@@ -34,7 +34,7 @@ Exit status:
 
 
 @click.command("audit", epilog=_EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@shared.sources
 @click.option("--format", "form", type=click.Choice(formats()), default="text", show_default=True, help="Output form.")
 @shared.signature
 @click.option("--device", metavar="MAC|IP", help="Judge this device alone.")

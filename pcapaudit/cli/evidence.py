@@ -21,7 +21,7 @@ Examples:
 
 
 @click.command("evidence", epilog=_EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@shared.sources
 @click.option(
     "-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="Capture to write."
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pcapaudit.cli import options as shared
 from pcapaudit.cli.output import write_result
 from pcapaudit.cli.progress import ProgressLine
 from pcapaudit.cli.tables import FORMS, Writing, text_of
@@ -19,7 +20,7 @@ Examples:
 
 
 @click.command("flows", epilog=_EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@shared.sources
 @click.option(
     "--format", "form", type=click.Choice(tuple(FORMS)), default="csv", show_default=True, help="Output form."
 )

@@ -10,6 +10,10 @@ from pcapaudit.cli.status import FAIL_ON
 from pcapaudit.cli.values import read_moment, read_numbers, read_pairs
 from pcapaudit.model.words import Verdict
 
+# Whether a source can be read shows when it is read: click's own look would end the command for the others' sake, too.
+sources = click.argument(
+    "sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False)
+)
 signature = click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
 separate = click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
 output = click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")

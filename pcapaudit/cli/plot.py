@@ -36,7 +36,7 @@ Examples:
 
 
 @click.command("plot", epilog=_EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@shared.sources
 @click.option("--kind", type=click.Choice(KINDS), default="timeline", show_default=True, help="What to draw.")
 @click.option(
     "-o", "--output", metavar="FILE", required=True, type=click.Path(path_type=Path), help="Picture: svg, png or pdf."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +111,16 @@ def test_colour_comes_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b[1;31mFAILED" in capsys.readouterr().out
     run(["audit", "a.pcap"])
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("capsys")
+def test_a_file_that_may_not_be_read_does_not_keep_the_others_from_being_audited(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "a.pcap").touch()
+    monkeypatch.setattr(os, "access", lambda *_args, **_options: False)
+    engine.report = load_report("e1_blinking_red")
+    assert run(["audit", str(tmp_path / "a.pcap"), "b.pcap"]) == 1
 
 
 def test_standard_error_names_unread_sources_unless_the_screen_does(
