@@ -59,6 +59,18 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it; a misspelt name is answered with the nearest ones, which click does not know unloaded."""
+        if not ctx.resilient_parsing and args[0] not in _COMMANDS:
+            from difflib import get_close_matches  # noqa: PLC0415 - for those alone who mistype
+
+            near = get_close_matches(args[0], _COMMANDS)
+            if near:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(near)}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Write the list of commands without importing one of them."""
         with formatter.section("Commands"):
@@ -83,9 +95,24 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     gc.disable()
     # numpy's library for linear algebra, which nothing here uses, would keep a thread busy on every other processor.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _open_closed_streams()
     code = run(args)
     gc.freeze()
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Let standard streams that the caller closed hold nothing and take everything.
+
+    Python has None in their place, and the system would give their numbers to the next files that are opened.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def run(args: Sequence[str] | None = None) -> int:
@@ -108,6 +135,8 @@ def run(args: Sequence[str] | None = None) -> int:
         return _complain(str(error), status.UNUSABLE)
     except SystemExit as end:
         return _read_end(end)
+    except OSError as error:
+        return _report_refusal(error)
     except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes a sentence
         return _report_fault(error)
     return ended if isinstance(ended, int) else status.FINE
@@ -125,12 +154,25 @@ def _complain(text: str, code: int) -> int:
     return code
 
 
+def _report_refusal(error: OSError) -> int:
+    """What the system refused and nobody below put into words: a full disk behind standard output, a lost right."""
+    if error.strerror is None:
+        return _report_fault(error)
+    _show_trace(error)
+    about = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return _complain(f"the system refuses to go on: {about}{error.strerror}", status.UNUSABLE)
+
+
 def _report_fault(error: Exception) -> int:
     """One line on a fault of our own; the whole trace when PCAPAUDIT_DEBUG is set."""
-    if os.environ.get("PCAPAUDIT_DEBUG"):
-        traceback.print_exception(error)
+    _show_trace(error)
     return _complain(
         f"unexpected {type(error).__name__}: {error}. This is a fault of pcapaudit {__version__}: please report it with"
         " the command you gave; PCAPAUDIT_DEBUG=1 shows where it happened.",
         status.UNUSABLE,
     )
+
+
+def _show_trace(error: Exception) -> None:
+    if os.environ.get("PCAPAUDIT_DEBUG"):
+        traceback.print_exception(error)

@@ -63,6 +63,9 @@ def _write_stdout(pieces: Iterable[str]) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         silence_stdout()
+    except OSError as error:
+        silence_stdout()
+        raise UsageError(f"cannot write the result: {error.strerror or error}") from error
     except KeyboardInterrupt:
         # Else Python's own flush at the end waits for the reader who kept this waiting.
         silence_stdout()

@@ -69,5 +69,8 @@ def command(
     with ProgressLine() as progress:
         capture = Capture(open_captures(sources, options, progress))
         ax = capture.plot(kind, device=device, flow=flow)
-    save(ax, output)
+    try:
+        save(ax, output)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from error
     write_note(f"{output}: {kind}")

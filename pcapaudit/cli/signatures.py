@@ -38,7 +38,7 @@ def list_products(signatures_dir: Path | None) -> None:
     write_result((f"{line}\n" for line in lines), None)
 
 
-@command.command("show")
+@command.command("show", short_help="Print the signature of the product V/P.")
 @click.argument("product", metavar="V/P")
 @shared.signatures_dir
 def show_product(product: str, signatures_dir: Path | None) -> None:
@@ -50,7 +50,7 @@ def show_product(product: str, signatures_dir: Path | None) -> None:
     write_result((f"{make_visible(line)}\n" for line in text.splitlines()), None)
 
 
-@command.command("lint")
+@command.command("lint", short_help="Check every signature file.")
 @shared.signatures_dir
 def check_products(signatures_dir: Path | None) -> int:
     """Check every signature file; each fault is told as file:line:column with what to write instead.
@@ -59,6 +59,7 @@ def check_products(signatures_dir: Path | None) -> int:
     """
     rules = [rule.id for rule in all_rules()]
     faults = [make_visible(str(fault)) for fault in lint(signatures_dir or location.signatures_dir(), rules=rules)]
-    checked = f"{signatures_dir or location.signatures_dir()}: {'no fault' if not faults else f'{len(faults)} faults'}"
+    found = "no fault" if not faults else "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    checked = f"{signatures_dir or location.signatures_dir()}: {found}"
     write_result((f"{line}\n" for line in [*faults, checked]), None)
     return UNUSABLE if faults else FINE

@@ -25,6 +25,8 @@ from pcapaudit.report.tabular import Names, csv_lines, json_lines
 
 FORMS = {"csv": csv_lines, "jsonl": json_lines}
 SQLITE_ENDS = (".sqlite", ".sqlite3", ".db")
+FILE_ENDS = (".csv", ".jsonl", ".json", ".tsv", ".txt", ".parquet", ".xlsx", ".gz")
+"""Ends of names that mean a file to everybody: no folder of several tables is made under such a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ Examples:
 
 
 @click.command("tables", epilog=_EPILOG)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@shared.sources
 @click.option(
     "--table", "names", metavar="NAME", multiple=True, help=f"This table alone; again for more: {', '.join(TABLES)}."
 )
@@ -93,6 +95,10 @@ def command(
             write_result(text_of(sources, options, tables[0], write, progress), output)
         elif output is None:
             raise UsageError("several tables need a place: -o FILE.sqlite or -o FOLDER; or name one with --table")
+        elif output.endswith(FILE_ENDS) and not Path(output).is_dir():
+            raise UsageError(
+                f"{output}: several tables are no one file: -o FILE.sqlite or -o FOLDER; or name one with --table"
+            )
         else:
             _write_folder(sources, options, tables, Path(output), write, progress)
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from pcapaudit.cli import main as cli
 from pcapaudit.model.errors import CaptureError
 
+BLINKING = str(Path(__file__).resolve().parents[2] / "samples" / "sensorist-blinking-red.pcapng")
 HEAVY = {"pandas", "matplotlib", "numpy", "dpkt", "pydantic"}
 
 
@@ -117,6 +120,48 @@ def collector() -> Iterator[None]:
     yield
     gc.unfreeze()
     gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("audti", "audit"), ("explian", "explain"), ("how-to-captur", "how-to-capture")]
+)
+def test_a_misspelt_command_is_answered_with_the_nearest(
+    typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([typed]) == 2
+    assert f"No such command '{typed}'. Did you mean {meant}?" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.program, "main", fail_with(PermissionError(errno.EACCES, "Permission denied", "a/b")))
+    assert cli.run([]) == 2
+    assert capsys.readouterr().err == "pcapaudit: the system refuses to go on: a/b: Permission denied\n"
+
+
+@pytest.mark.parametrize("command", ["audit", "flows", "explain", "doctor"])
+def test_a_full_disk_behind_standard_output_is_said_in_one_line(command: str) -> None:
+    words = [command, BLINKING] if command in ("audit", "flows") else [command]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pcapaudit", *words], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.stderr == b"pcapaudit: cannot write the result: No space left on device\n"
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "source", "status"),
+    [("<&-", "-", 2), (">&-", BLINKING, 1), ("2>&-", BLINKING, 1), ("<&- >&- 2>&-", "-", 2)],
+)
+def test_a_stream_that_the_caller_closed_holds_nothing_and_takes_everything(
+    closed: str, source: str, status: int
+) -> None:
+    words = ["sh", "-c", f'exec "$0" -m pcapaudit audit "$1" {closed}', sys.executable, source]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert "fault of pcapaudit" not in done.stderr
 
 
 @pytest.mark.usefixtures("collector")

@@ -34,3 +34,9 @@ def test_a_picture_is_written_and_comes_out_the_same_again(tmp_path: Path) -> No
 def test_what_cannot_be_drawn_is_told(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plot", BLINKING, *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "gone" / "x.svg"
+    assert run(["plot", BLINKING, "-o", str(place)]) == 2
+    assert f"cannot write {place}: No such file or directory" in capsys.readouterr().err

@@ -66,9 +66,14 @@ def test_zeeks_names_are_given_on_demand(sample: str, capsys: pytest.CaptureFixt
     assert {"ts", "id.orig_h", "qtype_name", "rtt", "TTLs"} <= set(header)
 
 
-def test_several_tables_need_a_place_and_a_name_must_be_known(sample: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_tables_need_a_place_and_a_name_must_be_known(
+    sample: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["tables", sample]) == 2
     assert "-o FILE.sqlite or -o FOLDER" in capsys.readouterr().err
+    assert run(["tables", sample, "-o", str(tmp_path / "x.parquet")]) == 2
+    assert "x.parquet: several tables are no one file" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
     assert run(["tables", "--table", "smtp", sample]) == 2
     assert "there is no table 'smtp'" in capsys.readouterr().err
 
