@@ -7,6 +7,7 @@ device, far side, evidence and times around it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from pcapaudit.diagnose.facts import Facts
@@ -44,12 +45,16 @@ class Form:
     has_flows: bool = False
     is_by_proxy: bool = False
     log: str | None = None
-    hint: str | None = None
+    hint: Words | None = None
     remarks: Remarks = contrast
 
     def sentence(self, facts: Facts, fired: Fired) -> str:
         """What is asked, for this finding."""
         return self.what if isinstance(self.what, str) else self.what(facts, fired)
+
+    def advice(self, facts: Facts, fired: Fired) -> str | None:
+        """The hint, for this finding."""
+        return self.hint(facts, fired) if callable(self.hint) else self.hint
 
 
 Forms: TypeAlias = Sequence[Form]
@@ -104,7 +109,7 @@ def _is_inside_the_site(fired: Fired) -> bool:
 
 def _inside_the_site(forms: Forms) -> Forms:
     """For a far side that stands on the site itself: nothing goes out, and no vendor runs it."""
-    own = {_ALLOW: _ALLOW_INSIDE, _VENDOR_FORM: _FAR_SIDE_FORM}
+    own = {_ALLOW: _ALLOW_INSIDE, _ALLOW_REFUSED: _ALLOW_REFUSED_INSIDE, _VENDOR_FORM: _FAR_SIDE_FORM}
     return tuple(own.get(form, form) for form in forms)
 
 
@@ -150,10 +155,14 @@ def _passive_ports(facts: Facts, fired: Fired, situation: Situation) -> list[str
 # --- the forms ---------------------------------------------------------------------------------------------
 
 FIREWALL_LOG = "the firewall's log"
-_OTHER_FILTERS = (
-    "The drop may be made by application control, a country or reputation filter, or TLS inspection instead of a port "
-    "rule."
-)
+_REFUSED_OPENLY = "Start at the box that sent these ICMP errors: it says itself that it refuses the traffic."
+
+
+def _other_filters(_facts: Facts, fired: Fired) -> str:
+    """What drops in silence beside a port rule; inside a datagram there is no TLS to inspect."""
+    is_udp = {a.transport for a in fired.attempts} == {"udp"} or fired.target.transport == "udp"
+    kinds = "application control" + (" or" if is_udp else ",") + " a country or reputation filter"
+    return f"The drop may be made by {kinds}{'' if is_udp else ', or TLS inspection'} instead of a port rule."
 
 
 def _lan(what: Words) -> Forms:
@@ -176,19 +185,21 @@ def _inspection(what: Words, hint: str | None = None) -> Form:
     )
 
 
-def _firewall(what: Words, action: Action = Action.ALLOW, hint: str | None = None) -> Form:
+def _firewall(what: Words, action: Action = Action.ALLOW, hint: Words | None = None) -> Form:
     return Form(Addressee.FIREWALL, what, action, has_flows=True, log=FIREWALL_LOG, hint=hint)
 
 
 _ALLOW = _firewall(
     "Please allow this traffic outbound, with the replies to it (stateful; no inbound rule is needed)",
-    hint=_OTHER_FILTERS,
+    hint=_other_filters,
 )
+_ALLOW_REFUSED = replace(_ALLOW, hint=_REFUSED_OPENLY)
 _ALLOW_INSIDE = _firewall(
     "Please allow this traffic between the site's networks, with the replies to it (stateful; no rule for the other "
     "direction is needed)",
     hint="An access list between VLANs may drop it, or a radio network that keeps its clients apart.",
 )
+_ALLOW_REFUSED_INSIDE = replace(_ALLOW_INSIDE, hint=_REFUSED_OPENLY)
 _VENDOR_FORM = Form(
     Addressee.VENDOR,
     "Please look at your side of this traffic: is the device registered, and was there maintenance?",
@@ -329,8 +340,8 @@ BY_RULE: dict[str, Forms] = {
     "NTP-KOD": _lan("Please give the device another time server (DHCP option 42), or run one of your own"),
     "NTP-UNSYNC": _lan("Please repair the time server, usually its own way out to UDP 123"),
     "NTP-OFFSET-LARGE": (Form(Addressee.SITE, "Please set the clock of the device"),),
-    "ICMP-ADMIN": _FIREWALL,
-    "ICMP-PORT-UNREACH-NEAR": _FIREWALL,
+    "ICMP-ADMIN": (_ALLOW_REFUSED,),
+    "ICMP-PORT-UNREACH-NEAR": (_ALLOW_REFUSED,),
     "ICMP-PORT-UNREACH-FAR": _VENDOR,
     "ICMP-TTL-LOOP": _lan("Please check the routes of the routers that sent the errors"),
     "TCP-RST-INJECTED": _FIREWALL,

@@ -74,7 +74,7 @@ def _fill(form: Form, facts: Facts, fired: Fired, situation: Situation) -> Ask:
         remarks=tuple(form.remarks(facts, fired, situation)),
         search_in=form.log,
         search_at=search_times(facts, fired) if form.log else (),
-        hint=form.hint,
+        hint=form.advice(facts, fired),
     )
 
 

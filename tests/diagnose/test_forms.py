@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pcapaudit.diagnose.fired import Cause, Fired, Target
@@ -116,6 +118,27 @@ def test_a_far_side_on_the_site_is_asked_of_the_site_and_not_of_the_vendor() -> 
 
     assert [f.to for f in forms] == [Addressee.FIREWALL, Addressee.SITE]
     assert "between the site's networks" in str(forms[0].what)
+
+
+@pytest.mark.parametrize(
+    ("rule", "target", "hint"),
+    [
+        ("TCP-SYN-TIMEOUT", FAR, "application control, a country or reputation filter, or TLS inspection instead of"),
+        (
+            "UDP-NO-REPLY",
+            replace(FAR, transport="udp"),
+            "application control or a country or reputation filter instead",
+        ),
+        ("TCP-SYN-TIMEOUT", NEAR, "access list between VLANs"),
+        ("ICMP-ADMIN", FAR, "the box that sent these ICMP errors"),
+        ("ICMP-PORT-UNREACH-NEAR", FAR, "the box that sent these ICMP errors"),
+        ("ICMP-ADMIN", NEAR, "the box that sent these ICMP errors"),
+    ],
+)
+def test_the_hint_fits_how_the_traffic_was_dropped(rule: str, target: Target, hint: str) -> None:
+    fired = finding(rule, target=target)
+
+    assert hint in (forms_for(fired)[0].advice(FACTS, fired) or "")
 
 
 ASKED = {
