@@ -83,6 +83,10 @@ def _timeline(choice: Choice, ax: Axes | None) -> Axes:
     return draw_timeline(judged, choice.capture.judged.captures[judged.capture], ax)
 
 
+def _needs(choice: Choice, ax: Axes | None) -> Axes:
+    return draw_matrix(choice.table("needs"), choice.table("devices"), ax)
+
+
 def _sequence(choice: Choice, ax: Axes | None) -> Axes:
     at, flow = choice.one_flow()
     return draw_sequence(flow, choice.capture.opened.rings[at].traffic.end_ns, ax)
@@ -106,7 +110,10 @@ def _hops(choice: Choice, ax: Axes | None) -> Axes:
 
 KINDS: Mapping[str, tuple[str, Callable[[Choice, Axes | None], Axes]]] = {
     "timeline": ("whom a device asked when, and what came back; its ladder above", _timeline),
-    "needs": ("devices and their needs: who reaches what", lambda c, ax: draw_matrix(c.table("needs"), ax)),
+    "needs": (
+        "devices and their needs: who reaches what",
+        _needs,
+    ),
     "verdicts": ("verdicts, a bar for each capture", lambda c, ax: draw_verdicts(c.table("devices"), ax)),
     "dns": ("how long DNS answers take, and which codes they bring", lambda c, ax: draw_dns(c.table("dns"), ax)),
     "traffic": ("payload over time, by need", lambda c, ax: draw_traffic(c.table("attempts"), ax)),
