@@ -15,7 +15,7 @@ from pcapaudit.diagnose.needs import NeedJudgement, endpoint_states, is_special
 from pcapaudit.diagnose.proof import Proof
 from pcapaudit.diagnose.registry import lookup
 from pcapaudit.diagnose.remedies import advise
-from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note
+from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note, unheard_note
 from pcapaudit.diagnose.special import special_need
 from pcapaudit.diagnose.switchport import port_of
 from pcapaudit.diagnose.timeline import timeline_of
@@ -95,7 +95,7 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         title=f"{signature.vendor_title} / {signature.title}" if signature else None,
         summary=headline(d),
         switch=port_of(facts),
-        said_note=note,
+        said_note=note or unheard_note(d, said.led),
         timeline=timeline_of(d),
         why=accounts(d),
     )

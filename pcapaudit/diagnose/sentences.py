@@ -10,8 +10,9 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.vantage import vantage_of
 from pcapaudit.diagnose.verdict import Diagnosis, Weighed
 from pcapaudit.model.addresses import ip_text
+from pcapaudit.model.far_side import say_list
 from pcapaudit.model.report import IndicatorState, Said
-from pcapaudit.model.words import Identification, Outcome, Role, Stage, State, Vantage, Verdict
+from pcapaudit.model.words import Identification, IndicatorKind, Outcome, Role, Stage, State, Vantage, Verdict
 
 SILENCE = frozenset({"TCP-SYN-TIMEOUT", "TCP-ALL-PORTS-FAIL"})
 UDP_SILENCE = frozenset({"UDP-NO-REPLY", "UDP-SERVER-WALK"})
@@ -139,6 +140,21 @@ def said_note(d: Diagnosis, shown: IndicatorState | None, said: Said) -> str | N
         led = f"; the LED must be {shown.state}" if shown else ""
         return f"The capture says {failed[0]} failed, which is another picture than the one reported{led}."
     return "The capture shows no such fault: it was taken after recovery, at another time, or of another device."
+
+
+def unheard_note(d: Diagnosis, led: str | None) -> str | None:
+    """That nothing was made of an LED, because it is no state that the product's paper knows, or may be several.
+
+    None when there is no such table, or the LED was held against the capture.
+    """
+    lines = d.facts.signature.indicators if d.facts.signature is not None else ()
+    known = list(dict.fromkeys(line.shows for line in lines if line.kind == IndicatorKind.LED))
+    seen = (led or "").lower()
+    if not seen or not known or any(words in seen for words in ("green", *CONFLICTS)):
+        return None
+    if sum(state.lower() in seen or seen in state.lower() for state in known) == 1:
+        return None
+    return f'Nothing was made of "{led}": what the paper knows of the LED is {say_list(known)}.'
 
 
 def _green_note(d: Diagnosis) -> str | None:

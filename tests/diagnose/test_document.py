@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+from pcapaudit.catalog.schema import Indicator
 from pcapaudit.diagnose.document import CONTRADICTED, count_attempts, device_report
 from pcapaudit.model.report import DeviceReport, Said
-from pcapaudit.model.words import STAGES, Role, Severity, Stage, State, Verdict
+from pcapaudit.model.words import STAGES, IndicatorKind, Role, Severity, Stage, State, Verdict
 from tests.support.judging import diagnosis_of, facts_of, need, product, tcp, udp
 
 NAME = "0.0 dev > gw LOOKUP gk.acme.example A 54.229.203.190\n"
@@ -102,6 +105,14 @@ def test_a_statement_that_contradicts_makes_the_finding_less_sure() -> None:
     assert along.root_cause.confidence == alone.root_cause.confidence
     assert against.findings[0].confidence == against.root_cause.confidence
     assert against.said_note is not None
+
+
+def test_an_led_of_which_nothing_was_made_is_told_and_takes_nothing_from_the_findings() -> None:
+    lit = replace(BOX, indicators=(Indicator(IndicatorKind.LED, "solid red"), Indicator(IndicatorKind.LED, "green")))
+    alone, unheard = (device_report(diagnosis_of(SILENT, lit), None, 0, Said(led, None)) for led in (None, "purple"))
+
+    assert unheard.said_note == 'Nothing was made of "purple": what the paper knows of the LED is solid red, green.'
+    assert unheard.root_cause == alone.root_cause
 
 
 def test_outside_the_translator_the_routers_mac_is_not_told() -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from pcapaudit.catalog.schema import Indicator
 from pcapaudit.diagnose.confidence import HealthCaps
 from pcapaudit.diagnose.facts import Facts
-from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note
+from pcapaudit.diagnose.sentences import headline, limits_of, next_step, said_note, unheard_note
 from pcapaudit.diagnose.verdict import diagnose_device
 from pcapaudit.model.report import Said
-from pcapaudit.model.words import Identification, Verdict
+from pcapaudit.model.words import Identification, IndicatorKind, Verdict
 from tests.support.judging import diagnosis_of, facts_of, need, outward, product, tcp
 
 NAME = "0.0 dev > gw LOOKUP gk.acme.example A 54.229.203.190\n"
@@ -103,3 +106,23 @@ def test_what_the_engineer_saw_is_held_against_the_capture(said: Said, script: s
     note = said_note(diagnosis_of(NAME + script, ONE), None, said)
 
     assert (note is None) if words is None else words in (note or "")
+
+
+@pytest.mark.parametrize(
+    ("led", "is_known"),
+    [
+        ("purple", False),
+        ("red", False),
+        ("very fast", True),
+        ("LEDs blinking very fast", True),
+        ("Solid Red", True),
+    ],
+)
+def test_an_led_that_the_paper_does_not_know_is_not_passed_over_in_silence(led: str, is_known: bool) -> None:
+    shows = ("solid red", "blinking red", "blinking very fast")
+    lit = replace(ONE, indicators=tuple(Indicator(IndicatorKind.LED, state) for state in shows))
+    note = unheard_note(diagnosis_of(NAME + SILENT, lit), led) or ""
+
+    assert ("Nothing was made of" in note) is not is_known
+    assert is_known or f'"{led}"' in note
+    assert is_known or all(state in note for state in shows)
