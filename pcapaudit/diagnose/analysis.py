@@ -173,7 +173,7 @@ def judge(
             if tell is not None:
                 tell(device)
     info = capture_info(traffic, [i for i in in_order(items) if i.device is None or i.device in macs])
-    return CaptureAnalysis(info, tuple(devices), _busy(surveyed.busiest, capture), _nearest(candidates))
+    return CaptureAnalysis(info, tuple(devices), _busy(surveyed.busiest, capture), _nearest(candidates, request))
 
 
 def _recognise(traffic: Traffic, hosts: Sequence[Host], request: Request, crew: Crew) -> list[_Candidate]:
@@ -362,9 +362,13 @@ def _busy(hosts: Sequence[Host], capture: int) -> tuple[BusyHost, ...]:
     )
 
 
-def _nearest(candidates: Sequence[_Candidate]) -> tuple[NearMiss, ...]:
-    """Signatures of which some sign was there, each once, in order of the hosts."""
+def _nearest(candidates: Sequence[_Candidate], request: Request) -> tuple[NearMiss, ...]:
+    """Products that are there though another was asked for, then those of which some sign was: each once."""
     found: dict[str, NearMiss] = {}
+    for c in candidates:
+        own = c.identified.signature
+        if own is not None and request.signature not in (None, own):
+            found[own] = NearMiss(own, c.identified.by)
     for c in candidates:
         for near in c.identified.nearest:
             found.setdefault(near.signature, near)

@@ -72,6 +72,7 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
     note = said_note(d, indicator, said)
     minus = 0 if note is None else CONTRADICTED
     situation = Situation(said.mirror_point, d.stages)
+    other = identified if identified and signature and identified.signature not in (None, signature.id) else None
     return DeviceReport(
         capture=capture,
         mac=None if facts.mac is None or vantage is Vantage.WAN else mac_text(facts.mac),
@@ -83,10 +84,10 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         vendor=signature.vendor if signature else None,
         candidates=tuple(identified.candidates) if identified and signature is None else (),
         identification=facts.identification,
-        identified_by=tuple(identified.by) if identified else (),
+        identified_by=tuple(identified.by) if identified and not other else (),
         verdict=d.verdict,
         since=facts.clock.rfc3339(d.since_ns) if d.since_ns is not None else None,
-        next_step=next_step(d),
+        next_step=_audit_as(other) if other and d.verdict is Verdict.UNDECIDED else next_step(d),
         root_cause=_root(d.root, minus),
         indicator=indicator,
         stages=tuple(_stage(s, d.stages[s]) for s in STAGES),
@@ -98,6 +99,14 @@ def device_report(d: Diagnosis, identified: Identified | None, capture: int, sai
         said_note=note or unheard_note(d, said.led),
         timeline=timeline_of(d),
         why=accounts(d),
+    )
+
+
+def _audit_as(other: Identified) -> str:
+    """The engineer took the device for one product, and all that it does is of another."""
+    return (
+        f"By what it does this is {other.signature} ({', '.join(other.by)}), not the product that was named: audit it "
+        "as that one, or name none."
     )
 
 

@@ -459,7 +459,10 @@ class BusyHost:
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """A signature that some host nearly matched: which of its signs were there, what is missing."""
+    """A signature that some host nearly matched: which of its signs were there, what is missing.
+
+    Nothing is missing where it did match, and another product was asked for.
+    """
 
     signature: str
     seen: tuple[str, ...]

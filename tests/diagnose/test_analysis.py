@@ -153,6 +153,24 @@ def test_a_named_device_is_taken_for_the_named_signature() -> None:
     assert (device.signature, device.identification) == ("sensorist/gateway", "engineer")
 
 
+def test_a_product_that_is_there_is_named_where_another_was_asked_for() -> None:
+    analysis = analysed(GATEWAY + PC, signature="skala/nexus")
+
+    assert analysis.devices == ()
+    assert [(near.signature, near.missing) for near in analysis.nearest] == [("sensorist/gateway", None)]
+    assert analysis.nearest[0].seen[0].startswith("dns gk.sensorist.com")
+
+
+def test_a_device_that_is_taken_for_another_product_is_not_said_to_have_tried_nothing() -> None:
+    [device] = analysed(GATEWAY + PC, device="10.0.0.5", signature="skala/nexus").devices
+    [right] = analysed(GATEWAY + PC, device="10.0.0.5", signature="sensorist/gateway").devices
+
+    assert (device.verdict, device.identified_by) == (Verdict.UNDECIDED, ())
+    assert (device.next_step or "").startswith("By what it does this is sensorist/gateway (dns gk.sensorist.com")
+    assert (right.verdict, right.next_step) == (Verdict.HEALTHY, None)
+    assert right.identified_by
+
+
 def test_the_busiest_hosts_come_first() -> None:
     frames = [h.frames for h in analysed(GATEWAY + PC).hosts]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pcapaudit.model.report import CaptureFile, EndpointRef, IndicatorChange, Remedy, StageReport, SwitchPort
+from pcapaudit.model.report import CaptureFile, EndpointRef, IndicatorChange, NearMiss, Remedy, StageReport, SwitchPort
 from pcapaudit.model.words import Addressee, Result, Role, Stage, State, Verdict
 from pcapaudit.report import phrases
 from tests.support.reports import load_report
@@ -251,6 +251,17 @@ def test_a_device_that_was_not_recognised_can_be_named_in_the_terminal_and_in_th
 
     for way in ("--device", "--signature", "in the browser: Analyse it with other details"):
         assert way in said
+
+
+def test_who_asked_for_the_wrong_product_is_told_which_one_is_there() -> None:
+    report = load_report("e1_blinking_red")
+    there, nearly = NearMiss("skala/nexus", ("dns a",)), NearMiss("tek/pool-ems", ("dns b",), "it asked for too much")
+    asked = replace(
+        report, devices=(), nearest=(there, nearly), said=replace(report.said, signature="sensorist/gateway")
+    )
+
+    assert "(skala/nexus)" in phrases.say_next_without_device(asked)
+    assert "--device" in phrases.say_next_without_device(replace(asked, nearest=(nearly,)))
 
 
 def test_a_device_of_no_known_product_is_not_said_to_have_all_that_it_needs() -> None:
