@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pcapaudit.engine.options import AuditOptions
@@ -19,3 +20,19 @@ def test_the_readme_opens_with_what_the_first_command_prints(checkout: Path) -> 
 
     assert len(shown) > 20
     assert [line for line in shown[2:] if line not in printed] == []
+
+
+NAMED = re.compile(r"`((?:pcapaudit|tests|docs|bench|samples|notebooks)/[\w/.]*\w)`|\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+"""A path in a page: as code, from the checkout's root, or as a link, from the page."""
+NO_FILES = {"pcapaudit/_signatures", "pcapaudit/comparison/1"}
+"""What only a wheel holds, and the name of a document's form."""
+
+
+def test_every_file_that_a_page_names_is_there(checkout: Path) -> None:
+    missing = []
+    for page in [*checkout.glob("*.md"), *checkout.glob("docs/*.md")]:
+        for named, linked in NAMED.findall(page.read_text(encoding="utf-8")):
+            place = checkout / named if named else page.parent / linked
+            if not place.exists() and named not in NO_FILES:
+                missing.append(f"{page.name}: {named or linked}")
+    assert missing == []
