@@ -53,9 +53,16 @@ Exit status:
 """
 
 
+def _take_pipe(_ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Standard input alone goes on; who gives a file is told what to do with it."""
+    if value not in (None, STDIN):
+        raise click.BadParameter(f"a file does not go on: pcapaudit audit {value}", param=param)
+    return value
+
+
 @click.command("live", epilog=_EPILOG)
 @click.option("-i", "--interface", metavar="NAME", help="Where the mirror port arrives.")
-@click.option("-r", "--read", "pipe", metavar="-", type=click.Choice([STDIN]), help="Read standard input instead.")
+@click.option("-r", "--read", "pipe", metavar="-", callback=_take_pipe, help="Read standard input instead.")
 @click.option("--filter", "capture_filter", metavar="BPF", default="", help="What to capture, see pcap-filter(7).")
 @click.option("--snaplen", metavar="N", type=click.IntRange(min=0), default=0, help="Bytes of each frame; 0: all.")
 @click.option("--duration", "duration_s", metavar="SPAN", callback=read_span, help="End after 90s, 10m, 12h.")

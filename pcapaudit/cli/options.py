@@ -41,7 +41,11 @@ thresholds = click.option(
     help="Another threshold for the rules, such as syn_wait=5.",
 )
 since = click.option(
-    "--since", "since_ns", metavar="T", callback=read_moment, help="Leave out frames before this time."
+    "--since",
+    "since_ns",
+    metavar="T",
+    callback=read_moment,
+    help="Leave out frames before this time: 2026-01-01T14:02:11+01:00, without offset in UTC.",
 )
 until = click.option("--until", "until_ns", metavar="T", callback=read_moment, help="Leave out frames after this time.")
 max_flows = click.option(

@@ -102,6 +102,7 @@ def test_a_memory_that_is_another_programs_is_refused_before_anything_is_read(tm
     [
         ([], "give either -i NAME or -r -"),
         (["-i", "eth0", "-r", "-"], "give either -i NAME or -r -"),
+        (["-r", "x.pcapng"], "a file does not go on: pcapaudit audit x.pcapng"),
         (["-r", "-", "--filter", "tcp"], "belong to -i"),
         (["-r", "-", "--duration", "soon"], "is no span of time"),
         (["-r", "-", "--window", "long"], "is no span of time"),
