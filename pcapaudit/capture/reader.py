@@ -150,6 +150,8 @@ def _open_stdin() -> BinaryIO:
         raw = cast("BinaryIO", io.FileIO(sys.stdin.fileno(), closefd=False))
     except (OSError, ValueError):
         return sys.stdin.buffer
+    if raw.isatty():
+        raise CaptureError("standard input is the keyboard; put a program in front: tcpdump -w - | ...", path=STDIN)
     widen_pipe(raw, BATCH_BYTES)
     return raw
 

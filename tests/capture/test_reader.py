@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -313,3 +314,11 @@ def test_a_capture_that_editcap_rewrote_gives_the_same_frames(
     write_pcapng(source, frames)
     subprocess.run([require_tool("editcap"), "-F", form, str(source), str(target)], check=True, capture_output=True)
     assert read(target.read_bytes()).frames == read(source.read_bytes()).frames
+
+
+def test_a_keyboard_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, keyboard = os.openpty()
+    with os.fdopen(ours, "rb"), os.fdopen(keyboard, "rb") as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        with pytest.raises(CaptureError, match="the keyboard; put a program in front"):
+            next(open_capture("-", notes=CaptureNotes()))
