@@ -157,7 +157,8 @@ def judge(
     chosen = {number: (f, c) for number, (f, c) in known.items() if _may_be_listed(f, c, request)}
     for c in candidates:
         _forget(c.facts)
-    view = View(traffic, [f for f, _ in chosen.values()], request.params, surveyed.left_out)
+    named = "the device" if request.device is not None else "the product" if request.signature is not None else None
+    view = View(traffic, [f for f, _ in chosen.values()], request.params, surveyed.left_out, named)
     items = examine_capture(view)
     judged = crew.gather(_Judge(chosen, view, items, request, capture), list(chosen))
     devices: list[DeviceReport] = []

@@ -161,6 +161,20 @@ def test_a_product_that_is_there_is_named_where_another_was_asked_for() -> None:
     assert analysis.nearest[0].seen[0].startswith("dns gk.sensorist.com")
 
 
+@pytest.mark.parametrize(
+    ("asked", "lack"),
+    [
+        ({"device": "10.0.0.77"}, "the device that was named is not in this capture; the busiest are"),
+        ({"signature": "skala/nexus"}, "the product that was named is not in this capture; the busiest are"),
+        ({"device": "10.0.0.9"}, "the device that was named matches no signature; the busiest are"),
+    ],
+)
+def test_what_was_named_and_is_not_there_is_not_said_to_match_no_signature(asked: dict[str, str], lack: str) -> None:
+    health = analysed(GATEWAY + PC, **asked).info.health
+
+    assert [item.summary.startswith(lack) for item in health if item.rule == "CAP-WRONG-DEVICE"] == [True]
+
+
 def test_a_device_that_is_taken_for_another_product_is_not_said_to_have_tried_nothing() -> None:
     [device] = analysed(GATEWAY + PC, device="10.0.0.5", signature="skala/nexus").devices
     [right] = analysed(GATEWAY + PC, device="10.0.0.5", signature="sensorist/gateway").devices

@@ -183,7 +183,8 @@ def outside_view(view: View) -> Iterator[HealthItem]:
 def no_device(view: View) -> Iterator[HealthItem]:
     """No host of the capture is a known product.
 
-    **Seen**: nothing that any host asks for or connects to matches a signature.
+    **Seen**: nothing that any host asks for or connects to matches a signature; or the device or product that was
+    named is not there.
 
     **Effect**: without a signature only the general ladder can be judged.
 
@@ -191,9 +192,12 @@ def no_device(view: View) -> Iterator[HealthItem]:
     """
     span = frame_span(view.traffic)
     if span and all(f.signature is None for f in view.devices):
+        lack = "no host matches a signature"
+        if view.named is not None:
+            lack = f"{view.named} that was named {'matches no signature' if view.devices else 'is not in this capture'}"
         yield remark(
             "CAP-WRONG-DEVICE",
-            f"no host matches a signature; the busiest are {', '.join(_busiest(view.traffic)) or 'without an address'}",
+            f"{lack}; the busiest are {', '.join(_busiest(view.traffic)) or 'without an address'}",
             span,
             effect="no service of a product can be judged",
             advice="Capture at the port of the device, or say which it is (--device) and which product (--signature).",

@@ -25,12 +25,14 @@ class View:
     """What a health check looks at: the capture, and the listed devices in it.
 
     ``left_out``: so many more hosts may be devices, and were not looked at.
+    ``named`` is what the engineer asked for alone, in words (``the device``); None when all devices were asked for.
     """
 
     traffic: Traffic
     devices: Sequence[Facts]
     params: Params
     left_out: int = 0
+    named: str | None = None
 
 
 Check = Callable[[View], Iterator[HealthItem]]
