@@ -447,7 +447,10 @@ def say_next_without_device(report: Report) -> str:
         return "Check the MAC or address, and that the mirror port carries the device's traffic in both directions."
     others = [near.signature for near in report.nearest if near.missing is None]
     if report.said.signature and others:
-        return f"Another product is in this capture ({', '.join(others)}): name that one (--signature), or none."
+        return (
+            f"Another product is in this capture ({', '.join(others)}): name that one (--signature), or none; "
+            "in the browser: Analyse it with other details."
+        )
     return (
         "Say which device is meant by its MAC or IP address (--device), or which product it is (--signature); "
         "in the browser: Analyse it with other details."

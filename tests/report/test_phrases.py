@@ -261,6 +261,7 @@ def test_who_asked_for_the_wrong_product_is_told_which_one_is_there() -> None:
     )
 
     assert "(skala/nexus)" in phrases.say_next_without_device(asked)
+    assert "in the browser: Analyse it with other details" in phrases.say_next_without_device(asked)
     assert "--device" in phrases.say_next_without_device(replace(asked, nearest=(nearly,)))
 
 
