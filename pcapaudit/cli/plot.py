@@ -65,7 +65,7 @@ def command(
     from pcapaudit.notebook.capture import Capture  # noqa: PLC0415 - no other command needs pandas and matplotlib
     from pcapaudit.notebook.plots.style import save  # noqa: PLC0415 - as above
 
-    options = AuditOptions(signature=signature, separate=separate)
+    options = AuditOptions(signature=signature, device=device, separate=separate)
     with ProgressLine() as progress:
         capture = Capture(open_captures(sources, options, progress))
         ax = capture.plot(kind, device=device, flow=flow)

@@ -218,8 +218,10 @@ class Capture:
         for found in self._report.devices:
             if wanted in (found.mac, *found.addresses):
                 return Device(self, found)
-        known = ", ".join(name_device(d) for d in self._report.devices[:10]) or "none"
-        raise UsageError(f"there is no judged device {name}; there are: {known}")
+        known = ", ".join(name_device(d) for d in self._report.devices[:10])
+        hosts = ", ".join((*h.addresses[:1], h.mac or "")[0] for h in self._report.hosts)
+        there = f"there are: {known}" if known else f"the busiest hosts are: {hosts or 'none'}"
+        raise UsageError(f"there is no judged device {name}; {there}")
 
     # --- frames ----------------------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ def test_a_picture_is_written_and_comes_out_the_same_again(tmp_path: Path) -> No
     ("arguments", "said"),
     [
         (["-o", "x.gif"], "must end in .svg, .png or .pdf"),
-        (["-o", "x.svg", "--device", "10.9.9.9"], "no judged device"),
+        (["-o", "x.svg", "--device", "10.9.9.9"], "no judged device 10.9.9.9; the busiest hosts are: 10.20.36.155, "),
+        (["-o", "x.svg", "--device", "kitchen"], "neither a MAC nor an IP address"),
         (["-o", "x.svg", "--kind", "pie"], "'pie' is not one of"),
     ],
 )
@@ -40,3 +41,8 @@ def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest
     place = tmp_path / "gone" / "x.svg"
     assert run(["plot", BLINKING, "-o", str(place)]) == 2
     assert f"cannot write {place}: No such file or directory" in capsys.readouterr().err
+
+
+def test_a_device_that_is_named_is_drawn_though_no_signature_knows_it(tmp_path: Path) -> None:
+    assert run(["plot", BLINKING, "--device", "10.20.36.155", "-o", str(tmp_path / "x.svg")]) == 0
+    assert "Device without a signature" in (tmp_path / "x.svg").read_text(encoding="utf-8")
