@@ -37,4 +37,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_DOORS]
+    """What an analyst may want; the rooms below, and what this module needs itself, would only fill the list."""
+    return [*(name for name in globals() if name.startswith("__")), *_DOORS]

@@ -91,6 +91,11 @@ def test_it_shows_itself_without_judging_and_as_a_card_in_a_notebook(cap: pa.Cap
     assert "What to change" in cap.render("html")
 
 
+def test_the_package_offers_an_analyst_what_is_meant_for_him_alone() -> None:
+    offered = {name for name in dir(pa) if not name.startswith("_")}
+    assert offered == {"read", "read_many", "read_parquet", "learn", "Capture", "Captures", "Device", "Proposal"}
+
+
 def test_importing_the_package_brings_no_pandas_and_prints_nothing() -> None:
     script = "import pcapaudit, sys; assert 'pandas' not in sys.modules; assert 'read' in dir(pcapaudit)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
