@@ -1,4 +1,4 @@
-"""``pcapaudit completion``: commands and options on the tab key."""
+"""``pcapaudit completion``: commands, options, products and rules on the tab key."""
 
 from __future__ import annotations
 

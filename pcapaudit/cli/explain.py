@@ -18,8 +18,13 @@ Examples:
 """
 
 
+def _complete_rule(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    """Ids of rules for the tab key."""
+    return [entry.id for entry in all_entries() if entry.id.startswith(begun.upper())]
+
+
 @click.command("explain", epilog=_EPILOG)
-@click.argument("rule", required=False)
+@click.argument("rule", required=False, shell_complete=_complete_rule)
 def command(rule: str | None) -> None:
     """Print what a RULE sees, what it means, and what to ask the network team for."""
     lines = _list_rules() if rule is None else _describe(find_entry(rule))

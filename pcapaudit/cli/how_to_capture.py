@@ -52,7 +52,7 @@ def read_mac(_ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 @click.command("how-to-capture", epilog=_EPILOG)
-@click.argument("product", metavar="V/P")
+@click.argument("product", metavar="V/P", shell_complete=shared.complete_product)
 @click.option("--mac", callback=read_mac, metavar="MAC", help="MAC address of the device; it stands on its label.")
 @click.option("--interface", metavar="NAME", default="eth0", show_default=True, help="Where the mirror port arrives.")
 @shared.signatures_dir

@@ -10,11 +10,21 @@ from pcapaudit.cli.status import FAIL_ON
 from pcapaudit.cli.values import read_moment, read_numbers, read_pairs
 from pcapaudit.model.words import Verdict
 
+
+def complete_product(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    """Ids of products for the tab key."""
+    from pcapaudit.catalog import load_signatures  # noqa: PLC0415 - for the tab key alone
+
+    return [signature.id for signature in load_signatures() if signature.id.startswith(begun)]
+
+
 # Whether a source can be read shows when it is read: click's own look would end the command for the others' sake, too.
 sources = click.argument(
     "sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False)
 )
-signature = click.option("--signature", metavar="V/P", help="What the device is, as vendor/product.")
+signature = click.option(
+    "--signature", metavar="V/P", shell_complete=complete_product, help="What the device is, as vendor/product."
+)
 separate = click.option("--separate", is_flag=True, help="Every file is a capture of its own, never part of a ring.")
 output = click.option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
 signatures_dir = click.option(

@@ -39,7 +39,7 @@ def list_products(signatures_dir: Path | None) -> None:
 
 
 @command.command("show", short_help="Print the signature of the product V/P.")
-@click.argument("product", metavar="V/P")
+@click.argument("product", metavar="V/P", shell_complete=shared.complete_product)
 @shared.signatures_dir
 def show_product(product: str, signatures_dir: Path | None) -> None:
     """Print the signature of the product V/P: its needs with the fact ids they come from."""
