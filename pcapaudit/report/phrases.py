@@ -407,6 +407,12 @@ def find_root(device: DeviceReport) -> FindingReport | None:
     return min(same, key=lambda f: (f.role is not Role.CAUSE, f.stage is not root.stage), default=None)
 
 
+def rank_devices(report: Report, capture: int) -> list[DeviceReport]:
+    """The devices of one capture, the worst verdict first; equal ones in the order of the report."""
+    own = (device for device in report.devices if device.capture == capture)
+    return sorted(own, key=lambda device: list(Verdict).index(device.verdict), reverse=True)
+
+
 def say_plainly(device: DeviceReport) -> str | None:
     """What is broken, without the words of any protocol: the title of the root cause; None without one."""
     root = find_root(device)

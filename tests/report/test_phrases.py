@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pcapaudit.model.report import CaptureFile, EndpointRef, IndicatorChange, NearMiss, Remedy, StageReport, SwitchPort
 from pcapaudit.model.words import Addressee, Result, Role, Stage, State, Verdict
 from pcapaudit.report import phrases
+from pcapaudit.report.registry import render
 from tests.support.reports import load_report
 
 
@@ -263,6 +265,17 @@ def test_who_asked_for_the_wrong_product_is_told_which_one_is_there() -> None:
     assert "(skala/nexus)" in phrases.say_next_without_device(asked)
     assert "in the browser: Analyse it with other details" in phrases.say_next_without_device(asked)
     assert "--device" in phrases.say_next_without_device(replace(asked, nearest=(nearly,)))
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_the_worst_device_is_told_first(form: str) -> None:
+    report = load_report("e1_blinking_red")
+    (failed, *_) = report.devices
+    shown = (Verdict.HEALTHY, Verdict.FAILED, Verdict.UNDECIDED, Verdict.FAILED, Verdict.DEGRADED)
+    devices = tuple(replace(failed, verdict=verdict, title=f"Box {at}") for at, verdict in enumerate(shown))
+    text = render(replace(report, devices=devices), form)
+
+    assert re.findall(r"Box \d", text)[: len(shown)] == ["Box 1", "Box 3", "Box 4", "Box 2", "Box 0"]
 
 
 def test_a_device_of_no_known_product_is_not_said_to_have_all_that_it_needs() -> None:
