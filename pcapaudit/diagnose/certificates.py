@@ -6,8 +6,10 @@ Only TLS 1.2 and older shows them (RFC 5246, section 7.4.2); TLS 1.3 encrypts th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.domains import registered_domain
@@ -15,7 +17,6 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.makers import is_near
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.silence import end_by, said_unseen
-from pcapaudit.flows.flow import TCP
 from pcapaudit.flows.said import Said
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text
@@ -33,7 +34,7 @@ from pcapaudit.model.records import dataclass
 from pcapaudit.model.times import readable
 
 MAX_FLOWS = 2000
-"""Connections of the whole capture that are read for certificates."""
+"""Connections of the whole capture that are read for certificates, of those that can be read."""
 EARLIEST_NS = 1_104_537_600_000_000_000
 """2005-01-01: a capture clock before that is wrong (CAP-CLOCK-JUMP)."""
 REFUSALS = frozenset({42, 46, 48})
@@ -237,9 +238,13 @@ class _Shown:
     frame: int
 
 
+_ByText: TypeAlias = dict[str, list[_Shown]]
+_NOTHING: Sequence[_Shown] = ()
+
+
 def _same_key_elsewhere(facts: Facts, offer: Offer) -> _Shown | None:
     """The same public key in another certificate, for an unrelated domain at another address."""
-    return _unrelated(facts, offer, _shown_to_anybody(facts.traffic)[0].get(offer.leaf.key_sha256, []))
+    return _unrelated(facts, offer, _shown_to_anybody(facts.traffic)[0].get(offer.leaf.key_sha256, _NOTHING))
 
 
 def _same_signer_elsewhere(facts: Facts, offer: Offer) -> _Shown | None:
@@ -247,7 +252,7 @@ def _same_signer_elsewhere(facts: Facts, offer: Offer) -> _Shown | None:
     issuer = offer.leaf.issuer
     if offer.leaf.is_self_issued or is_public_authority(issuer):
         return None
-    return _unrelated(facts, offer, _shown_to_anybody(facts.traffic)[1].get(issuer, []))
+    return _unrelated(facts, offer, _shown_to_anybody(facts.traffic)[1].get(issuer, _NOTHING))
 
 
 def is_public_authority(issuer: str) -> bool:
@@ -261,6 +266,15 @@ def _unrelated(facts: Facts, offer: Offer, shown: Sequence[_Shown]) -> _Shown | 
     name = offer.sni or offer.attempt.host
     if name is None:
         return None
+    # A device is shown one certificate thousands of times; the lists of what is shown stay where they are.
+    case = _unrelated, id(shown), name, offer.attempt.address, offer.leaf.names
+    if case not in facts.worked_out:
+        facts.worked_out[case] = _find_unrelated(facts, offer, name, shown)
+    found: _Shown | None = facts.worked_out[case]
+    return found
+
+
+def _find_unrelated(facts: Facts, offer: Offer, name: str, shown: Sequence[_Shown]) -> _Shown | None:
     own = registered_domain(name)
     own_addresses = {s.address for s in shown if registered_domain(s.name) == own} | {offer.attempt.address}
     for other in shown:
@@ -275,20 +289,23 @@ def _covers(names: Iterable[str], host: str) -> bool:
     return any(is_name_for(n, host) for n in names)
 
 
-def _shown_to_anybody(traffic: Traffic) -> tuple[dict[str, list[_Shown]], dict[str, list[_Shown]]]:
-    """Public key of a leaf, and its issuer -> where it was shown, over all connections of the capture."""
-    known: tuple[dict[str, list[_Shown]], dict[str, list[_Shown]]] | None = traffic.memo.get("certificates")
+def _shown_to_anybody(traffic: Traffic) -> tuple[_ByText, _ByText]:
+    """Public key of a leaf, and its issuer -> where it was shown first, over the capture's connections."""
+    known: tuple[_ByText, _ByText] | None = traffic.memo.get("certificates")
     if known is None:
-        keys: dict[str, list[_Shown]] = defaultdict(list)
-        issuers: dict[str, list[_Shown]] = defaultdict(list)
-        tcp = (i for i in range(len(traffic.result.flows)) if traffic.ends(i)[4] == TCP)
-        for index, _ in zip(tcp, range(MAX_FLOWS), strict=False):
+        keys: dict[str, dict[tuple[object, ...], _Shown]] = defaultdict(dict)
+        issuers: dict[str, dict[tuple[object, ...], _Shown]] = defaultdict(dict)
+        for index in np.flatnonzero(traffic.spoken.read)[:MAX_FLOWS].tolist():
             events = traffic.conversation(index)
             event, name = _shown(events), _asked(events)
             if event is not None and name is not None:
                 leaf = event.chain[0]
                 shown = _Shown(name, event.at.src, leaf.names, event.at.frame)
-                keys[leaf.key_sha256].append(shown)
-                issuers[leaf.issuer].append(shown)
-        known = traffic.memo["certificates"] = keys, issuers
+                keys[leaf.key_sha256].setdefault((name, shown.address, leaf.names), shown)
+                issuers[leaf.issuer].setdefault((name, shown.address, leaf.names), shown)
+        known = traffic.memo["certificates"] = _lists(keys), _lists(issuers)
     return known
+
+
+def _lists(table: Mapping[str, Mapping[tuple[object, ...], _Shown]]) -> _ByText:
+    return {text: list(shown.values()) for text, shown in table.items()}

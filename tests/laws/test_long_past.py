@@ -13,11 +13,14 @@ from pcapaudit.engine.options import AuditOptions
 from pcapaudit.engine.run import audit_frames
 from tests.lab.artefacts.tape import Frame, read_tape
 from tests.lab.truth import read_folder
+from tests.support.work import measure
 
 CHECKOUT = Path(__file__).parents[2]
 TIMES = 300
 """So often what a device does in a healthy capture is told again; then come more flows than any rule looks at."""
 PAUSE_NS = 20 * 10**9
+GROWTH = 4.5
+"""Of the work over four times the past."""
 BEHIND_ETHERNET = 14
 TCP, UDP = 6, 17
 CHECKSUM_AT = {TCP: 16, UDP: 6}
@@ -83,12 +86,12 @@ def is_daily_work(frame: Frame) -> bool:
     return found is not None and not frame.data[0] & 1 and not DHCP.issuperset(found[1])
 
 
-def story(name: str) -> Iterator[Frame]:
+def story(name: str, times: int = TIMES) -> Iterator[Frame]:
     """The past, many times, and then the capture."""
     past, now = frames_of(STORIES[name]), frames_of(name)
     span, work = past[-1].time_ns - past[0].time_ns + PAUSE_NS, list(filter(is_daily_work, past))
-    for turn in range(TIMES):
-        shift = now[0].time_ns - (TIMES - turn) * span - past[0].time_ns
+    for turn in range(times):
+        shift = now[0].time_ns - (times - turn) * span - past[0].time_ns
         for frame in work if turn else past:
             yield Frame(frame.time_ns + shift, with_other_port(frame.data, turn + 1), frame.wire)
     yield from now
@@ -104,3 +107,17 @@ def test_a_long_past_changes_no_verdict(name: str) -> None:
     (device,) = (device for device in report.devices if device.mac == wanted.mac)
     assert device.verdict == wanted.verdict
     assert (device.root_cause.rule if device.root_cause else None) == wanted.rule
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["alsoenergy-smaftp-data-blocked", "alsoenergy-kiosk-dns-nxdomain"])
+def test_a_past_costs_no_more_than_its_length(name: str) -> None:
+    audit_frames(story(name, 2), AuditOptions())
+
+    assert work_of(name, 60) <= GROWTH * work_of(name, 15)
+
+
+def work_of(name: str, times: int) -> int:
+    """Lines that an audit runs."""
+    frames = list(story(name, times))
+    return measure(lambda _: audit_frames(frames, AuditOptions()), b"").lines
