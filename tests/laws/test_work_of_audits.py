@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pcapaudit.diagnose.rules.connect import MAX_SERIES
-from pcapaudit.diagnose.rules.gateway import MAX_RIVALS
+from pcapaudit.diagnose.rules.rivals import MAX_RIVALS
 from pcapaudit.engine import run
 from pcapaudit.engine.options import AuditOptions
 from pcapaudit.model.report import FindingReport

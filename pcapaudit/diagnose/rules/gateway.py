@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,36 +14,25 @@ from pcapaudit.diagnose.odds import may_be_lost
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.flows.arps import ArpQuestion
 from pcapaudit.flows.flow import TCP, Flow
-from pcapaudit.flows.hosts import Host, claims_of
+from pcapaudit.flows.hosts import Host
 from pcapaudit.flows.outward import Outward
 from pcapaudit.flows.rows import last_rows_sent
 from pcapaudit.model.addresses import (
-    ANY_V4,
     ip_text,
     is_inside,
     is_link_local,
     is_private,
-    is_virtual_router_mac,
     mac_text,
 )
-from pcapaudit.model.events import ArpMessage, DhcpMessage, Packet
+from pcapaudit.model.events import ArpMessage, Packet
 from pcapaudit.model.words import Outcome, Stage
 
 ARP_WAIT_S = 1.5
 """Linux repeats after about 1 s and gives up after 3 (catalogue M7)."""
-ALTERNATIONS = 3
-MIN_RIVALS = 2
-MAX_RIVALS = 10
-"""MACs that are named in a sentence."""
 LAST_PACKETS = 3
-DECLINE = 4
 DNS_PORT = 53
 MAX_NAMED = 3
 MAX_PEER_FLOWS = 50
-MAX_PROBES = 20
-"""Probes of one device that are looked at; RFC 5227 sends three an address."""
-MAX_HOMES = 2
-"""Addresses of an ordinary box; one that claims more answers for others."""
 
 
 def _pending(facts: Facts) -> list[ArpQuestion]:
@@ -114,7 +102,7 @@ def _is_gateway_question(facts: Facts, question: ArpQuestion) -> bool:
 def _looks_like_gateway(facts: Facts, question: ArpQuestion) -> bool:
     """Without a lease in the file: the on-link address others use as their gateway."""
     owners = facts.traffic.arp_owners.get(question.target, frozenset())
-    return not owners.isdisjoint(_router_macs(facts)) or _is_all_it_asks(facts, question)
+    return not owners.isdisjoint(router_macs(facts)) or _is_all_it_asks(facts, question)
 
 
 def _is_all_it_asks(facts: Facts, question: ArpQuestion) -> bool:
@@ -308,112 +296,12 @@ def _is_alone_in_prefix(facts: Facts, gateway: bytes) -> bool:
     return facts.lease is None and bool(others) and all(a[:3] != gateway[:3] for a in others)
 
 
-@rule("ARP-DUP-IP", stage=Stage.GATEWAY, outcomes="Fd", evidence=Evidence.BEHAVIOUR)
-def duplicate_address(facts: Facts) -> Iterator[Fired]:
-    """Two boxes use the device's address.
-
-    **Seen**: two MACs claim the address in turn, three times or more; or the device declines its lease; or its
-    question whether the address is free (RFC 5227) is answered, and it then uses that address or none.
-
-    **Means**: an address conflict; answers reach now one, now the other.
-
-    **Not this rule**: a virtual router's MAC, one change after a replacement, a proxy-ARP router that
-    answers every probe; the device takes another address and goes on.
-
-    **Ask the network team**: find the second box; give the device a reservation.
-    """
-    declines = _standing_declines(facts)
-    routers = _router_macs(facts)
-    probed = _answered_probes(facts, routers)
-    owners = facts.traffic.arp_owners
-    if not declines and not probed and all(len(owners.get(a, ())) < MIN_RIVALS for a in facts.addresses):
-        return
-    said = sorted((m for a in facts.addresses for m in facts.traffic.arp_rivalry(a)), key=lambda m: m.at.frame)
-    claims = [m for m in said if not is_virtual_router_mac(m.sender_mac)]
-    claims = [m for m in claims if m.sender_mac not in routers or m.sender_mac == facts.mac]
-    turns = [(a, b) for a, b in pairwise(claims) if a.sender_mac != b.sender_mac]
-    if len(turns) < ALTERNATIONS and not declines and not probed:
-        return
-    claims = claims or [reply for _, reply in probed]
-    rivals = sorted({mac_text(m.sender_mac) for m in claims} - {mac_text(facts.mac) if facts.mac else ""})
-    address = ip_text(claims[0].sender_ip if claims else _declined(facts))
-    text = (
-        f"{address} is claimed by {_listed(rivals)} too"
-        if rivals
-        else f"the device declines {address}: somebody else uses it"
-    )
-    packets = [m.at for pair in (*turns, *probed) for m in pair] + [m.at for m in declines]
-    suffers = bool(declines) or _suffers(facts) or (bool(probed) and not facts.addresses)
-    yield facts.finding(
-        "ARP-DUP-IP",
-        Stage.GATEWAY,
-        text,
-        packets,
-        outcome=Outcome.FAILED if suffers else Outcome.DEGRADED,
-        independent=max(len(turns), len(declines), len(probed)),
-    )
-
-
-def _listed(rivals: Sequence[str]) -> str:
-    more = f" and {len(rivals) - MAX_RIVALS} others" if len(rivals) > MAX_RIVALS else ""
-    return ", ".join(rivals[:MAX_RIVALS]) + more
-
-
-def _router_macs(facts: Facts) -> frozenset[bytes | None]:
+def router_macs(facts: Facts) -> frozenset[bytes | None]:
     """MACs of the capture's routers; found once per capture."""
     known: frozenset[bytes | None] | None = facts.traffic.memo.get("router_macs")
     if known is None:
         known = facts.traffic.memo["router_macs"] = frozenset(h.mac for h in facts.hosts if h.is_router)
     return known
-
-
-def _standing_declines(facts: Facts) -> list[DhcpMessage]:
-    """DECLINEs with time left to start over (RFC 2131, 3.1: 10 s) that no other address in the last lease heals."""
-    refused = [m for c in facts.dhcp for m in c.of_kind(DECLINE)]
-    counted = {p.frame for p in facts.counted([m.at for m in refused], facts.params.dhcp_wait)}
-    last = facts.lease
-    return [
-        m
-        for m in refused
-        if m.at.frame in counted and not (last and last.at.frame > m.at.frame and last.yiaddr != m.requested)
-    ]
-
-
-def _answered_probes(facts: Facts, routers: Collection[bytes | None]) -> list[tuple[ArpMessage, ArpMessage]]:
-    """The device's probes of an address that it then uses, or that leave it without any, each with the answer."""
-    own = facts.traffic.arp_probes(facts.mac) if facts.mac is not None else ()
-    probes = [m for m in own if not is_link_local(m.target_ip)]
-    wanted = [m for m in probes if m.target_ip in facts.addresses or not facts.addresses]
-    found = ((m, _refusal(facts, m, routers)) for m in wanted[:MAX_PROBES])
-    return [(m, reply) for m, reply in found if reply is not None]
-
-
-def _refusal(facts: Facts, probe: ArpMessage, routers: Collection[bytes | None]) -> ArpMessage | None:
-    """The answer to a probe by a box that owns the address; a router may answer for every address (RFC 1027)."""
-    for m in facts.traffic.arps_from(probe.target_ip):
-        is_answer = m.op == 2 and m.target_mac == facts.mac and m.at.frame > probe.at.frame
-        if is_answer and m.sender_mac not in routers and m.sender_mac != facts.mac:
-            homes = sum(len(a) == len(ANY_V4) for a in claims_of(facts.traffic, m.sender_mac))
-            if homes <= MAX_HOMES:
-                return m
-    return None
-
-
-def _declined(facts: Facts) -> bytes:
-    """The address that a DECLINE refuses: option 50, else what the lease before it gave."""
-    asked = [m.requested for c in facts.dhcp for m in c.of_kind(DECLINE) if m.requested is not None]
-    leased = [c.ack.yiaddr for c in facts.dhcp if c.ack is not None]
-    return (asked or leased or [bytes(4)])[-1]
-
-
-def _suffers(facts: Facts) -> bool:
-    """Packets in the device's name come from another MAC: resets, ICMP errors, replies gone astray."""
-    moved = facts.traffic.marks.moving
-    for flow in (facts.traffic.flow(i) for i in facts.flows if moved[i]):
-        senders = {p.smac for p in flow.packets if p.src in facts.addresses}
-        if len(senders - {None}) > 1:
-            return True
-    return False
 
 
 @rule("GW-BLACKHOLE", stage=Stage.GATEWAY, outcomes="F", evidence=Evidence.ABSENCE)

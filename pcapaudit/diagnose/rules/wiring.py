@@ -15,6 +15,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
+from pcapaudit.diagnose.rules.rivals import is_on_link
 from pcapaudit.flows.flow import Flow
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_virtual_router_mac, mac_text
@@ -123,14 +124,15 @@ def gateway_conflict(facts: Facts) -> Iterator[Fired]:
     poses as the gateway. Which one a device believes changes with every answer.
 
     **Not this rule**: routers that share a virtual MAC (VRRP, HSRP); one change, which is a replacement or a failover
-    (PATH-SWITCH); a router that answers from two network cards of its own: then both ways work, and it is a remark.
+    (PATH-SWITCH); a router that answers from two network cards of its own: then both ways work, and it is a remark; the
+    router of another VLAN that has the same address.
 
     **Ask the network team**: find the second MAC at its switch port and give that box another address; keep the
     router's address out of the DHCP pool.
     """
     if facts.gateway is None:
         return
-    said, turns = _claims_on(facts.traffic, facts.gateway)
+    said, turns = _claims_on(facts, facts.gateway)
     if len(turns) < ALTERNATIONS:
         return
     lost, has_way_out = _lost_at(facts, {m.sender_mac for m in said})
@@ -152,14 +154,16 @@ def gateway_conflict(facts: Facts) -> Iterator[Fired]:
 _Claims = tuple[Sequence[ArpMessage], Sequence[tuple[ArpMessage, ArpMessage]]]
 
 
-def _claims_on(traffic: Traffic, gateway: bytes) -> _Claims:
-    """Who said that a gateway's address is his, and each change from one to the other; found once per capture."""
-    known: dict[bytes, _Claims] = traffic.memo.setdefault("gateway_claims", {})
-    if gateway not in known:
-        owners = [mac for mac in traffic.arp_owners.get(gateway, ()) if not is_virtual_router_mac(mac)]
-        said = [m for m in traffic.arps_from(gateway) if m.sender_mac in owners] if len(owners) > 1 else []
-        known[gateway] = said, [(a, b) for a, b in pairwise(said) if a.sender_mac != b.sender_mac]
-    return known[gateway]
+def _claims_on(facts: Facts, gateway: bytes) -> _Claims:
+    """Who said that a gateway's address is his, and each change from one to the other; found once per VLAN."""
+    known: dict[tuple[bytes, int | None], _Claims] = facts.traffic.memo.setdefault("gateway_claims", {})
+    key = gateway, facts.host.vlan
+    if key not in known:
+        owners = [mac for mac in facts.traffic.arp_owners.get(gateway, ()) if not is_virtual_router_mac(mac)]
+        told = facts.traffic.arps_from(gateway) if len(owners) > 1 else ()
+        said = [m for m in told if m.sender_mac in owners and is_on_link(facts, m)]
+        known[key] = said, [(a, b) for a, b in pairwise(said) if a.sender_mac != b.sender_mac]
+    return known[key]
 
 
 def _lost_at(facts: Facts, owners: set[bytes]) -> tuple[list[Flow], bool]:
