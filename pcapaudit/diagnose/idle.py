@@ -15,18 +15,49 @@ from pcapaudit.model.words import Stage
 
 RECONNECT_S = 120.0
 """How soon a new connection must work to show that the path is fine and only the state was lost."""
+LIKE = 0.2
+"""Idle times and lifetimes that differ by no more than this share are alike."""
 MIN_EVENTS, MIN_UNANSWERED = 2, 3
 """Datagrams get lost singly: so often must they stay unanswered after a pause, and so many in all."""
 
 
 @dataclass(slots=True)
 class IdleLoss:
-    """One conversation that was lost after an idle time: how long, the packets that show it, the new one."""
+    """One conversation that was lost after an idle time: how long, the packets that show it, and what came anew."""
 
     attempt: Attempt
     gap_ns: int
     packets: list[Packet]
-    renewed: Attempt
+    renewed: Attempt | None
+
+    @property
+    def shown(self) -> list[Packet]:
+        """The packets that show it, and how the new one begins."""
+        return [*self.packets, *(self.renewed.flow.packets[:1] if self.renewed is not None else ())]
+
+    @property
+    def decisive(self) -> list[int]:
+        """The frames of the first packet that stays without an answer, and of the new one's first."""
+        return [self.packets[0].frame, *([self.renewed.flow.first_frame] if self.renewed is not None else ())]
+
+
+def still_lost(facts: Facts, need: Need, last: Attempt, dead: list[Packet], known: list[IdleLoss]) -> list[IdleLoss]:
+    """The loss that a capture ends in: what killed a connection before did so once more.
+
+    Args:
+        facts: The device.
+        need: The need whose connections are looked at.
+        last: The last of them that was established.
+        dead: The packets that show it dead; empty while it lives.
+        known: Losses after which a new connection worked.
+    """
+    if not dead or dead[0].frame == last.flow.first_frame or facts.has_waited(dead[-1].time_ns, RECONNECT_S):
+        return []
+    if any(a.began_ns > dead[0].time_ns for a in facts.attempts_of(need)):
+        return []
+    gap_ns = last.flow.pause_before(dead[0])
+    is_like = any(abs(gap_ns - x.gap_ns) <= LIKE * max(gap_ns, x.gap_ns) for x in known)
+    return [IdleLoss(last, gap_ns, dead, None)] if is_like else []
 
 
 def forgotten_datagrams(facts: Facts, need: Need) -> list[IdleLoss]:

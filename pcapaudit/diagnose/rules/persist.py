@@ -11,7 +11,7 @@ from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired
-from pcapaudit.diagnose.idle import RECONNECT_S, IdleLoss, forgotten_datagrams
+from pcapaudit.diagnose.idle import LIKE, RECONNECT_S, IdleLoss, forgotten_datagrams, still_lost
 from pcapaudit.diagnose.once import once
 from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
@@ -30,8 +30,6 @@ MAX_LOSSES = 100
 """Lost or reset connections that are looked at closely; more say nothing new."""
 SURE_IDLE_S = 30.0
 """Below this an idle time must be lost twice (catalogue, parameter idle_gap)."""
-LIKE = 0.2
-"""Idle times and lifetimes that differ by no more than this share are alike."""
 PROMPT_S = 2.0
 """A reset within this time answers the packet before it."""
 GOODBYE_S = 0.5
@@ -74,6 +72,7 @@ def idle_times(facts: Facts, need: Need) -> IdleTimes:
     losses = [x for x in islice(_losses(ends), MAX_LOSSES) if x.gap_ns >= ns(facts.params.idle_gap)]
     if not losses:
         return IdleTimes()
+    losses += still_lost(facts, need, *ends[-1], losses)
     survived = max(_survived_ns(a.flow, dead) for a, dead in ends)
     return IdleTimes(survived, [x for x in losses if x.gap_ns > survived])
 
@@ -194,8 +193,9 @@ def nat_idle_timeout(facts: Facts) -> Iterator[Fired]:
 
     **Seen**: after an idle time longer than any that this service survived, the device's next packet is
     repeated three times or more without acknowledgment (or a near box resets it at once), and a new
-    connection works at once. Over UDP: twice or more often the device's next datagrams from its old port stay
-    without a reply, and those from a new port are answered.
+    connection works at once; the capture may end in the last of several such losses. Over UDP: twice or
+    more often the device's next datagrams from its old port stay without a reply, and those from a new port
+    are answered.
 
     **Means**: a firewall or address translator drops idle connections from its table too soon.
 
@@ -219,10 +219,10 @@ def nat_idle_timeout(facts: Facts) -> Iterator[Fired]:
             Stage.PERSIST,
             f"the connection to {where(attempts[0])} is dead after {gaps} without traffic ({times}), "
             "a new one works at once",
-            [p for x in losses for p in (*x.packets, x.renewed.flow.packets[0])],
+            [p for x in losses for p in x.shown],
             outcome=Outcome.FAILED if is_repeated and need.persistent else Outcome.DEGRADED,
             attempts=attempts,
-            decisive=[n for x in losses for n in (x.packets[0].frame, x.renewed.flow.first_frame)],
+            decisive=[n for x in losses for n in x.decisive],
             tries=sum(len(x.packets) for x in losses),
             causes=[
                 Cause(

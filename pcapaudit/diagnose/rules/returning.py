@@ -12,7 +12,7 @@ from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Cause, Fired, Target
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import is_repeated_handshake, where
-from pcapaudit.diagnose.rules.persist import dead_end
+from pcapaudit.diagnose.rules.persist import dead_end, idle_times
 from pcapaudit.diagnose.rules.udp import datagram_attempts
 from pcapaudit.diagnose.stuck import (
     MIN_REPEATS,
@@ -129,7 +129,8 @@ def return_missing(facts: Facts) -> Iterator[Fired]:
 
     **Not this rule**: a one-sided capture in which the device's ACK number advances: then answers came;
     the data is repeated three times or more on one connection (TCP-DATA-BLACKHOLE); the server
-    acknowledges but never answers (RETURN-ACK-ONLY).
+    acknowledges but never answers (RETURN-ACK-ONLY); the connection was lost after a pause like others
+    before it, after which a new one worked (NAT-IDLE-TIMEOUT).
 
     **Ask the network team**: the return rule of the firewall (SEN-23), asymmetric routes.
     """
@@ -167,6 +168,8 @@ def _lost_later(facts: Facts, need: Need) -> Iterator[Fired]:
     if not sends or any(_is_closed_window(p) for p in last.flow.received):
         return
     if any(distance(p.seq, sends[-1].seq) > 0 for p in last.flow.sent_data):
+        return
+    if any(x.attempt is last for x in idle_times(facts, need).losses):
         return
     began, syns = sends[0].time_ns, [p for a in attempts for p in a.flow.syns if p.time_ns > sends[0].time_ns]
     is_early = not facts.has_waited(began, LOST_WAIT_S)

@@ -20,7 +20,7 @@ def test_an_idle_time_is_lost_when_repeats_stay_unanswered_and_a_new_connection_
     found = persist.idle_times(facts_of(ALIVE + dead(100) + NEW.format(at=110, port=50002)), CLOUD_NEED)
 
     assert [round(x.gap_ns / 1e9) for x in found.losses] == [100]
-    assert found.losses[0].renewed.flow.orig[1] == 50002
+    assert [x.renewed.flow.orig[1] for x in found.losses if x.renewed] == [50002]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,28 @@ def test_the_same_idle_time_twice_fails_a_persistent_service(first: int, second:
     facts = facts_of(script + NEW.format(at=second + 9, port=50003))
 
     assert [outcome for _, _, outcome in outcomes(persist.nat_idle_timeout, facts)] == said
+
+
+ONCE = ALIVE + dead(100) + NEW.format(at=109, port=50002)
+TRIES = "".join(f"{at} dev:50003 > cloud:4321 SYN\n" for at in (230, 231, 233))
+
+
+@pytest.mark.parametrize(
+    ("script", "gaps_s"),
+    [
+        pytest.param(ONCE + dead(210, 50002), [100, 101], id="the capture ends in the same loss"),
+        pytest.param(
+            ONCE + dead(210, 50002) + "400 switch > * WATCH", [100], id="it goes on, and the device is silent"
+        ),
+        pytest.param(ONCE + dead(210, 50002) + TRIES, [100], id="a new connection fails"),
+        pytest.param(ONCE + dead(400, 50002), [100], id="after another pause"),
+        pytest.param(ONCE, [100], id="the new connection lives"),
+    ],
+)
+def test_a_capture_may_end_in_one_more_loss_of_the_same_kind(script: str, gaps_s: list[int]) -> None:
+    found = persist.idle_times(facts_of(script), CLOUD_NEED)
+
+    assert [round(x.gap_ns / 1e9) for x in found.losses] == gaps_s
 
 
 def test_a_short_idle_time_lost_once_is_not_believed() -> None:
