@@ -43,7 +43,7 @@ def path_loss(facts: Facts) -> Iterator[Fired]:
 
     **Not this rule**: the mirror copies frames (CAP-DUP); the capture itself lost them (CAP-LOSS): then
     the receiver acknowledges what seems missing; one connection that is stuck (TCP-DATA-BLACKHOLE); a sender
-    that repeats while the acknowledgment is on its way.
+    that repeats while the acknowledgment is on its way; replies over UDP that come after the device has moved on.
 
     **Ask the network team**: cable, duplex, radio and load of the line.
     """
@@ -191,9 +191,9 @@ def _datagram_loss(facts: Facts) -> Iterator[Fired]:
 def _lost_requests(attempts: Sequence[Attempt]) -> tuple[list[Packet], int]:
     """Requests that the next request follows without a reply in between, and how many requests there were.
 
-    Only those between the first and the last reply count: silence at either end is no loss. A service
-    that answers fewer than two thirds of its requests has another rhythm than question and answer, unless
-    the device shows that it misses the replies.
+    Only those between the first and the last reply count: silence at either end is no loss. A reply that comes
+    to a port which the device has left is late, not lost. A service that answers fewer than two thirds of its
+    requests has another rhythm than question and answer, unless the device shows that it misses the replies.
     """
     packets = sorted((p for a in attempts for p in a.flow.packets), key=lambda p: p.frame)
     asked = {p.frame for a in attempts for p in a.tries}
@@ -202,7 +202,8 @@ def _lost_requests(attempts: Sequence[Attempt]) -> tuple[list[Packet], int]:
         return [], 0
     inside = packets[replies[0] : replies[-1] + 1]
     total = sum(1 for p in inside if p.frame in asked)
-    lost = [p for p, q in pairwise(inside) if p.frame in asked and q.frame in asked]
+    late = {p.frame for a in attempts for p, q in pairwise(a.flow.packets) if q.frame not in asked}
+    lost = [p for p, q in pairwise(inside) if p.frame in asked and q.frame in asked and p.frame not in late]
     return (lost, total) if len(lost) * 3 < total or _asks_sooner(inside, asked) else ([], total)
 
 

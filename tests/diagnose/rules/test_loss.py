@@ -70,6 +70,25 @@ def test_requests_without_reply_count_between_answered_ones(lost: set[int], *, f
     assert found == ([("PATH-LOSS", "return", "degraded")] if fires else [])
 
 
+def test_a_reply_to_a_port_that_was_left_is_late_and_no_loss() -> None:
+    """The device takes a new port after nine seconds; the first one's reply comes later still."""
+    lines = ["0.0 repeat 3 every 0.1:", "  0.0 gw:9 > dev:9 UDP 1"]
+    for i in range(1, 21):
+        port, at = 28701 + i, 20 * i
+        lines.append(f"{at}.0 dev:{port} > one:8844 UDP 64")
+        if i in (4, 9, 14):
+            lines.append(f"{at + 9}.0 dev:{port + 100} > one:8844 UDP 64")
+            lines.append(f"{at + 9}.1 one:8844 > dev:{port + 100} UDP 48")
+            lines.append(f"{at + 9}.2 one:8844 > dev:{port} UDP 48")
+        else:
+            lines.append(f"{at}.1 one:8844 > dev:{port} UDP 48")
+    late = "\n".join(lines)
+    lost = "\n".join(line for line in lines if not line.split()[0].endswith("9.2"))
+
+    assert outcomes(loss.path_loss, facts_of(late, WALKER, SERVERS)) == []
+    assert outcomes(loss.path_loss, facts_of(lost, WALKER, SERVERS)) == [("PATH-LOSS", "return", "degraded")]
+
+
 def upload(repeated: set[int], port: int = 50001) -> str:
     lines = [f"0.1 dev:{port} > cloud:4321 CONNECT"]
     for i in range(1, 61):
