@@ -17,18 +17,31 @@ from pcapaudit.model.words import Stage
 
 MIN_GENERAL = 3
 """Queries that a device without a signature must have asked before its DNS is called broken."""
+DNS_PORT = 53
 
 
 @once
 def relevant_lookups(facts: Facts) -> list[Lookup]:
-    """Lookups that decide: the signature's names; without a signature every name, if all of them fail."""
+    """Lookups that decide: the signature's names; without one every name, if all fail and nothing far away answers."""
     if facts.signature is not None:
         return [q for q in facts.needed_lookups if facts.needs_name(q.name)]
     # A search list makes names that exist nowhere (gk.sensorist.com.corp.local); they fail by design.
     public = [q for q in facts.lookups if is_public_name(q.name)]
-    if sum(len(q.sent) for q in public) < MIN_GENERAL or any(q.resolved for q in facts.lookups):
+    if sum(len(q.sent) for q in public) < MIN_GENERAL or any(map(_may_be_resolved, facts.lookups)):
         return []
-    return public
+    return [] if _is_served_far_away(facts, public[0].queries[0].began_ns) else public
+
+
+def _is_served_far_away(facts: Facts, since_ns: int) -> bool:
+    """Whether anything beyond the gateway but a resolver answered the device with data after a moment."""
+    far = facts.flows_beyond
+    lively = far.where(far.is_answered & (far.ports != DNS_PORT) & (far.last_ns > since_ns))
+    return any(f.last_answer is not None and f.last_answer.time_ns > since_ns for f in lively)
+
+
+def _may_be_resolved(lookup: Lookup) -> bool:
+    """Whether an answer gave an address, or gave records that lie behind the snap length."""
+    return bool(lookup.resolved) or any(not m.is_complete and m.rcode == 0 and m.answer_count for m in lookup.answers)
 
 
 def need_of(facts: Facts, name: str) -> Need | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from pcapaudit.diagnose.lookups import (
     attempts_for,
     need_of,
@@ -25,6 +27,25 @@ def test_without_a_signature_every_name_decides_when_all_fail_and_there_are_enou
     assert [q.name for q in relevant_lookups(facts_of(asked))] == ["example.org"]
     assert relevant_lookups(facts_of(asked + "12 dev > gw LOOKUP example.net A 192.0.2.2")) == []
     assert relevant_lookups(facts_of("1 dev > gw DNS? example.org A")) == []
+
+
+@pytest.mark.parametrize(
+    ("beside", "decides"),
+    [
+        pytest.param("12 dev > cloud:443 EXCHANGE 9 9", False, id="a service answers meanwhile"),
+        pytest.param("0.5 dev > cloud:443 EXCHANGE 9 9", True, id="it answered before"),
+        pytest.param("12 dev > cloud:443 CONNECT", True, id="it opens and says nothing"),
+        pytest.param(
+            "12 dev > cloud DNS? example.org A\n12.1 cloud > dev DNS! example.org A rcode=2", True, id="a resolver"
+        ),
+    ],
+)
+def test_without_a_signature_nothing_decides_while_something_far_away_answers(beside: str, *, decides: bool) -> None:
+    asked = "".join(
+        f"{t} dev > gw LOOKUP example.{end} A rcode=3\n" for t, end in ((1, "org"), (6, "net"), (11, "com"))
+    )
+
+    assert bool(relevant_lookups(facts_of(asked + beside, hosts={"cloud": "54.229.203.190"}))) is decides
 
 
 def test_names_that_a_search_list_made_never_decide() -> None:
