@@ -49,6 +49,13 @@ def lasting_attempts(facts: Facts, need: Need) -> list[Attempt]:
     return [a for a in attempts if a.transport == "tcp" and a.flow.is_established]
 
 
+def last_told_ns(facts: Facts, attempt: Attempt) -> int | None:
+    """When the service last answered, or last said what lies behind the snap length: unread is not refused."""
+    flow, said = attempt.flow, attempt.flow.last_answer
+    is_unread = said is not None and flow.has_two_way_data and flow.index in facts.traffic.cut_flows
+    return said.time_ns if said is not None and is_unread else attempt.answered_ns
+
+
 # --- forgotten when idle ------------------------------------------------------------------------------------
 
 
@@ -289,7 +296,7 @@ def _short_run(facts: Facts, need: Need) -> list[Attempt]:
     ill_ended = facts.traffic.marks.ill_ended
     for attempt in lasting_attempts(facts, need):
         if not ill_ended[attempt.flow.index] or attempt.flow.closed_at is None or _is_own_way(attempt):
-            ended = [] if _is_stable(attempt) else ended
+            ended = [] if _is_stable(facts, attempt) else ended
         elif attempt.flow.syns and attempt.flow.index not in idle and unwanted_reset(attempt, need) is None:
             ended.append(attempt)
     short = [list(row) for is_short, row in groupby(ended, lambda a: _is_short(facts, a)) if is_short]
@@ -308,7 +315,7 @@ def _ended_sockets(facts: Facts, need: Need) -> list[Attempt]:
     for attempt in lasting_attempts(facts, need):
         if attempt.has(Stage.TLS) and attempt.of(TlsClientHello) and _is_ended_quiet(facts, attempt):
             ended.append(attempt)
-        elif _is_stable(attempt):
+        elif _is_stable(facts, attempt):
             ended = []
     best = max(_even_rows(ended), key=len, default=[])
     return best if len(best) >= MIN_FLAPS else []
@@ -351,9 +358,10 @@ def _even_rows(attempts: Sequence[Attempt]) -> list[list[Attempt]]:
     return rows
 
 
-def _is_stable(attempt: Attempt) -> bool:
+def _is_stable(facts: Facts, attempt: Attempt) -> bool:
     """Whether a connection was answered for so long that what came before it is over."""
-    return attempt.answered_ns is not None and attempt.answered_ns - attempt.began_ns >= ns(STABLE_S)
+    told_ns = last_told_ns(facts, attempt)
+    return told_ns is not None and told_ns - attempt.began_ns >= ns(STABLE_S)
 
 
 def _is_short(facts: Facts, attempt: Attempt) -> bool:

@@ -17,6 +17,7 @@ from pcapaudit.diagnose.rules.persist import (
     MIN_FLAPS,
     SURE_IDLE_S,
     idle_times,
+    last_told_ns,
     lasting_attempts,
     unwanted_reset,
 )
@@ -145,9 +146,9 @@ def _reset_outcome(facts: Facts, need: Need, resets: Sequence[Packet]) -> Outcom
     if len(resets) < MIN_RESETS:
         return Outcome.NOTE
     last = resets[-1].time_ns
-    answers = [a.flow.last_answer for a in facts.attempts_of(need) if a.answered_ns is not None]
-    works = any(p is not None and p.time_ns > last for p in answers)
-    in_vain = sum(1 for r in resets if all(p is None or p.time_ns < r.time_ns for p in answers))
+    answers = [told for a in facts.attempts_of(need) for told in (last_told_ns(facts, a),) if told is not None]
+    works = any(told > last for told in answers)
+    in_vain = sum(1 for r in resets if all(told < r.time_ns for told in answers))
     is_sure = in_vain >= MIN_FLAPS or facts.has_waited(last, SURE_IDLE_S)
     return Outcome.FAILED if is_sure and not works else Outcome.DEGRADED
 
