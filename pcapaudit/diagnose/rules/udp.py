@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt, series_of
 from pcapaudit.diagnose.causes import silence_causes
@@ -88,7 +90,8 @@ def server_walk(facts: Facts) -> Iterator[Fired]:
     none to it: then the line is slower than it waits.
 
     **Not this rule**: one server replied: that ends the walk; replies arrive where the frames were taken
-    and the walk goes on all the same (RETURN-NOT-DELIVERED); an ICMP error says who refuses.
+    and the walk goes on all the same (RETURN-NOT-DELIVERED); an ICMP error says who refuses; nothing that the
+    gateway sends to the device is in the capture, and it stays with one server as if it were answered.
 
     **Ask the network team**: allow the device out on this UDP port to any address, with the replies.
     """
@@ -125,13 +128,17 @@ def _outcome(attempts: Sequence[Attempt]) -> str:
 
 def _walk(facts: Facts, need: Need) -> list[Attempt]:
     """The silent attempts since the last reply, of a product that walks along a list (TEK-04)."""
-    if facts.signature is None or not facts.signature.walks_servers:
+    if not _is_walker(facts):
         return []
     attempts = datagram_attempts(facts, need)
     runs = silent_runs(facts, attempts)
     if not runs or attempts[-1] is not runs[-1][-1] or _strays(facts, runs[-1]) or _stays(facts, runs[-1]):
         return []
     return runs[-1]
+
+
+def _is_walker(facts: Facts) -> bool:
+    return facts.signature is not None and facts.signature.walks_servers
 
 
 def _stays(facts: Facts, run: Sequence[Attempt]) -> bool:
@@ -142,7 +149,20 @@ def _stays(facts: Facts, run: Sequence[Attempt]) -> bool:
     slow down first: who rests on one port and then asks again at a quicker pace had an answer before the rest.
     """
     patience = min([MAX_PATIENCE, *(len(a.tries) for a in run[:-1])]) if run[:-1] else 1
-    return not facts.visibility.sees_inbound and any(len(a.tries) > patience or _rests(a) for a in run)
+    if facts.visibility.sees_inbound:
+        # Others on the link are there in both directions; the router need not be (CAP-PARTIAL-DIR).
+        patience = MAX_PATIENCE
+    does_stay = any(len(a.tries) > patience or _rests(a) for a in run)
+    return does_stay and not (facts.visibility.sees_inbound and _hears_next_hop(facts, run))
+
+
+def _hears_next_hop(facts: Facts, run: Sequence[Attempt]) -> bool:
+    """Whether any frame to the device comes from where its datagrams go: the gateway, or the server itself."""
+    pairs, hops = facts.traffic.result.pairs, {p.dmac for a in run for p in a.tries}
+    if facts.mac is None or None in hops:
+        return True
+    own, macs = int.from_bytes(facts.mac, "big"), [int.from_bytes(m, "big") for m in hops if m is not None]
+    return bool(np.any((pairs["dmac"] == np.uint64(own)) & np.isin(pairs["smac"], np.array(macs, np.uint64))))
 
 
 def _rests(attempt: Attempt) -> bool:
@@ -179,7 +199,8 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
     **Means**: blocked on the way, or the server does not accept this device (TEK-19): both look the same.
 
     **Not this rule**: the device moves on to other servers (UDP-SERVER-WALK); an ICMP error comes back;
-    only one direction is in the capture; datagrams that expect no answer.
+    only one direction is in the capture, or nothing that the gateway sends to the device, which goes on with one
+    server as if it were answered; datagrams that expect no answer.
 
     **Ask the network team**: allow this UDP port out, with its replies; then ask the vendor whether the
     device is registered.
@@ -188,6 +209,8 @@ def no_reply(facts: Facts) -> Iterator[Fired]:
         return
     for need in facts.needs:
         attempts = datagram_attempts(facts, need)
+        if _is_walker(facts) and _stays(facts, attempts):
+            continue
         walked = _walk(facts, need)
         if walked and _is_walk(_counted(facts, walked, attempts)[1]):
             mine = {a.flow.index for a in walked}

@@ -52,6 +52,27 @@ def test_one_sided_captures_prove_a_walk_but_no_missing_reply() -> None:
     assert outcomes(udp.no_reply, facts_of(again, WALKER, SERVERS)) == []
 
 
+def patient(tries: int) -> str:
+    """So many datagrams to one server, then one to the next."""
+    return "".join(f"{30 * i}.0 dev:28701 > one:8844 UDP 64\n" for i in range(1, tries + 1)) + (
+        f"{30 * tries + 8}.0 dev:28702 > two:8844 UDP 64\n{30 * tries + 60}.0 switch > * WATCH"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "tries", "said"),
+    [
+        pytest.param("pc", 6, [], id="who stays with a server is answered, where nothing from the router is seen"),
+        pytest.param("pc", 2, ["UDP-SERVER-WALK"], id="who hardly stays is not"),
+        pytest.param("gw", 6, ["UDP-SERVER-WALK"], id="what the router sends would be seen"),
+    ],
+)
+def test_half_a_trunk_shows_neighbours_and_no_replies(seen: str, tries: int, said: list[str]) -> None:
+    facts = facts_of(SEEN.replace("gw", seen) + patient(tries), WALKER, SERVERS)
+
+    assert [name for rule in (udp.server_walk, udp.no_reply) for name, _, _ in outcomes(rule, facts)] == said
+
+
 @pytest.mark.parametrize(
     ("stray", "fires"),
     [
