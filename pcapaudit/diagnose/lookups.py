@@ -35,7 +35,7 @@ def relevant_lookups(facts: Facts) -> list[Lookup]:
 def _is_served_far_away(facts: Facts, since_ns: int) -> bool:
     """Whether anything beyond the gateway but a resolver answered the device with data after a moment."""
     far = facts.flows_beyond
-    lively = far.where(far.is_answered & (far.ports != DNS_PORT) & (far.last_ns > since_ns))
+    lively = far.where((far.ports != DNS_PORT) & (far.last_ns > since_ns))
     return any(f.last_answer is not None and f.last_answer.time_ns > since_ns for f in lively)
 
 

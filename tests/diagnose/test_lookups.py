@@ -29,10 +29,21 @@ def test_without_a_signature_every_name_decides_when_all_fail_and_there_are_enou
     assert relevant_lookups(facts_of("1 dev > gw DNS? example.org A")) == []
 
 
+UNSEEN = """
+12.0 dev > cloud:443 SYN
+12.1 cloud:443 > dev SYN-ACK unseen
+12.2 dev > cloud:443 ACK
+12.3 dev > cloud:443 DATA 9
+12.4 cloud:443 > dev DATA 9 unseen
+12.5 dev > cloud:443 ACK
+"""
+
+
 @pytest.mark.parametrize(
     ("beside", "decides"),
     [
         pytest.param("12 dev > cloud:443 EXCHANGE 9 9", False, id="a service answers meanwhile"),
+        pytest.param(UNSEEN, False, id="it answers, and the capture holds the device's word alone"),
         pytest.param("0.5 dev > cloud:443 EXCHANGE 9 9", True, id="it answered before"),
         pytest.param("12 dev > cloud:443 CONNECT", True, id="it opens and says nothing"),
         pytest.param(
