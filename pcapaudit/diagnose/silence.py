@@ -71,7 +71,8 @@ def is_silent(facts: Facts, attempt: Attempt, since: Packet, *, wait_s: float, p
             ends the waiting earlier, but not before this time.
 
     False when frames of the far side are not visible at all on this connection, and when the far
-    side closed it first.
+    side closed it first. Nor when the question seems to be neither acknowledged nor repeated: no stack leaves it
+    at that (RFC 6298), so that frames are missing here.
     """
     flow = attempt.flow
     if not flow.received:
@@ -85,7 +86,9 @@ def is_silent(facts: Facts, attempt: Attempt, since: Packet, *, wait_s: float, p
     if until is not None:
         needed = patience_s if until is given_up else wait_s
         return until.time_ns - since.time_ns >= ns(needed)
-    return facts.has_waited(since.time_ns, wait_s) or _moved_on(facts, attempt, since.time_ns + ns(patience_s))
+    is_whole = not since.payload_len or is_acknowledged(flow, since) or _is_repeated(flow, since)
+    has_waited = is_whole and facts.has_waited(since.time_ns, wait_s)
+    return has_waited or _moved_on(facts, attempt, since.time_ns + ns(patience_s))
 
 
 def _earliest(*packets: Packet | None) -> Packet | None:
@@ -117,6 +120,8 @@ def is_swallowed(flow: Flow, packet: Packet) -> bool:
 
     TCP-DATA-BLACKHOLE, MTU-BLACKHOLE and RETURN-MISSING speak of such segments.
     """
-    if is_acknowledged(flow, packet):
-        return False
+    return not is_acknowledged(flow, packet) and _is_repeated(flow, packet)
+
+
+def _is_repeated(flow: Flow, packet: Packet) -> bool:
     return sum(1 for p in flow.sent_data if p.seq == packet.seq) > 1

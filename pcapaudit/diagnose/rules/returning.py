@@ -14,6 +14,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.connect import is_repeated_handshake, where
 from pcapaudit.diagnose.rules.persist import dead_end, idle_times
 from pcapaudit.diagnose.rules.udp import datagram_attempts
+from pcapaudit.diagnose.silence import first_answer_after
 from pcapaudit.diagnose.stuck import (
     MIN_REPEATS,
     REPEAT_NS,
@@ -250,7 +251,8 @@ def _is_plain(attempt: Attempt) -> bool:
 def _is_mute(facts: Facts, attempt: Attempt) -> bool:
     """Whether the server acknowledged all data, said nothing, and had the time to."""
     flow = attempt.flow
-    if flow.gave_up is None and (flow.answered_bytes or flow.received_data):
+    is_answered = flow.answered_bytes or flow.received_data or first_answer_after(flow, flow.sent_data[0]) is not None
+    if flow.gave_up is None and is_answered:
         return False
     if flow.unacked_data or flow.acked_sent is None or any(p.flags & RST for p in flow.received):
         return False

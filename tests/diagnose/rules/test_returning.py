@@ -57,6 +57,11 @@ MUTE = """
     [
         pytest.param("40.0 switch > * WATCH", ["failed"], id="half a minute of patience"),
         pytest.param("20.0 switch > * WATCH", [], id="the capture ends too early"),
+        pytest.param(
+            "2.0 cloud:4321 > dev:50001 FIN seq=+93\n40.0 switch > * WATCH",
+            [],
+            id="its FIN counts an answer that is missing",
+        ),
         pytest.param("5.0 dev:50001 > cloud:4321 CLOSE\n20.0 switch > * WATCH", [], id="one connection, closed"),
         pytest.param(
             "40.0 dev:50002 > cloud:4321 CONNECT\n40.1 dev:50002 > cloud:4321 EXCHANGE 9 9",
