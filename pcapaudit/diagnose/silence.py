@@ -109,6 +109,12 @@ def said_unseen(flow: Flow, closed: Packet) -> bool:
     return bool(ends) and all(distance(closed.seq, end) > spare for end in ends)
 
 
+def counts_a_fin(flow: Flow, reset: Packet) -> bool:
+    """Whether the responder's reset counts a FIN of its own that the capture does not hold: that one ended the flow."""
+    last = flow.received_data[-1] if flow.received_data else None
+    return last is not None and distance(reset.seq, last.seq + last.payload_len) == 1
+
+
 def is_acknowledged(flow: Flow, packet: Packet) -> bool:
     """Whether the far side's TCP acknowledged a segment of the device."""
     end = (packet.seq + packet.payload_len) % (1 << 32)

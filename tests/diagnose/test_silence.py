@@ -4,6 +4,7 @@ import pytest
 
 from pcapaudit.diagnose.silence import (
     by_service,
+    counts_a_fin,
     end_by,
     first_answer_after,
     is_acknowledged,
@@ -141,3 +142,11 @@ def test_a_close_tells_by_its_number_whether_something_was_said_unseen(rest: str
 
     assert closed is not None
     assert said_unseen(attempt.flow, closed) is is_unseen
+
+
+@pytest.mark.parametrize(("number", "does"), [("+0", False), ("+1", True), ("+2", False)])
+def test_a_reset_counts_the_fin_that_the_capture_lost(number: str, *, does: bool) -> None:
+    flow = facts_of(f"{OPEN}\n0.2 cloud:4321 > dev DATA 10\n9.0 cloud:4321 > dev RST seq={number}").attempts[0].flow
+
+    assert flow.first_rst is not None
+    assert counts_a_fin(flow, flow.first_rst) is does

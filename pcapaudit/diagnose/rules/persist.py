@@ -18,6 +18,7 @@ from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.reports import REPORT_NS, report_starts
 from pcapaudit.diagnose.resets import POSSIBLE, judge_reset
 from pcapaudit.diagnose.rules.connect import where
+from pcapaudit.diagnose.silence import counts_a_fin
 from pcapaudit.flows.flow import FIN, RST, SYN, Flow
 from pcapaudit.flows.streams import distance
 from pcapaudit.model.events import Packet, TlsAlert, TlsClientHello, TlsRecords
@@ -436,7 +437,7 @@ def _server_reset(flow: Flow) -> Packet | None:
 def unwanted_reset(attempt: Attempt, need: Need) -> Packet | None:
     """The server side's reset, unless another rule owns it or it only ends a finished exchange."""
     reset = _server_reset(attempt.flow)
-    if reset is None or not attempt.flow.sent_data:
+    if reset is None or not attempt.flow.sent_data or counts_a_fin(attempt.flow, reset):
         return None
     if attempt.of(TlsClientHello) and not attempt.has(Stage.RETURN):
         return None

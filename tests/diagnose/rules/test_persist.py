@@ -165,3 +165,14 @@ def test_reports_may_come_on_a_connection_each(times: tuple[int, ...], *, fires:
     )
 
     assert bool(outcomes(persist.silent_after_ok, facts_of(f"{lines}500.0 pc > gw ARP"))) is fires
+
+
+def test_a_reset_behind_a_fin_that_the_capture_lost_breaks_nothing() -> None:
+    ends = "0.0 repeat 2 every 60.0:\n  0.0 dev > cloud:4321 CONNECT new\n  0.1 dev > cloud:4321 EXCHANGE 9 9\n"
+    ends += "  0.3 dev > cloud:4321 DATA 24\n  1.0 cloud:4321 > dev RST seq={}\n"
+    attempts = [facts_of(f"{ends.format(number)}200 switch > * WATCH").attempts for number in ("+0", "+1")]
+
+    assert [[persist.unwanted_reset(a, CLOUD_NEED) is not None for a in own] for own in attempts] == [
+        [True, True],
+        [False, False],
+    ]
