@@ -128,8 +128,10 @@ def renew_fail(facts: Facts) -> Iterator[Fired]:
         ends_ns = _lease_end(renewal)
         if ends_ns is not None and _sends_between(facts, ends_ns + ns(PAST_END_S), _next(renewal) or facts.end_ns):
             continue
-        is_lost = (ends_ns is not None and ends_ns <= facts.end_ns) or _starts_over(renewal)
-        yield _failed_renewal(facts, renewal, counted, is_lost=is_lost)
+        # What the device still gets while the lease runs repairs nothing.
+        over = [renewal.end.at.time_ns] if renewal.end is not None and _starts_over(renewal) else []
+        lost_ns = min([t for t in (ends_ns,) if t is not None and t <= facts.end_ns] + over, default=None)
+        yield _failed_renewal(facts, renewal, counted, lost_ns=lost_ns)
 
 
 def _renewals(facts: Facts) -> list[_Renewal]:
@@ -180,11 +182,11 @@ def _sends_between(facts: Facts, since_ns: int, until_ns: int) -> bool:
     return any(since_ns < p.time_ns <= until_ns for f in flows for p in f.sent)
 
 
-def _failed_renewal(facts: Facts, renewal: _Renewal, counted: Sequence[Packet], *, is_lost: bool) -> Fired:
+def _failed_renewal(facts: Facts, renewal: _Renewal, counted: Sequence[Packet], *, lost_ns: int | None) -> Fired:
     tries, end = renewal.tries, renewal.end
     is_kept = end is not None and end.kind == ACK
-    outcome = Outcome.NOTE if is_kept else (Outcome.FAILED if is_lost else Outcome.DEGRADED)
-    what = "answered at last" if is_kept else ("and the lease is lost" if is_lost else "the lease still runs")
+    outcome = Outcome.NOTE if is_kept else (Outcome.DEGRADED if lost_ns is None else Outcome.FAILED)
+    what = "answered at last" if is_kept else ("the lease still runs" if lost_ns is None else "and the lease is lost")
     server = next((m.at.dst for m in tries if m.at.dst != BROADCAST_V4), None)
     asked = f" to {ip_text(server)}" if server is not None else ""
     return facts.finding(
@@ -193,7 +195,7 @@ def _failed_renewal(facts: Facts, renewal: _Renewal, counted: Sequence[Packet], 
         f"{len(counted)} requests{asked} to keep {ip_text(tries[0].ciaddr)} unanswered, {what}",
         [*(m.at for m in tries), *([renewal.lease.at] if renewal.lease else []), *([end.at] if end else [])],
         outcome=outcome,
-        began_ns=tries[-1].at.time_ns,
+        began_ns=max(tries[-1].at.time_ns, lost_ns or 0),
         tries=len(tries),
         independent=len(counted),
         is_agreed=renewal.has_rebinding,
