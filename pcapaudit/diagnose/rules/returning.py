@@ -168,7 +168,8 @@ def _lost_later(facts: Facts, need: Need) -> Iterator[Fired]:
     sends = dead_end(last.flow)
     if not sends or any(_is_closed_window(p) for p in last.flow.received):
         return
-    if any(distance(p.seq, sends[-1].seq) > 0 for p in last.flow.sent_data):
+    # Who goes on behind the last repeat was answered unseen; what else stood in its window tells nothing.
+    if any(p.frame > sends[-1].frame and distance(p.seq, sends[-1].seq) > 0 for p in last.flow.sent_data):
         return
     if any(x.attempt is last for x in idle_times(facts, need).losses):
         return

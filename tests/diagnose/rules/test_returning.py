@@ -134,3 +134,29 @@ def test_a_reply_that_the_capture_lost_does_not_end_the_walk() -> None:
     (fired,) = returning.not_delivered(facts_of(without, WALKER, SERVERS))
 
     assert [a.flow.orig[1] for a in fired.attempts] == [28701, 28702, 28703, 28704, 28706]
+
+
+FLIGHT = """
+1.0  dev:50001 > cloud:4321 CONNECT
+1.1  dev:50001 > cloud:4321 EXCHANGE 120 60
+30.0 dev:50001 > cloud:4321 DATA 500 lost as=first
+30.1 dev:50001 > cloud:4321 DATA 500 lost
+30.2 dev:50001 > cloud:4321 DATA 500 lost
+31.0 dev:50001 > cloud:4321 DATA 500 seq=-1500 lost
+33.0 dev:50001 > cloud:4321 DATA 500 seq=-1500 lost
+37.0 dev:50001 > cloud:4321 DATA 500 seq=-1500 lost
+45.0 dev:50001 > cloud:4321 DATA 500 seq=-1500 lost
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        pytest.param("", ["RETURN-MISSING"], id="the first of several is repeated"),
+        pytest.param("46.0 dev:50001 > cloud:4321 DATA 100\n", [], id="it goes on behind them"),
+    ],
+)
+def test_a_connection_may_be_lost_with_several_segments_on_the_way(rest: str, said: list[str]) -> None:
+    found = outcomes(returning.return_missing, facts_of(f"{FLIGHT}{rest}80.0 switch > * WATCH"))
+
+    assert [rule for rule, _, _ in found] == said
