@@ -253,7 +253,9 @@ def _is_mute(facts: Facts, attempt: Attempt) -> bool:
     """Whether the server acknowledged all data, said nothing, and had the time to."""
     flow = attempt.flow
     is_answered = flow.answered_bytes or flow.received_data or first_answer_after(flow, flow.sent_data[0]) is not None
-    if flow.gave_up is None and is_answered:
+    # Where answers are missing in the capture it only seems that the device closed for want of one.
+    has_holes = flow.orig_side.unseen_acks + flow.resp_side.unseen_acks > 0
+    if is_answered and (flow.gave_up is None or has_holes):
         return False
     if flow.unacked_data or flow.acked_sent is None or any(p.flags & RST for p in flow.received):
         return False

@@ -76,6 +76,29 @@ def test_a_server_that_only_acknowledges_needs_time_to_answer(rest: str, said: l
     assert [outcome for _, _, outcome in outcomes(returning.ack_only, facts)] == said
 
 
+HOLED = """
+1.0   dev:50001 > cloud:4321 SYN
+1.03  cloud:4321 > dev:50001 SYN-ACK unseen
+1.04  dev:50001 > cloud:4321 ACK unseen
+1.1   dev:50001 > cloud:4321 DATA 46
+1.16  cloud:4321 > dev:50001 DATA 16 unseen
+1.17  dev:50001 > cloud:4321 ACK
+61.0  dev:50001 > cloud:4321 DATA 248
+61.03 cloud:4321 > dev:50001 ACK
+61.06 cloud:4321 > dev:50001 DATA 12 unseen
+61.07 dev:50001 > cloud:4321 ACK unseen
+120.0 dev:50001 > cloud:4321 KEEPALIVE
+120.1 cloud:4321 > dev:50001 ACK
+180.0 cloud:4321 > dev:50001 FIN
+180.1 dev:50001 > cloud:4321 FIN
+300.0 switch > * WATCH
+"""
+
+
+def test_who_closes_behind_answers_that_the_capture_lost_did_not_wait_in_vain() -> None:
+    assert outcomes(returning.ack_only, facts_of(HOLED)) == []
+
+
 def test_data_repeated_long_after_its_acknowledgment_was_seen_is_not_delivered() -> None:
     facts = facts_of(
         """
