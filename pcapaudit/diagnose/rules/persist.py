@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import field
-from itertools import groupby, islice, pairwise
+from itertools import groupby, pairwise
 
 from pcapaudit.catalog.schema import Need
 from pcapaudit.diagnose.attempts import Attempt
@@ -28,7 +28,7 @@ from pcapaudit.model.words import Outcome, Stage
 
 MIN_REPEATS = 3
 MAX_LOSSES = 100
-"""Lost or reset connections that are looked at closely; more say nothing new."""
+"""Lost or reset connections that are looked at closely, the latest; more say nothing new."""
 SURE_IDLE_S = 30.0
 """Below this an idle time must be lost twice (catalogue, parameter idle_gap)."""
 PROMPT_S = 2.0
@@ -77,7 +77,7 @@ def idle_times(facts: Facts, need: Need) -> IdleTimes:
         need: The need whose TCP connections are looked at.
     """
     ends = [(a, _lost_end(facts, a.flow)) for a in lasting_attempts(facts, need)]
-    losses = [x for x in islice(_losses(ends), MAX_LOSSES) if x.gap_ns >= ns(facts.params.idle_gap)]
+    losses = [x for x in [*_losses(ends)][-MAX_LOSSES:] if x.gap_ns >= ns(facts.params.idle_gap)]
     if not losses:
         return IdleTimes()
     losses += still_lost(facts, need, *ends[-1], losses)

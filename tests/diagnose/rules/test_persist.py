@@ -67,6 +67,15 @@ def test_the_same_idle_time_twice_fails_a_persistent_service(first: int, second:
     assert [outcome for _, _, outcome in outcomes(persist.nat_idle_timeout, facts)] == said
 
 
+def test_of_many_idle_losses_the_latest_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(persist, "MAX_LOSSES", 1)
+    script = ALIVE + dead(100) + NEW.format(at=109, port=50002) + dead(220, 50002)
+
+    found = persist.idle_times(facts_of(script + NEW.format(at=229, port=50003)), CLOUD_NEED)
+
+    assert [x.renewed.flow.orig[1] for x in found.losses if x.renewed] == [50003]
+
+
 ONCE = ALIVE + dead(100) + NEW.format(at=109, port=50002)
 TRIES = "".join(f"{at} dev:50003 > cloud:4321 SYN\n" for at in (230, 231, 233))
 
