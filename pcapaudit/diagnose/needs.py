@@ -15,6 +15,7 @@ from pcapaudit.diagnose.attempts import SPECIAL_APPS, Attempt, series_of
 from pcapaudit.diagnose.facts import Facts
 from pcapaudit.diagnose.fired import Fired
 from pcapaudit.diagnose.groups import groups_of
+from pcapaudit.diagnose.health.loss import has_holes
 from pcapaudit.diagnose.proof import Proof, is_worded
 from pcapaudit.flows.exchanges import DnsQuery
 from pcapaudit.model.words import STAGES, WORST_FIRST, Outcome, Result, Stage, State
@@ -106,7 +107,7 @@ def _judge_group(need: Need, attempts: list[Attempt], everything: Sequence[Attem
         told = a.answered_ns
         if told is not None:
             last_ok[a.member] = max(told, last_ok.get(a.member, told))
-        elif not _has_failed(a) and _speaks_both_ways(a) and not _is_under_way(a):
+        elif not _has_failed(a) and _speaks_both_ways(facts, a) and not _is_under_way(facts, a):
             # What was said is unreadable (cut, encrypted); that data went both ways speaks against a failure.
             unclear[a.member] = a.flow.last_ns
     proven = {m: max(last_ok.get(m, -1), unclear.get(m, -1)) for m in {*last_ok, *unclear}}
@@ -149,20 +150,16 @@ def _goes_round(attempts: Sequence[Attempt], failing: Sequence[Attempt]) -> bool
     return last <= before - good and len(failing) <= longest and {a.host for a in failing if a.host} <= names
 
 
-def _speaks_both_ways(attempt: Attempt) -> bool:
+def _speaks_both_ways(facts: Facts, attempt: Attempt) -> bool:
     """Whether data went both ways; of a flow with holes the device's acknowledgment of an answer says so."""
     flow = attempt.flow
-    return flow.has_two_way_data or (flow.answered_bytes > 0 and _has_holes(attempt))
+    return flow.has_two_way_data or (flow.answered_bytes > 0 and has_holes(facts.traffic, flow))
 
 
-def _has_holes(attempt: Attempt) -> bool:
-    """Whether data was acknowledged on a connection that the capture does not hold."""
-    return attempt.flow.orig_side.unseen_acks + attempt.flow.resp_side.unseen_acks > 0
-
-
-def _is_under_way(attempt: Attempt) -> bool:
+def _is_under_way(facts: Facts, attempt: Attempt) -> bool:
     """Whether a readable dialogue was still going on when the capture ended: it says nothing yet (gate G3)."""
-    return attempt.flow.closed_at is None and is_worded(attempt.events) and not _has_holes(attempt)
+    flow = attempt.flow
+    return flow.closed_at is None and is_worded(attempt.events) and not has_holes(facts.traffic, flow)
 
 
 def _may_yet_work(last: Attempt, attempts: Sequence[Attempt], facts: Facts) -> bool:

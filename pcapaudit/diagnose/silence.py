@@ -32,9 +32,9 @@ def first_answer_after(flow: Flow, since: Packet) -> Packet | None:
 
 
 def _first_beyond(flow: Flow, since: Packet) -> Packet | None:
-    """The responder's first segment beyond what was acknowledged; its FIN takes a number of its own."""
+    """The responder's first segment beyond what was acknowledged; its FIN, wherever it stands, takes a number."""
     later = [p for p in flow.received if p.frame > since.frame and not p.flags & (RST | SYN)]
-    fin = 1 if any(p.flags & FIN for p in later) else 0
+    fin = 1 if any(p.flags & FIN for p in flow.received) else 0
     return next((p for p in later if distance(p.seq, since.ack) > fin), None)
 
 

@@ -12,7 +12,10 @@ from pcapaudit.diagnose.silence import (
     is_swallowed,
     said_unseen,
 )
+from pcapaudit.flows.flow import FIN
 from tests.support.bounded import SCANT, audits_with, scanner_with
+from tests.support.player import Frame
+from tests.support.scene import traffic_of
 from tests.support.services import facts_of
 
 OPEN = """
@@ -91,6 +94,17 @@ def test_the_answer_is_the_payload_or_the_acknowledgment_of_one_that_was_missed(
     found = [first_answer_after(a.flow, a.flow.sent_data[0]) for a in (seen, missed, closed)]
 
     assert [p.frame if p else None for p in found] == [5, 5, None]
+
+
+def test_a_fin_that_stands_before_the_question_by_disorder_makes_no_answer_of_what_follows_it() -> None:
+    def disordered(frames: list[Frame]) -> list[Frame]:
+        return [*frames[:3], frames[4], frames[3], *frames[5:]]
+
+    script = OPEN + "0.2 cloud:4321 > dev FIN\n0.3 dev:50001 > cloud:4321 FIN\n0.4 cloud:4321 > dev ACK"
+    flow = traffic_of(script, disordered).flow(0)
+
+    assert [bool(p.flags & FIN) for p in flow.received] == [False, True, False]
+    assert first_answer_after(flow, flow.sent_data[0]) is None
 
 
 def test_the_end_is_told_by_side() -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pcapaudit.diagnose.health.joints import Joints, find_joints
 from pcapaudit.diagnose.health.registry import View, health_check
 from pcapaudit.diagnose.health.remarks import frame_span, remark, share
-from pcapaudit.flows.flow import ACK, FIN, RST, SYN, TCP
+from pcapaudit.flows.flow import ACK, FIN, RST, SYN, TCP, Flow
 from pcapaudit.flows.rows import first_acks, sides_of
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.records import dataclass
@@ -160,6 +160,14 @@ def _find_holes(traffic: Traffic) -> Holes:
         frames += proof
     segments = int(flows["a_data"][both].sum()) + int(flows["b_data"][both].sum())
     return Holes(sure, counted, acks // one_in, segments // one_in, tuple(frames), one_in)
+
+
+def has_holes(traffic: Traffic, flow: Flow) -> bool:
+    """Whether data was acknowledged on a connection that is nowhere in the capture; disorder makes no hole."""
+    if not flow.orig_side.unseen_acks + flow.resp_side.unseen_acks:
+        return False
+    from_a, from_b = sides_of(traffic, flow.index)
+    return bool(flow.left_out or holes_of(from_a, from_b) or holes_of(from_b, from_a))
 
 
 def holes_of(sent: Table, acks: Table) -> list[int]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcapaudit.diagnose.health import loss as module
-from pcapaudit.diagnose.health.loss import find_holes, holes_of
+from pcapaudit.diagnose.health.loss import find_holes, has_holes, holes_of
 from pcapaudit.diagnose.health.registry import examine
 from pcapaudit.model.events import Packet
 from pcapaudit.model.frames import CaptureNotes
@@ -73,6 +73,23 @@ def test_the_order_of_whole_data_makes_no_hole(order: list[int], base: int) -> N
     sent = [whole[0], *(whole[n] for n in order if n)]
 
     assert holes_of(rows_of(sent), rows_of([ack(9, (base + 80) % 2**32)])) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "is_hole"),
+    [pytest.param("", False, id="behind its acknowledgment"), pytest.param(" unseen", True, id="lost")],
+)
+def test_a_connection_has_holes_where_acknowledged_data_is_nowhere(word: str, *, is_hole: bool) -> None:
+    script = f"0.0 dev > cloud:4321 CONNECT\n1.0 dev > cloud:4321 DATA 120{word}\n1.03 cloud:4321 > dev ACK\n"
+
+    def disordered(frames: list[Frame]) -> list[Frame]:
+        return frames if is_hole else [*frames[:3], *reversed(frames[3:])]
+
+    traffic = traffic_of(script, disordered)
+    flow = traffic.flow(0)
+
+    assert flow.orig_side.unseen_acks + flow.resp_side.unseen_acks == 1
+    assert has_holes(traffic, flow) is is_hole
 
 
 def test_of_very_many_connections_with_holes_a_part_tells_how_much_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
