@@ -329,21 +329,29 @@ class ArpTable:
         mac, target = self._table["sender_mac"][first], self._table["target_ip"][first]
         named = self._by_sender.places(int(target))
         named = named[np.searchsorted(named, first) :]
-        is_heard = self._is_for_all[named] | (self._table["target_mac"][named] == mac)
+        is_heard = self._is_for_all[named] | (self._hearers[named] == mac)
         found: _Places = named[is_heard & (self._table["sender_mac"][named] != mac)]
         return found
 
     @cached_property
     def _is_for_all(self) -> npt.NDArray[np.bool_]:
-        """Which packets teach everybody who hears them: requests and announcements."""
+        """Which packets teach everybody: requests and announcements, but for those that went to one host alone."""
         t = self._table
-        heard: npt.NDArray[np.bool_] = (t["op"] == REQUEST) | (t["sender_ip"] == t["target_ip"])
+        is_alone = (t["dmac"] > 0) & (t["dmac"] >> np.uint64(40) & np.uint64(1) == 0)
+        heard: npt.NDArray[np.bool_] = ((t["op"] == REQUEST) | (t["sender_ip"] == t["target_ip"])) & ~is_alone
         return heard
 
     @cached_property
+    def _hearers(self) -> npt.NDArray[np.uint64]:
+        """Whom packets are for that do not teach everybody; a request leaves out the MAC that it asks for."""
+        t = self._table
+        hearers: npt.NDArray[np.uint64] = np.where(t["op"] == REQUEST, t["dmac"], t["target_mac"])
+        return hearers
+
+    @cached_property
     def _macs(self) -> tuple[_Numbers, _Numbers]:
-        """Sender and target MAC of each packet, as small numbers that fit into half a word."""
-        both = np.concatenate([self._table["sender_mac"], self._table["target_mac"]])
+        """MAC of who sent each packet and of whom it is for, as small numbers that fit into half a word."""
+        both = np.concatenate([self._table["sender_mac"], self._hearers])
         small = np.unique(both, return_inverse=True)[1].astype(np.uint64)
         return small[: len(self._table)], small[len(self._table) :]
 

@@ -20,6 +20,8 @@ ARPS = {
     "nothing": ("0.0 dev > * ARP? gw\n1.0 dev > * ARP? gw", 0),
     "an announcement of the address": ("0.0 dev > * ARP? gw\n0.1 gw > * ANNOUNCE", 1),
     "a request that the address sends": ("0.0 dev > * ARP? gw\n0.1 gw > * ARP? pc", 1),
+    "a request that the address sends to another host alone is none": ("0.0 dev > * ARP? gw\n0.1 gw > pc ARP? pc", 0),
+    "a request that the address sends to this host alone": ("0.0 dev > * ARP? gw\n0.1 gw > dev ARP? dev", 1),
     "the reply to another host is none": ("0.0 dev > * ARP? gw\n0.1 gw > pc ARP!", 0),
     "what came before the question is none": ("0.0 gw > dev ARP!\n0.1 dev > * ARP? gw", 0),
 }
@@ -91,19 +93,18 @@ def test_other_kinds_of_addresses_have_no_arp() -> None:
 
 
 SOME = st.integers(0, 3)
-COLUMNS = ("op", "sender_mac", "target_mac", "sender_ip", "target_ip", "time_ns")
-PACKETS = st.lists(st.tuples(st.integers(1, 2), SOME, SOME, SOME, SOME, st.integers(0, 5)), max_size=25)
+COLUMNS = ("op", "sender_mac", "target_mac", "sender_ip", "target_ip", "time_ns", "dmac")
+LINK = st.sampled_from([0, 1, 2, 0xFFFFFFFFFFFF])
+PACKETS = st.lists(st.tuples(st.integers(1, 2), SOME, SOME, SOME, SOME, st.integers(0, 5), LINK), max_size=25)
 
 
-def table(packets: list[tuple[int, int, int, int, int, int]]) -> ArpTable:
-    """ARP packets of a few boxes: operation, sender and target MAC, sender and target address, time in ns."""
+def table(packets: list[tuple[int, int, int, int, int, int, int]]) -> ArpTable:
+    """ARP packets of a few boxes: the columns as above, the last one the destination in the link header."""
     rows = np.zeros(len(packets), ARP_DTYPE)
     rows["vlan"] = NO_VLAN
     for place, packet in enumerate(packets):
         rows["frame"][place] = place + 1
-        for name, value in zip(
-            ("op", "sender_mac", "target_mac", "sender_ip", "target_ip", "time_ns"), packet, strict=True
-        ):
+        for name, value in zip(COLUMNS, packet, strict=True):
             rows[name][place] = value
     return ArpTable(rows)
 
@@ -114,17 +115,19 @@ def read_one_by_one(
     """Requests and replies by target, as RFC 826 and RFC 5227 tell a listener who goes from packet to packet."""
     found: dict[bytes, tuple[list[ArpMessage], list[ArpMessage]]] = {}
     for m in messages:
-        is_shown_to_all = m.op == 1 or m.sender_ip == m.target_ip
+        is_alone = m.at.dmac is not None and not m.at.dmac[0] & 1
+        is_shown_to_all = (m.op == 1 or m.sender_ip == m.target_ip) and not is_alone
+        hearer = (m.at.dmac or bytes(6)) if m.op == 1 else m.target_mac
         if m.op == 1 and m.sender_mac == mac and m.sender_ip not in (m.target_ip, bytes(4)):
             found.setdefault(m.target_ip, ([], []))[0].append(m)
-        elif m.sender_ip in found and m.sender_mac != mac and (is_shown_to_all or m.target_mac == mac):
+        elif m.sender_ip in found and m.sender_mac != mac and (is_shown_to_all or hearer == mac):
             found[m.sender_ip][1].append(m)
     return found
 
 
 @given(packets=PACKETS, mac=SOME)
 def test_questions_of_all_hosts_at_once_are_those_read_packet_by_packet(
-    packets: list[tuple[int, int, int, int, int, int]], mac: int
+    packets: list[tuple[int, int, int, int, int, int, int]], mac: int
 ) -> None:
     known = table(packets)
     expected = read_one_by_one(known.messages, mac.to_bytes(6, "big"))
