@@ -14,6 +14,7 @@ from pcapaudit.cli.status import FINE, UNUSABLE
 from pcapaudit.diagnose.registry import all_rules
 from pcapaudit.report.escape import make_visible
 from pcapaudit.report.layout import hang
+from pcapaudit.report.phrases import say_count
 
 _EPILOG = """\b
 Examples:
@@ -59,7 +60,7 @@ def check_products(signatures_dir: Path | None) -> int:
     """
     rules = [rule.id for rule in all_rules()]
     faults = [make_visible(str(fault)) for fault in lint(signatures_dir or location.signatures_dir(), rules=rules)]
-    found = "no fault" if not faults else "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    found = say_count(len(faults), "fault") if faults else "no fault"
     checked = f"{signatures_dir or location.signatures_dir()}: {found}"
     write_result((f"{line}\n" for line in [*faults, checked]), None)
     return UNUSABLE if faults else FINE

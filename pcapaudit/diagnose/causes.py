@@ -203,7 +203,7 @@ def _hears_outside(traffic: Traffic) -> bool:
     known: bool | None = traffic.memo.get("hears_outside")
     if known is None:
         numbering, flows = numbering_of(traffic), traffic.result.flows
-        is_far = numbering.which(lambda address: bool(address) and is_public(address))
+        is_far = numbering.is_far
         spoke = (is_far[numbering.a] & (flows["a_pkts"] > 0)) | (is_far[numbering.b] & (flows["b_pkts"] > 0))
         known = traffic.memo["hears_outside"] = bool(spoke.any())
     return known

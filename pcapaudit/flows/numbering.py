@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from pcapaudit.flows import layout
 from pcapaudit.flows.packets import Ends, packed_address
+from pcapaudit.model.addresses import is_public
 from pcapaudit.scan.columns import Table
 
 if TYPE_CHECKING:
@@ -60,6 +62,11 @@ class Numbering:
         is_meant[list(self.numbers(addresses))] = True
         found: _Flags = is_meant[self.a[flows]] | is_meant[self.b[flows]]
         return found
+
+    @cached_property
+    def is_far(self) -> _Flags:
+        """Per number: whether the address is a public one."""
+        return self.which(is_public)
 
     def which(self, test: Callable[[bytes], bool]) -> _Flags:
         """Per number: whether the test holds for the address."""

@@ -70,7 +70,7 @@ class _Shown:
 
 def render(report: Report, _look: Look) -> str:
     """The whole report with both views, the worst device first; looks the same everywhere."""
-    return _fill("report.html", report, order_devices(report)[:FULL], None)
+    return _fill("report.html", report, phrases.order_devices(report)[:FULL], None)
 
 
 def render_body(
@@ -84,13 +84,8 @@ def render_body(
         links: Where frames and rules lead to; without them they are plain words.
         device: Place in ``report.devices``; without one the worst device.
     """
-    shown = order_devices(report)[:1] if device is None else [device]
+    shown = phrases.order_devices(report)[:1] if device is None else [device]
     return Markup(_fill(f"{view}.html", report, shown, links))  # noqa: S704 - escaped by the template
-
-
-def order_devices(report: Report) -> list[int]:
-    """Places of the devices in the report, the worst verdict first."""
-    return sorted(range(len(report.devices)), key=lambda at: WORST_FIRST.index(report.devices[at].verdict))
 
 
 @cache
@@ -108,7 +103,7 @@ def _fill(template: str, report: Report, places: Sequence[int], links: Links | N
         .render(
             report=safe,
             shown=[_Shown(at, clean(report.devices[at], make_visible)) for at in places],
-            lines=[clean(_line(report, at), make_visible) for at in order_devices(report)[:LISTED]],
+            lines=[clean(_line(report, at), make_visible) for at in phrases.order_devices(report)[:LISTED]],
             total=len(report.devices),
             tally=Counter(device.verdict for device in report.devices),
             links=links,

@@ -30,8 +30,8 @@ def _write_report(report: Report) -> Iterator[str]:
         yield f"**Not read:** {safe(f'{unread.source}{place}: {unread.reason}')}"
     for index, capture in enumerate(report.captures):
         yield from _write_capture(capture)
-        for device in phrases.rank_devices(report, index):
-            yield from _write_device(device, capture)
+        for at in phrases.order_devices(report, index):
+            yield from _write_device(report.devices[at], capture)
     if not report.devices:
         yield from _write_absence(report)
 

@@ -407,10 +407,10 @@ def find_root(device: DeviceReport) -> FindingReport | None:
     return min(same, key=lambda f: (f.role is not Role.CAUSE, f.stage is not root.stage), default=None)
 
 
-def rank_devices(report: Report, capture: int) -> list[DeviceReport]:
-    """The devices of one capture, the worst verdict first; equal ones in the order of the report."""
-    own = (device for device in report.devices if device.capture == capture)
-    return sorted(own, key=lambda device: list(Verdict).index(device.verdict), reverse=True)
+def order_devices(report: Report, capture: int | None = None) -> list[int]:
+    """Places of the devices in the report, or of those of one capture: the worst verdict first, like ones as there."""
+    own = (at for at, device in enumerate(report.devices) if capture in (None, device.capture))
+    return sorted(own, key=lambda at: list(Verdict).index(report.devices[at].verdict), reverse=True)
 
 
 def say_plainly(device: DeviceReport) -> str | None:

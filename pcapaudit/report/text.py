@@ -80,9 +80,9 @@ def _write_report(report: Report, page: _Page) -> Iterator[str]:
         if index or report.unread:
             yield ""
         yield from _write_capture(capture, page)
-        for device in phrases.rank_devices(report, index):
+        for at in phrases.order_devices(report, index):
             yield ""
-            yield from _write_device(device, capture, page)
+            yield from _write_device(report.devices[at], capture, page)
     if not report.devices:
         yield ""
         yield from _write_absence(report, page)

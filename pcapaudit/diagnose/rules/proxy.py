@@ -289,7 +289,7 @@ def _proxy_use(traffic: Traffic) -> _ProxyUse:
 def _read_proxy_use(traffic: Traffic) -> _ProxyUse:
     flows, digests, ends = traffic.result.flows, traffic.digests.table, numbering_of(traffic)
     orig, resp, port = roles_of(traffic)
-    is_far = ends.which(is_public)
+    is_far = ends.is_far
     is_answered = (flows["proto"] == TCP) & (digests[:, layout.SIDE + layout.PACKETS] > 0) & ~is_far[orig]
     to_web = np.isin(port, list(WEB_PORTS))
     is_established = (digests[:, layout.STATE] & layout.ESTABLISHED) > 0

@@ -16,7 +16,7 @@ from pcapaudit.diagnose.params import ns
 from pcapaudit.diagnose.registry import Evidence, rule
 from pcapaudit.diagnose.rules.persist import lasting_attempts
 from pcapaudit.flows.flow import RST, Flow
-from pcapaudit.flows.numbering import numbering_of, roles_of
+from pcapaudit.flows.numbering import is_one_of, numbering_of, roles_of
 from pcapaudit.flows.rows import ttl_spans
 from pcapaudit.flows.traffic import Traffic
 from pcapaudit.model.addresses import ip_text, is_public, mac_text
@@ -176,8 +176,8 @@ def _flows_of_others(facts: Facts) -> list[Flow]:
         return []
     originators, responders, _ = roles_of(facts.traffic)
     numbering = numbering_of(facts.traffic)
-    is_far, is_own = numbering.which(is_public), numbering.which(facts.addresses.__contains__)
-    others = np.flatnonzero(is_far[responders] & ~is_own[originators])
+    is_own = is_one_of(originators, numbering.numbers(facts.addresses))
+    others = np.flatnonzero(numbering.is_far[responders] & ~is_own)
     return [facts.traffic.flow(index) for index in others[-MAX_FLOWS:].tolist()]
 
 

@@ -110,10 +110,7 @@ def _hops(choice: Choice, ax: Axes | None) -> Axes:
 
 KINDS: Mapping[str, tuple[str, Callable[[Choice, Axes | None], Axes]]] = {
     "timeline": ("whom a device asked when, and what came back; its ladder above", _timeline),
-    "needs": (
-        "devices and their needs: who reaches what",
-        _needs,
-    ),
+    "needs": ("devices and their needs: who reaches what", _needs),
     "verdicts": ("verdicts, a bar for each capture", lambda c, ax: draw_verdicts(c.table("devices"), ax)),
     "dns": ("how long DNS answers take, and which codes they bring", lambda c, ax: draw_dns(c.table("dns"), ax)),
     "traffic": ("payload over time, by need", lambda c, ax: draw_traffic(c.table("attempts"), ax)),

@@ -21,8 +21,6 @@ from pcapaudit.notebook.plots.style import (
 )
 
 MAX_DEVICES = 60
-
-
 _CHARACTER = 0.07
 """Inches that a character of a label takes."""
 
